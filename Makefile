@@ -1,0 +1,43 @@
+# `make app` and `make test` each do all their own set-up in .venv; a second run starts at once.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: app test test-browser check format bench clean
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# One pip call each, so that one resolver sees every pin.
+$(VENV)/.app: $(VENV)/bin/python requirements.txt pyproject.toml
+	$(RUN) -m pip install --disable-pip-version-check -q -r requirements.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements.txt pyproject.toml
+	$(RUN) -m pip install --disable-pip-version-check -q -r requirements.txt -e ".[dev,train]"
+	@touch $@ $(VENV)/.app
+
+app: $(VENV)/.app
+	$(RUN) app.py $(ARGS)
+
+test: $(VENV)/.dev
+	$(RUN) -m pytest $(ARGS)
+
+test-browser: $(VENV)/.dev
+	@sh tests/browser/ensure_chromium.sh
+	$(RUN) -m pytest -m browser $(ARGS)
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.dev
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(VENV)/.dev
+	@for script in benchmarks/*.py; do echo "== $$script"; $(RUN) $$script --quick || exit 1; done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,62 @@
+"""The one type that every data source yields and the training, evaluation and tests take."""
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from leffa.config import Garment, Task
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training or evaluation pair. All tensors live on the CPU; H, W are the same for all of them.
+
+    name         what a log or a file should call it
+    task         Task.TRY_ON or Task.POSE_TRANSFER
+    garment      kind of garment; None in pose transfer
+    person       (3, H, W) float32 in [-1, 1]: the target picture
+    reference    (3, H, W) float32 in [-1, 1]: product shot, or the same person in another pose
+    mask         (1, H, W) float32 in {0, 1}: 1 = repaint; all ones in pose transfer
+    densepose    (3, H, W) float32 in [-1, 1]: the condition, encoded for the model to be trained
+    loss_mask    (1, H, W) float32 in {0, 1}: I_m of the Leffa loss, the worn garment (METHOD section 4),
+                 or the dilated person in pose transfer
+
+    Known for synthetic people only, else None:
+
+    flow         (H, W, 2) float32: where on the reference each person pixel comes from, absolute (x, y)
+                 in [-1, 1] with pixel centres at (2 i + 1) / size - 1; arbitrary where not visible
+    visible      (H, W) bool: the pixel's surface point is seen in the reference
+    labels       (H, W) uint8, ``Parse`` labels of the person picture
+    parts        (3, H, W) uint8, I, U, V of the body under the clothes
+    landmarks    (33, 4) float32: x, y in pixels, z in pixels (smaller is nearer), visibility in [0, 1]
+    """
+
+    name: str
+    task: Task
+    garment: Garment | None
+    person: Tensor
+    reference: Tensor
+    mask: Tensor
+    densepose: Tensor
+    loss_mask: Tensor
+    flow: Tensor | None = None
+    visible: Tensor | None = None
+    labels: Tensor | None = None
+    parts: Tensor | None = None
+    landmarks: Tensor | None = None
+
+
+def collate(samples: list[Sample]) -> dict[str, Tensor | list]:
+    """Stack samples of one size into a batch: tensors get a leading B, names and enums become lists.
+
+    A field that is None in any of the samples is left out of the batch.
+    """
+    batch: dict[str, Tensor | list] = {}
+    for field in fields(Sample):
+        values = [getattr(sample, field.name) for sample in samples]
+        if isinstance(values[0], Tensor) and all(value is not None for value in values):
+            batch[field.name] = torch.stack(values)
+        elif field.name in ("name", "task", "garment"):
+            batch[field.name] = values
+    return batch

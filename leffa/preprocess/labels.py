@@ -1,0 +1,118 @@
+"""Label sets as enums: one place that knows what the numbers in parse, part and landmark maps mean."""
+
+from enum import IntEnum
+
+
+class Parse(IntEnum):
+    """Human-parsing labels: the 18 of ATR, and 18 = neck as the official merge with LIP adds it."""
+
+    BACKGROUND = 0
+    HAT = 1
+    HAIR = 2
+    SUNGLASSES = 3
+    UPPER_CLOTHES = 4
+    SKIRT = 5
+    PANTS = 6
+    DRESS = 7
+    BELT = 8
+    LEFT_SHOE = 9
+    RIGHT_SHOE = 10
+    HEAD = 11
+    LEFT_LEG = 12
+    RIGHT_LEG = 13
+    LEFT_ARM = 14
+    RIGHT_ARM = 15
+    BAG = 16
+    SCARF = 17
+    NECK = 18
+
+
+class Part(IntEnum):
+    """DensePose fine parts (the I channel of an IUV map). Left and right are the person's own."""
+
+    BACKGROUND = 0
+    TORSO_BACK = 1
+    TORSO_FRONT = 2
+    RIGHT_HAND = 3
+    LEFT_HAND = 4
+    LEFT_FOOT = 5
+    RIGHT_FOOT = 6
+    RIGHT_UPPER_LEG_BACK = 7
+    LEFT_UPPER_LEG_BACK = 8
+    RIGHT_UPPER_LEG_FRONT = 9
+    LEFT_UPPER_LEG_FRONT = 10
+    RIGHT_LOWER_LEG_BACK = 11
+    LEFT_LOWER_LEG_BACK = 12
+    RIGHT_LOWER_LEG_FRONT = 13
+    LEFT_LOWER_LEG_FRONT = 14
+    LEFT_UPPER_ARM_BACK = 15
+    RIGHT_UPPER_ARM_BACK = 16
+    LEFT_UPPER_ARM_FRONT = 17
+    RIGHT_UPPER_ARM_FRONT = 18
+    LEFT_LOWER_ARM_BACK = 19
+    RIGHT_LOWER_ARM_BACK = 20
+    LEFT_LOWER_ARM_FRONT = 21
+    RIGHT_LOWER_ARM_FRONT = 22
+    HEAD_RIGHT = 23
+    HEAD_LEFT = 24
+
+
+class Landmark(IntEnum):
+    """BlazePose landmarks, the order of mediapipe's pose. Left and right are the person's own."""
+
+    NOSE = 0
+    LEFT_EYE_INNER = 1
+    LEFT_EYE = 2
+    LEFT_EYE_OUTER = 3
+    RIGHT_EYE_INNER = 4
+    RIGHT_EYE = 5
+    RIGHT_EYE_OUTER = 6
+    LEFT_EAR = 7
+    RIGHT_EAR = 8
+    MOUTH_LEFT = 9
+    MOUTH_RIGHT = 10
+    LEFT_SHOULDER = 11
+    RIGHT_SHOULDER = 12
+    LEFT_ELBOW = 13
+    RIGHT_ELBOW = 14
+    LEFT_WRIST = 15
+    RIGHT_WRIST = 16
+    LEFT_PINKY = 17
+    RIGHT_PINKY = 18
+    LEFT_INDEX = 19
+    RIGHT_INDEX = 20
+    LEFT_THUMB = 21
+    RIGHT_THUMB = 22
+    LEFT_HIP = 23
+    RIGHT_HIP = 24
+    LEFT_KNEE = 25
+    RIGHT_KNEE = 26
+    LEFT_ANKLE = 27
+    RIGHT_ANKLE = 28
+    LEFT_HEEL = 29
+    RIGHT_HEEL = 30
+    LEFT_FOOT_INDEX = 31
+    RIGHT_FOOT_INDEX = 32
+
+
+class Joint(IntEnum):
+    """OpenPose body-18 joints, the order the official masks use. (0, 0) marks a missing joint."""
+
+    NOSE = 0
+    NECK = 1
+    RIGHT_SHOULDER = 2
+    RIGHT_ELBOW = 3
+    RIGHT_WRIST = 4
+    LEFT_SHOULDER = 5
+    LEFT_ELBOW = 6
+    LEFT_WRIST = 7
+    RIGHT_HIP = 8
+    RIGHT_KNEE = 9
+    RIGHT_ANKLE = 10
+    LEFT_HIP = 11
+    LEFT_KNEE = 12
+    LEFT_ANKLE = 13
+    RIGHT_EYE = 14
+    LEFT_EYE = 15
+    RIGHT_EAR = 16
+    LEFT_EAR = 17
