@@ -95,6 +95,22 @@ def attention_flow(
     return flow.unflatten(-2, query_grid)
 
 
+def attended_map(
+    query: Tensor,
+    reference_key: Tensor,
+    maps: Tensor,
+    query_grid: tuple[int, int],
+    temperature: float = TEMPERATURE,
+) -> Tensor:
+    """What the attention to the reference sees of maps of it: (B, C, h', w') -> (B, C, h, w), float32.
+
+    ``maps`` lie on the reference's token grid. Differentiable; softmax over the reference keys only.
+    """
+    values = maps.float().flatten(2).transpose(1, 2)[:, None]
+    seen = _attend(query, reference_key, values, temperature).mean(dim=1)
+    return seen.transpose(1, 2).unflatten(-1, query_grid)
+
+
 @dataclass(frozen=True)
 class FlowField:
     """Attention flow of one layer at one step, or several merged into one.
@@ -191,6 +207,23 @@ def resize_flow(
     offset = flow - coordinates(flow.shape[1], flow.shape[2], device=flow.device, dtype=flow.dtype)
     resized = _interpolate(offset.movedim(-1, 1), size).movedim(1, -1)
     return resized + coordinates(*size, device=flow.device, dtype=flow.dtype)
+
+
+def coarse_flow(flow: Tensor, visible: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """True flow (B, H, W, 2) and visibility (B, H, W) on a coarser grid.
+
+    A cell's flow is the mean over its visible pixels; it counts as visible if half of its pixels are.
+    Returns (B, h, w, 2) float32 and (B, h, w) bool.
+    """
+    if flow.shape[1:3] == grid:
+        return flow.float(), visible.bool()
+    known = visible.float()[:, None]
+    share = F.adaptive_avg_pool2d(known, grid)
+    # where, not a product: what is not visible may be nan
+    total = F.adaptive_avg_pool2d(
+        torch.where(known.bool(), flow.float().movedim(-1, 1), torch.zeros(())), grid
+    )
+    return (total / share.clamp_min(1e-6)).movedim(1, -1), share[:, 0] >= 0.5
 
 
 def warp(reference: Tensor, flow: Tensor, padding: str = "border") -> Tensor:

@@ -7,10 +7,19 @@ other models; README, "The loss on other models", has recipes.
 from dataclasses import dataclass
 from enum import Enum
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from leffa.flow import TEMPERATURE, GridConvention, attention_flow, resize_flow, warp
+from leffa.flow import (
+    TEMPERATURE,
+    GridConvention,
+    attended_map,
+    attention_flow,
+    coarse_flow,
+    resize_flow,
+    warp,
+)
 
 
 class Photometric(str, Enum):
@@ -120,3 +129,61 @@ def _layer_error(
     if config.photometric is Photometric.SMOOTH_L1:
         return F.smooth_l1_loss(warped * weight, target * weight)
     return F.mse_loss(warped * weight, target * weight)
+
+
+def correspondence_loss(
+    layers: list[AttentionStates],
+    flow: Tensor,
+    visible: Tensor,
+    temperature: float = TEMPERATURE,
+    convention: GridConvention = GridConvention.CENTERS,
+) -> Tensor:
+    """Squared distance of the attention flow from a known one; for synthetic people, not in the paper.
+
+    flow     (B, H, W, 2) true absolute flow in [-1, 1]; any size, reduced to each layer's grid
+    visible  (B, H, W) bool: where it is known
+
+    Returns a scalar: mean over the visible places and the layers, in squared normalised units.
+    """
+    total = flow.new_zeros(())
+    for layer in layers:
+        truth, known = coarse_flow(flow, visible, layer.query_grid)
+        predicted = attention_flow(
+            layer.query, layer.reference_key, layer.query_grid, layer.reference_grid, temperature, convention
+        )
+        error = (predicted - truth).square().sum(-1)
+        total = total + torch.where(known, error, 0).sum() / known.sum().clamp_min(1)
+    return total / len(layers)
+
+
+def occupancy_loss(
+    layers: list[AttentionStates],
+    worn: Tensor,
+    reference_mask: Tensor,
+    region: Tensor,
+    temperature: float = TEMPERATURE,
+) -> Tensor:
+    """Cross-entropy of the share of attention that falls on the garment of the reference; not in the paper.
+
+    Places where the garment is worn should look at the garment, the others at its surroundings, so that
+    the attended ``reference_mask`` tells where the garment goes (see "flow start" in the pipeline).
+
+    worn            (B, 1, H, W) in {0, 1}: the garment, or the person, in the painted picture
+    reference_mask  (B, 1, H, W) in {0, 1}: the same on the reference
+    region          (B, 1, H, W) in {0, 1}: where the loss counts, the repaint mask
+
+    Returns a scalar: mean over the region and the layers.
+    """
+    total = worn.new_zeros(())
+    for layer in layers:
+        target, weight = (F.adaptive_avg_pool2d(x.float(), layer.query_grid) for x in (worn, region))
+        share = attended_map(
+            layer.query,
+            layer.reference_key,
+            F.adaptive_avg_pool2d(reference_mask.float(), layer.reference_grid),
+            layer.query_grid,
+            temperature,
+        )
+        error = F.binary_cross_entropy(share.clamp(1e-4, 1 - 1e-4), target.clamp(0, 1), reduction="none")
+        total = total + (error * weight).sum() / weight.sum().clamp_min(1)
+    return total / len(layers)
