@@ -18,6 +18,7 @@ from leffa.training.evaluation import flow_errors, sample_grid
 from leffa.training.latents import encode
 from leffa.training.model import TwoUNets
 from leffa.training.objective import Losses, compute_losses
+from leffa.training.report import report
 from leffa.training.settings import TrainingSettings
 
 MODEL = "model"  # folder of the finished pipeline, inside the run
@@ -184,14 +185,14 @@ class RunLogger:
         self._since, self._step = time.monotonic(), step
         text = "  ".join(f"{name} {value:.4g}" for name, value in parts.items())
         left = (settings.steps - step) * pace / 60
-        print(f"step {step}/{settings.steps}  {text}  {pace:.2f} s/step  {left:.0f} min left", flush=True)  # noqa: T201
+        report(f"step {step}/{settings.steps}  {text}  {pace:.2f} s/step  {left:.0f} min left")
         self.scalars(step, {f"loss/{name}": value for name, value in parts.items()}, quiet=True)
 
     def scalars(self, step: int, values: dict[str, float], quiet: bool = False) -> None:
         if not self._active:
             return
         if not quiet:
-            print(f"step {step}  " + "  ".join(f"{k} {v:.2f}" for k, v in values.items()), flush=True)  # noqa: T201
+            report(f"step {step}  " + "  ".join(f"{k} {v:.2f}" for k, v in values.items()))
         if self._writer:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)

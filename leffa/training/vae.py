@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from leffa.data.packed import PackedDataset
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
+from leffa.training.report import report
 
 KL_WEIGHT = 1e-6
 SCALES = 3
@@ -58,8 +59,8 @@ class Crops(Dataset):
         # anything between the whole picture and its full detail
         shortest = float(rng.uniform(self._crop, max(self._crop, min(image.size))))
         scale = shortest / min(image.size)
-        size = tuple(max(self._crop, round(side * scale)) for side in image.size)
-        array = np.asarray(image.resize(size, Image.Resampling.LANCZOS), np.float32)
+        width, height = (max(self._crop, round(side * scale)) for side in image.size)
+        array = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS), np.float32)
         return torch.from_numpy(array).permute(2, 0, 1) / 127.5 - 1
 
 
@@ -120,9 +121,7 @@ def train_vae(
             psnr = -10 * torch.log10((reconstruction.float() - pictures).square().mean() / 4)
             pace = (time.monotonic() - since) / 50
             since = time.monotonic()
-            print(
-                f"vae step {done}/{steps}  loss {loss:.4f}  psnr {psnr:.2f} dB  {pace:.2f} s/step", flush=True
-            )
+            report(f"vae step {done}/{steps}  loss {loss:.4f}  psnr {psnr:.2f} dB  {pace:.2f} s/step")
         if done % save_every == 0 or done == steps:
             state = {"model": vae.state_dict(), "optimizer": optimizer.state_dict()}
             checkpoint.save(run / "checkpoints", done, state)
