@@ -89,36 +89,61 @@ def part_map(landmarks: Array, silhouette: Array, shape: Shape = SHAPE) -> NDArr
     """Body parts and coordinates on them, as DensePose tells them.
 
     ``landmarks`` (33, 4) float32 in pixels of the silhouette (see ``Landmark``; the middle of the first
-    pixel is at 0.5), ``silhouette`` (H, W) float32 in [0, 1] or bool. Returns (H, W, 3) uint8: I (``Part``, 0 = background), U across the limb,
-    0 at the person's right .. 255 at the left, V along it, 0 at the proximal end (neck, shoulder, hip,
-    wrist, ankle) .. 255 at the distal end; the head runs from its top (0) to the base of the neck (255).
-    The two halves of the head and of an arm share one chart. U and V are ours, not DensePose's.
+    pixel is at 0.5), ``silhouette`` (H, W) float32 in [0, 1] or bool. Returns (H, W, 3) uint8: I
+    (``Part``, 0 = background), U across the limb, 0 at the person's right .. 255 at the left, V along
+    it, 0 at the proximal end (neck, shoulder, hip, wrist, ankle) .. 255 at the distal end; the head runs
+    from its top (0) to the base of the neck (255). The two halves of the head and of an arm share one
+    chart. U and V are ours, not DensePose's.
     """
-    skeleton = Skeleton.from_landmarks(landmarks)
-    height, width = silhouette.shape
-    iuv = np.zeros((height, width, 3), np.uint8)
-    rows, columns = np.nonzero(np.asarray(silhouette) > 0.5)
-    if rows.size == 0:
-        return iuv
-    places = np.stack([columns, rows]).astype(np.float32) + 0.5  # (2, M), pixel centres
-
-    parts, table = _capsules(skeleton, shape)
-    score, along, across = _measure(table, places, skeleton, shape)
-    torso = _torso(skeleton, shape, places, (height, width))
-    head = _head(skeleton, shape, places)
-    scores = np.concatenate([score, torso[0][None], head[0][None]])
-    winner = scores.argmin(0)
-    pick = np.arange(rows.size)
-    label = np.append(parts, [_facing(skeleton, Part.TORSO_FRONT, Part.TORSO_BACK), Part.HEAD_LEFT])[winner]
-    u = np.concatenate([across, torso[1][None], head[1][None]])[winner, pick]
-    v = np.concatenate([along, torso[2][None], head[2][None]])[winner, pick]
-
-    label = _split_halves(label, u, skeleton.facing)
-    label[scores[winner, pick] > shape.reach] = Part.BACKGROUND
-    seen = label > 0
-    values = np.stack([label, np.rint((np.clip(u, -1, 1) + 1) * 127.5), np.rint(np.clip(v, 0, 1) * 255)], -1)
-    iuv[rows[seen], columns[seen]] = values[seen].astype(np.uint8)
+    found = nearest_parts(Skeleton.from_landmarks(landmarks), silhouette, shape)
+    iuv = np.zeros((*silhouette.shape, 3), np.uint8)
+    near = found.score <= shape.reach
+    u = np.rint((np.clip(found.across[near], -1, 1) + 1) * 127.5)
+    v = np.rint(np.clip(found.along[near], 0, 1) * 255)
+    iuv[found.rows[near], found.columns[near]] = np.stack([found.label[near], u, v], -1).astype(np.uint8)
     return iuv
+
+
+@dataclass(frozen=True)
+class NearestParts:
+    """The part that each of the M pixels of a silhouette is nearest to, however far that is.
+
+    rows, columns  (M,) where the pixels are
+    label          (M,) ``Part``
+    score          (M,) float32: distance from the part's middle in its own radii, about 1 on the skin
+    across, along  (M,) float32: place on the part, [-1, 1] from right to left and [0, 1] from its start
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    label: NDArray[np.intp]
+    score: Array
+    across: Array
+    along: Array
+
+
+def nearest_parts(skeleton: Skeleton, silhouette: Array, shape: Shape = SHAPE) -> NearestParts:
+    """Share the pixels of ``silhouette`` (H, W), float32 in [0, 1] or bool, out among the parts."""
+    rows, columns = np.nonzero(np.asarray(silhouette) > 0.5)
+    places = np.stack([columns, rows]).astype(np.float32) + 0.5  # (2, M), pixel centres
+    parts, table = _capsules(skeleton, shape)
+    limbs = _measure(table, places, skeleton, shape)
+    torso = _torso(skeleton, shape, places, silhouette.shape)
+    head = _head(skeleton, shape, places)
+    scores, across, along = (
+        np.concatenate([of_limbs, of_torso[None], of_head[None]])
+        for of_limbs, of_torso, of_head in zip(limbs, torso, head, strict=True)
+    )
+    winner, pixel = scores.argmin(0), np.arange(rows.size)
+    label = np.append(parts, [_facing(skeleton, Part.TORSO_FRONT, Part.TORSO_BACK), Part.HEAD_LEFT])[winner]
+    return NearestParts(
+        rows=rows,
+        columns=columns,
+        label=_split_halves(label, across[winner, pixel], skeleton.facing),
+        score=scores[winner, pixel],
+        across=across[winner, pixel],
+        along=along[winner, pixel],
+    )
 
 
 def _facing(skeleton: Skeleton, front: Part, back: Part) -> Part:
@@ -170,7 +195,7 @@ def _nearer(depth: Array, left: Landmark, right: Landmark, this: Landmark) -> fl
 
 
 def _measure(table: Array, places: Array, skeleton: Skeleton, shape: Shape) -> tuple[Array, Array, Array]:
-    """Distance in radii with depth and bias, place along in [0, 1], place across in radii; all (N, M)."""
+    """Distance in radii with depth and bias, place across in radii, along in [0, 1]; all (N, M)."""
     start, end, radii, depths = (table[:, part] for part in (_START, _END, _RADII, _DEPTHS))
     bone = end - start
     length2 = np.maximum((bone**2).sum(1), 1e-3)
@@ -185,7 +210,7 @@ def _measure(table: Array, places: Array, skeleton: Skeleton, shape: Shape) -> t
     pull = (depths[:, :1] + (depths[:, 1:] - depths[:, :1]) * inside) / (0.6 * skeleton.scale)
     pull = np.clip(pull, -1, 0.8) * shape.depth_pull
     score = score + np.where(score < 1.3, pull, 0) + table[:, _BIAS, None]
-    return score, inside, across / radius * skeleton.facing
+    return score, across / radius * skeleton.facing, inside
 
 
 def _torso(skeleton: Skeleton, shape: Shape, places: Array, size: tuple[int, int]) -> tuple[Array, Array, Array]:
