@@ -1,4 +1,4 @@
-"""What the colours of a photo tell about hair, skin and where the top ends; no weights."""
+"""What a photo's colours tell about skin, hair, hands, bags and where the top ends; no weights."""
 
 from dataclasses import dataclass
 
@@ -6,130 +6,190 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.preprocess.figure import Array, Figure, Group, Mask
-from leffa.preprocess.labels import Landmark
+from leffa.preprocess.colours import FEWEST, Colours, overlap
+from leffa.preprocess.figure import Array, Figure, Group, Mask, disc
 
-_FEWEST = 20  # pixels from which a colour may be learnt
-_LIGHTNESS = np.array([0.6, 1.2, 1.2], np.float32)  # shade changes more than hue within one fabric
+_SKIN = 0.25  # likeness to the face from which a pixel counts as skin
 
 
 @dataclass(frozen=True)
 class Cues:
-    """Found in the picture; None where it tells nothing.
+    """Found in the picture; None where it tells nothing. Maps are (H, W) bool.
 
-    hem   height of the border between top and bottom above the line of the hips, px
-    hair  (H, W) bool
-    skin  (H, W) float32 likeness to the person's own face in [0, 1]
+    skin    looks like the person's own face
+    hair    hair, a hat or a veil: what frames the face
+    hem     height of the border between top and bottom above the line of the hips, px
+    top     the worn top near that border, which is seldom a straight line
+    hands   skin of the hands; where a hand is in a pocket or a sleeve there is none
+    bag     something carried that is neither body nor clothes
     """
 
-    hem: float | None = None
+    skin: Mask | None = None
     hair: Mask | None = None
-    skin: Array | None = None
+    hem: float | None = None
+    top: Mask | None = None
+    hands: Mask | None = None
+    bag: Mask | None = None
 
 
 def find_cues(figure: Figure, image: NDArray[np.uint8]) -> Cues:
     """``image`` (H, W, 3) uint8 RGB of the figure's size."""
-    lab = cv2.cvtColor(cv2.GaussianBlur(image, (0, 0), max(figure.skeleton.scale / 60, 0.5)), cv2.COLOR_RGB2LAB)
-    lab = lab.astype(np.float32)
-    skin = _skin(figure, lab)
-    return Cues(hem=_hem(figure, lab), hair=_hair(figure, lab, skin), skin=skin)
+    colours = Colours(image, blur=max(figure.skeleton.scale / 80, 0.5))
+    skin = _skin(figure, colours)
+    hem = _hem(figure, colours, skin)
+    return Cues(
+        skin=skin,
+        hair=_hair(figure, colours, skin),
+        hem=hem,
+        top=None if hem is None else _top(figure, colours, hem),
+        hands=_hands(figure, colours, skin),
+        bag=_bag(figure, colours),
+    )
 
 
-def face_area(figure: Figure) -> Mask:
-    """The ellipse of the face, from the brows to the chin; certain to be face and nothing else."""
-    head = figure.skeleton.head
-    centre = head.centre - head.up * 0.75 * head.unit
-    rise, side = figure.along(centre, head.up), figure.along(centre, head.left)
-    return ((rise / (1.3 * head.unit)) ** 2 + (side / (0.75 * head.half_width)) ** 2 < 1) & figure.inside
-
-
-def _spread(samples: Array) -> tuple[Array, Array]:
-    """Median and robust standard deviation per channel of (N, 3)."""
-    centre = np.median(samples, axis=0)
-    spread = 1.4826 * np.median(np.abs(samples - centre), axis=0)
-    return centre, spread
-
-
-def _skin(figure: Figure, lab: Array) -> Array | None:
-    face = lab[face_area(figure)]
-    if len(face) < _FEWEST:
+def _skin(figure: Figure, colours: Colours) -> Mask | None:
+    """Lab colours near the face's middle ones; lightness may differ more than hue, limbs lie in shade."""
+    face = colours.lab[figure.face]
+    if len(face) < FEWEST:
         return None
-    centre, spread = _spread(face)
-    spread = np.clip(spread, [10, 3.5, 3.5], [28, 8, 8])
-    distance = ((lab - centre) / spread * np.float32([0.55, 1, 1])) ** 2
-    return np.exp(-distance.sum(-1) / 8).astype(np.float32)
+    face = face.astype(np.float32)
+    middle = np.median(face, axis=0)
+    spread = 1.4826 * np.median(np.abs(face - middle), axis=0)
+    spread = np.clip(spread, [10, 3.5, 3.5], [28, 8, 8]) / [0.55, 1, 1]
+    distance = (((colours.lab - middle.astype(np.float32)) / spread.astype(np.float32)) ** 2).sum(-1)
+    return distance < -8 * np.log(_SKIN)
 
 
-def _hem(figure: Figure, lab: Array) -> float | None:
-    """Height above the hips of the strongest change of colour down the body's middle, None if none is clear."""
-    skeleton = figure.skeleton
-    torso = skeleton.torso_length
+def _hem(figure: Figure, colours: Colours, skin: Mask | None) -> float | None:
+    """Height above the hips of the strongest change of colours down the body's middle, None if none is clear.
+
+    A change to bare skin is where a skirt or shorts end, or a cropped top above bare skin, and no border
+    between two garments.
+    """
+    skeleton, torso = figure.skeleton, figure.skeleton.torso_length
     strip = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG)
     strip &= np.abs(figure.lateral) < 0.38 * skeleton.scale
-    step = 0.04
-    edges = np.arange(-0.75, 0.551, step)
-    band = np.digitize(figure.rise[strip] / torso, edges)
-    colours = lab[strip] * _LIGHTNESS
-    medians = np.full((len(edges) + 1, 3), np.nan, np.float32)
-    for index in range(1, len(edges)):
-        here = colours[band == index]
-        if len(here) >= max(6, 0.01 * skeleton.scale * torso * step * 4):
-            medians[index] = np.median(here, axis=0)
+    step, lowest, highest, window = 0.04, -0.75, 0.60, 5
+    count = round((highest - lowest) / step)
+    band = np.floor((figure.rise[strip] / torso - lowest) / step).astype(np.intp)
+    within = (band >= 0) & (band < count)
+    band = band[within]
+    lab = colours.lab[strip][within].astype(np.float32) * np.float32([0.6, 1.2, 1.2])
+    size = np.bincount(band, minlength=count)
+    safe = np.maximum(size, 1)
+
+    def mean(values: Array) -> Array:
+        return np.bincount(band, values, minlength=count) / safe
+
+    # Per band of height: mean colour, and how much the lightness varies (a print has the mean of both).
+    features = [mean(lab[:, channel]) for channel in range(3)]
+    features.append(0.5 * np.sqrt(np.maximum(mean(lab[:, 0] ** 2) - features[0] ** 2, 0)))
+    table = np.stack(features, 1)
+    bare = np.zeros(count) if skin is None else mean(skin[strip][within].astype(np.float32))
+    enough = size >= max(6, 0.15 * step * torso * skeleton.scale)
+
     best, found = 9.0, None
-    for index in range(6, len(edges) - 5):
-        below, above = medians[index - 5 : index], medians[index : index + 6]
-        below, above = below[~np.isnan(below[:, 0])], above[~np.isnan(above[:, 0])]
-        if len(below) < 3 or len(above) < 3:
+    for index in range(3, count - 3):
+        below, above = slice(max(index - window, 0), index), slice(index, index + window)
+        if enough[below].sum() < 3 or enough[above].sum() < 3 or bare[below][enough[below]].mean() > 0.5:
             continue
-        middle_below, middle_above = np.median(below, 0), np.median(above, 0)
-        jump = float(np.linalg.norm(middle_below - middle_above))
-        jump -= 0.5 * float(np.linalg.norm(below - middle_below, axis=1).mean())
-        jump -= 0.5 * float(np.linalg.norm(above - middle_above, axis=1).mean())
-        height = float(edges[index - 1])
-        jump -= 6 * abs(height - 0.12)  # most tops end a little above the hips
+        lower, upper = table[below][enough[below]], table[above][enough[above]]
+        middle_lower, middle_upper = np.median(lower, 0), np.median(upper, 0)
+        jump = float(np.linalg.norm(middle_lower - middle_upper))
+        jump -= 0.5 * float(np.linalg.norm(lower - middle_lower, axis=1).mean())
+        jump -= 0.5 * float(np.linalg.norm(upper - middle_upper, axis=1).mean())
+        height = lowest + index * step
+        jump -= 8 * abs(height - 0.12)  # most tops end a little above the hips
         if jump > best:
             best, found = jump, height * torso
     return found
 
 
-def _hair(figure: Figure, lab: Array, skin: Array | None) -> Mask | None:
-    """Grow the colours above the forehead down along the head, where they beat garment and skin."""
-    skeleton, head = figure.skeleton, figure.skeleton.head
-    rise = figure.along(head.centre, head.up)
-    side = np.abs(figure.along(head.centre, head.left))
-    top = (rise > 0.55 * head.unit) & (side < 1.1 * head.half_width) & figure.is_in(Group.HEAD)
-    seeds = lab[top]
-    if len(seeds) < _FEWEST:
+def _top(figure: Figure, colours: Colours, hem: float) -> Mask | None:
+    """Pixels of torso and legs near ``hem`` that have the top's colours and not the bottom's."""
+    torso = figure.skeleton.torso_length
+    body = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG)
+    above = colours.learn(body & (figure.rise > hem + 0.04 * torso) & (figure.rise < hem + 0.35 * torso))
+    below = colours.learn(body & (figure.rise < hem - 0.04 * torso) & (figure.rise > hem - 0.35 * torso))
+    if above is None or below is None or overlap(above, below) > 0.6:
         return None
-    torso = figure.is_in(Group.TORSO) & (figure.rise < 0.85 * skeleton.torso_length) & (figure.rise > 0)
-    torso &= np.abs(figure.lateral) < 0.35 * skeleton.scale
-    reach = figure.inside & (side < 2.2 * head.half_width) & (figure.rise > 0.25 * skeleton.torso_length)
-    likeness = _distance(lab, seeds)
-    rival = np.full(likeness.shape, 9.0, np.float32)
-    if np.count_nonzero(torso) >= _FEWEST:
-        rival = np.minimum(rival, _distance(lab, lab[torso]))
-    if skin is not None:
-        rival = np.minimum(rival, -8 * np.log(np.maximum(skin, 1e-6)))
-    hair = reach & (likeness < rival) & (likeness < 9)
-    hair |= top
-    hair &= ~face_area(figure)
-    radius = max(int(0.02 * skeleton.scale), 1)
-    hair = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, disc(radius))
-    _, labels = cv2.connectedComponents(hair | top.astype(np.uint8))
-    kept = np.unique(labels[top & (hair > 0)])
-    return np.isin(labels, kept[kept > 0]) & (hair > 0)
+    odds = np.clip(colours.log_likelihood(above) - colours.log_likelihood(below), -3, 3)
+    odds += 8 * (figure.rise - hem) / torso  # the further up, the surer
+    odds = cv2.blur(np.where(body, odds, 0).astype(np.float32), (5, 5))
+    return body & (odds > 0) & (figure.rise > hem - 0.35 * torso)
 
 
-def _distance(lab: Array, samples: Array) -> Array:
-    """Squared distance in robust standard deviations of the samples' colours."""
-    centre, spread = _spread(samples)
-    spread = np.clip(spread, [9, 4, 4], [30, 10, 10])
-    return (((lab - centre) / spread) ** 2).sum(-1)
+def _hair(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
+    """Grow what frames the face down along the head, where its colours beat garment, neck and face."""
+    skeleton, head = figure.skeleton, figure.skeleton.head
+    rise, side = figure.along(head.centre, head.up), np.abs(figure.along(head.centre, head.left))
+    above_chin = figure.along(head.chin, head.up) > 0.3 * head.unit
+    frame = figure.is_in(Group.HEAD) & above_chin & ~figure.face & (side < 1.6 * head.half_width)
+    bare = np.zeros_like(frame) if skin is None else skin
+    seeds = frame & ~bare
+    learnt = colours.learn(seeds)
+    if learnt is None or np.count_nonzero(seeds) < 0.08 * np.count_nonzero(frame):
+        return None
+    torso = figure.is_in(Group.TORSO) & (np.abs(figure.lateral) < 0.35 * skeleton.scale)
+    torso &= (figure.rise < 0.85 * skeleton.torso_length) & (figure.rise > 0)
+    throat = ~above_chin & (side < 0.5 * head.half_width) & figure.is_in(Group.HEAD)
+    rivals = [model for model in map(colours.learn, (torso, throat | figure.face)) if model is not None]
+    odds = colours.log_likelihood(learnt)
+    if rivals:
+        odds = odds - np.max([colours.log_likelihood(model) for model in rivals], axis=0)
+    odds = cv2.GaussianBlur(np.clip(odds, -4, 4), (0, 0), max(0.02 * skeleton.scale, 0.6))
+
+    alike = max((overlap(learnt, model) for model in rivals[:1]), default=0.0)
+    reach = 1.4 if alike > 0.5 else 2.2  # hair and top of one colour: only what hangs close to the face
+    lowest = (0.75 if alike > 0.5 else 0.35) * skeleton.torso_length
+    area = figure.inside & (side < reach * head.half_width) & (figure.rise > lowest)
+    area &= above_chin | (side > 0.55 * head.half_width)  # below the chin there is throat and garment
+    hair = (area & (odds > 0) & (rise < 4 * head.unit)) | seeds
+    hair &= ~figure.face
+    grown = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, disc(0.02 * skeleton.scale)) | seeds
+    _, pieces = cv2.connectedComponents(grown.astype(np.uint8))
+    share = np.bincount(pieces[seeds], minlength=pieces.max() + 1) > 0.05 * np.count_nonzero(seeds)
+    share[0] = False
+    return share[pieces]
 
 
-def disc(radius: int) -> NDArray[np.uint8]:
-    """Round structuring element."""
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
+    """Skin in and next to the places of the hands; a gloved hand counts as a whole, a hidden one not at all."""
+    if skin is None:
+        return None
+    body = figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~skin
+    fabric = colours.learn(body)
+    hands = np.zeros(figure.group.shape, bool)
+    zone = figure.is_in(Group.HAND) & (figure.score < 1.35)
+    _, pieces = cv2.connectedComponents(zone.astype(np.uint8))
+    for piece in range(1, pieces.max() + 1):
+        here = pieces == piece
+        bare = float(skin[here].mean())
+        if bare > 0.35:
+            near = cv2.dilate(here.astype(np.uint8), disc(0.06 * figure.skeleton.scale)) > 0
+            near &= figure.is_in(Group.HAND)
+            closed = cv2.morphologyEx(
+                (skin & near).astype(np.uint8), cv2.MORPH_CLOSE, disc(0.05 * figure.skeleton.scale)
+            )
+            hands |= closed > 0
+        elif fabric is None or overlap(colours.learn(here), fabric) < 0.4:
+            hands |= here
+    return hands
 
 
-__all__ = ["Cues", "Landmark", "disc", "face_area", "find_cues"]
+def _bag(figure: Figure, colours: Colours) -> Mask | None:
+    """What the silhouette holds far from every limb, close to a hand, in colours that no garment has."""
+    scale = figure.skeleton.scale
+    garments = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.UPPER_ARM) & (figure.score < 1.1))
+    far = (figure.inside & (figure.score > 1.45)).astype(np.uint8)
+    far = cv2.morphologyEx(far, cv2.MORPH_OPEN, disc(0.03 * scale))
+    near_hands = cv2.dilate((figure.is_in(Group.HAND)).astype(np.uint8), disc(0.2 * scale)) > 0
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(far)
+    bag = np.zeros(figure.group.shape, bool)
+    for piece in range(1, len(stats)):
+        here = pieces == piece
+        if stats[piece, cv2.CC_STAT_AREA] < 0.02 * scale**2 or not np.any(near_hands & here):
+            continue
+        if overlap(colours.learn(here), garments) < 0.35:
+            bag |= here
+    return bag if bag.any() else None

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.config import Garment
-from leffa.preprocess.cues import Cues, disc, find_cues
-from leffa.preprocess.figure import Array, Figure, Group, Mask
+from leffa.preprocess.cues import Cues, find_cues
+from leffa.preprocess.figure import Array, Figure, Group, Mask, disc
 from leffa.preprocess.labels import Landmark
 
 _WORKING_SIZE = 512  # longest side masks are worked out at; edges need no more
@@ -92,9 +92,11 @@ def agnostic_mask(
 
 
 def _mask(figure: Figure, cues: Cues, garment: Garment, options: MaskOptions) -> Mask:
-    keep = _head(figure, cues, options) | _hands(figure, options)
+    keep = _head(figure, cues, options) | _hands(figure, cues, options)
+    if options.protect_bag and cues.bag is not None:
+        keep |= cues.bag
     if garment is Garment.UPPER:
-        area = _upper(figure, cues, options) & ~_legs_below(figure, cues, options)
+        area = _upper(figure, cues, options) & ~_below_top(figure, cues, options)
     elif garment is Garment.LOWER:
         area = _lower(figure, cues, options) & ~_arms(figure) & ~_feet(figure)
     else:
@@ -146,13 +148,23 @@ def _upper(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     if options.sleeve in (Sleeve.NONE, Sleeve.ELBOW):
         worn &= figure.is_in(Group.TORSO)
     worn &= ~((figure.rise < end) & figure.is_in(Group.TORSO))
-    return (canvas | cv2.dilate(worn.astype(np.uint8), disc(max(int(0.07 * margin * scale), 1)))) > 0
+    return (canvas | cv2.dilate(worn.astype(np.uint8), disc(0.07 * margin * scale))) > 0
 
 
-def _legs_below(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
-    """What of the body lies below the upper garment's end."""
-    legs = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG, Group.FOOT)
-    return legs & (figure.rise < _upper_end(figure, cues, options))
+def _below_top(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
+    """What of the body lies below the upper garment's end, sleeves beside it excepted."""
+    skeleton, scale = figure.skeleton, figure.skeleton.scale
+    below = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG, Group.FOOT)
+    below &= figure.rise < _upper_end(figure, cues, options)
+    if cues.top is not None:
+        below &= cv2.dilate(cues.top.astype(np.uint8), disc(0.02 * scale)) == 0
+    sleeves = np.zeros(figure.group.shape, np.uint8)
+    for elbow, wrist in (
+        (Landmark.LEFT_ELBOW, Landmark.LEFT_WRIST),
+        (Landmark.RIGHT_ELBOW, Landmark.RIGHT_WRIST),
+    ):
+        _capsule(sleeves, skeleton[elbow], skeleton[wrist], 0.12 * scale, 0.10 * scale)
+    return below & (sleeves == 0)
 
 
 def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
@@ -170,48 +182,49 @@ def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         first = skeleton[hip] + min(reach, 1.0) * (skeleton[knee] - skeleton[hip])
         last = skeleton[knee] + max(reach - 1.0, 0.0) * (skeleton[ankle] - skeleton[knee])
         side = [
-            skeleton[hip] + (0.24 + 0.14 * margin) * out + skeleton.up * waist,
-            skeleton[hip] + (0.36 + 0.16 * margin) * out,
-            first + (0.30 + 0.20 * margin) * out,
+            skeleton[hip] + (0.30 + 0.22 * margin) * out + skeleton.up * waist,
+            skeleton[hip] + (0.36 + 0.30 * margin) * out,
+            first + (0.30 + 0.34 * margin) * out,
         ]
-        _capsule(canvas, skeleton[hip], first, 0.30 * scale, (0.26 + 0.14 * margin) * scale)
+        _capsule(canvas, skeleton[hip], first, (0.30 + 0.10 * margin) * scale, (0.26 + 0.20 * margin) * scale)
         if reach > 1:
-            side.append(last + (0.24 + 0.20 * margin) * out)
+            side.append(last + (0.24 + 0.32 * margin) * out)
             _capsule(
-                canvas, first, last, (0.26 + 0.14 * margin) * scale, (0.20 + 0.14 * margin) * scale
+                canvas, first, last, (0.26 + 0.20 * margin) * scale, (0.20 + 0.24 * margin) * scale
             )
         outline.append(side)
     _polygon(canvas, [*outline[0], *outline[1][::-1]])
     worn = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG) | figure.is_in(Group.TORSO) & (figure.rise < 0.75 * waist)
-    canvas |= cv2.dilate(worn.astype(np.uint8), disc(max(int(0.07 * margin * scale), 1)))
-    return (canvas > 0) & (figure.rise < waist + 0.03 * torso)
+    if options.protect_bag and cues.bag is not None:
+        worn &= ~cues.bag
+    canvas |= cv2.dilate(worn.astype(np.uint8), disc(0.07 * margin * scale))
+    area = (canvas > 0) & (figure.rise < waist + 0.03 * torso)
+    if cues.top is not None:
+        area &= cv2.erode(cues.top.astype(np.uint8), disc(0.03 * scale)) == 0
+    return area
 
 
 def _head(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     """Face and hair, as far as they are to be protected."""
     head = figure.skeleton.head
-    above_chin = figure.along(head.chin, head.up) > 0
-    area = figure.is_in(Group.HEAD) & above_chin
+    rise, side = figure.along(head.centre, head.up), figure.along(head.centre, head.left)
+    within = np.hypot(rise / np.where(rise > 0, 1.25 * head.unit, 2.2 * head.unit), side / head.half_width) < 1
+    area = figure.is_in(Group.HEAD) & (figure.along(head.chin, head.up) > 0)
     keep = np.zeros_like(area)
-    core = np.hypot(
-        figure.along(head.centre, head.up) / np.where(figure.along(head.centre, head.up) > 0, 1.25, 2.2) / head.unit,
-        figure.along(head.centre, head.left) / head.half_width,
-    )
     if options.protect_face:
-        keep |= area & (core < 1)
+        keep |= area & within
     if options.protect_hair:
-        keep |= area & (core >= 1)
+        keep |= area & ~within
         if cues.hair is not None:
             keep |= cues.hair
     return keep
 
 
-def _hands(figure: Figure, options: MaskOptions) -> Mask:
+def _hands(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     """Hands that the camera sees, as far as they are to be protected."""
-    keep = np.zeros(figure.group.shape, bool)
     if not options.protect_hands:
-        return keep
-    return figure.is_in(Group.HAND) & (figure.score < 1.35)
+        return np.zeros(figure.group.shape, bool)
+    return figure.is_in(Group.HAND) & (figure.score < 1.35) if cues.hands is None else cues.hands
 
 
 def _arms(figure: Figure) -> Mask:
