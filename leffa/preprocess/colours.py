@@ -41,9 +41,12 @@ class Colours:
         cube += 1e-3 * len(cells) / _BINS**3  # a colour never seen is improbable, not impossible
         return cube / cube.sum()
 
-    def log_likelihood(self, histogram: Array) -> Array:
-        """(H, W) float32: logarithm of each pixel's probability under a learnt histogram."""
-        return np.log(histogram)[self.cell]
+    def log_odds(self, histogram: Array, *rivals: Array) -> Array:
+        """(H, W) float32: logarithm of how much likelier each colour is here than under the best rival."""
+        odds = np.log(histogram)
+        if rivals:
+            odds = odds - np.log(np.max(rivals, axis=0))
+        return odds[self.cell]
 
 
 def _chroma_bin(values: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.preprocess.colours import FEWEST, Colours, overlap
-from leffa.preprocess.figure import Array, Figure, Group, Mask, disc
+from leffa.preprocess.figure import Figure, Group, Mask, disc
+from leffa.preprocess.hem import Hem, find_hem, top_near_hem
 
 _SKIN = 0.25  # likeness to the face from which a pixel counts as skin
 
@@ -18,7 +19,7 @@ class Cues:
 
     skin    looks like the person's own face
     hair    hair, a hat or a veil: what frames the face
-    hem     height of the border between top and bottom above the line of the hips, px
+    hem     border between top and bottom
     top     the worn top near that border, which is seldom a straight line
     hands   skin of the hands; where a hand is in a pocket or a sleeve there is none
     bag     something carried that is neither body nor clothes
@@ -26,7 +27,7 @@ class Cues:
 
     skin: Mask | None = None
     hair: Mask | None = None
-    hem: float | None = None
+    hem: Hem | None = None
     top: Mask | None = None
     hands: Mask | None = None
     bag: Mask | None = None
@@ -36,12 +37,12 @@ def find_cues(figure: Figure, image: NDArray[np.uint8]) -> Cues:
     """``image`` (H, W, 3) uint8 RGB of the figure's size."""
     colours = Colours(image, blur=max(figure.skeleton.scale / 80, 0.5))
     skin = _skin(figure, colours)
-    hem = _hem(figure, colours, skin)
+    hem = find_hem(figure, colours, skin)
     return Cues(
         skin=skin,
-        hair=_hair(figure, colours, skin),
+        hair=_hair(figure, colours),
         hem=hem,
-        top=None if hem is None else _top(figure, colours, hem),
+        top=None if hem is None else top_near_hem(figure, colours, hem),
         hands=_hands(figure, colours, skin),
         bag=_bag(figure, colours),
     )
@@ -60,83 +61,24 @@ def _skin(figure: Figure, colours: Colours) -> Mask | None:
     return distance < -8 * np.log(_SKIN)
 
 
-def _hem(figure: Figure, colours: Colours, skin: Mask | None) -> float | None:
-    """Height above the hips of the strongest change of colours down the body's middle, None if none is clear.
-
-    A change to bare skin is where a skirt or shorts end, or a cropped top above bare skin, and no border
-    between two garments.
-    """
-    skeleton, torso = figure.skeleton, figure.skeleton.torso_length
-    strip = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG)
-    strip &= np.abs(figure.lateral) < 0.38 * skeleton.scale
-    step, lowest, highest, window = 0.04, -0.75, 0.60, 5
-    count = round((highest - lowest) / step)
-    band = np.floor((figure.rise[strip] / torso - lowest) / step).astype(np.intp)
-    within = (band >= 0) & (band < count)
-    band = band[within]
-    lab = colours.lab[strip][within].astype(np.float32) * np.float32([0.6, 1.2, 1.2])
-    size = np.bincount(band, minlength=count)
-    safe = np.maximum(size, 1)
-
-    def mean(values: Array) -> Array:
-        return np.bincount(band, values, minlength=count) / safe
-
-    # Per band of height: mean colour, and how much the lightness varies (a print has the mean of both).
-    features = [mean(lab[:, channel]) for channel in range(3)]
-    features.append(0.5 * np.sqrt(np.maximum(mean(lab[:, 0] ** 2) - features[0] ** 2, 0)))
-    table = np.stack(features, 1)
-    bare = np.zeros(count) if skin is None else mean(skin[strip][within].astype(np.float32))
-    enough = size >= max(6, 0.15 * step * torso * skeleton.scale)
-
-    best, found = 9.0, None
-    for index in range(3, count - 3):
-        below, above = slice(max(index - window, 0), index), slice(index, index + window)
-        if enough[below].sum() < 3 or enough[above].sum() < 3 or bare[below][enough[below]].mean() > 0.5:
-            continue
-        lower, upper = table[below][enough[below]], table[above][enough[above]]
-        middle_lower, middle_upper = np.median(lower, 0), np.median(upper, 0)
-        jump = float(np.linalg.norm(middle_lower - middle_upper))
-        jump -= 0.5 * float(np.linalg.norm(lower - middle_lower, axis=1).mean())
-        jump -= 0.5 * float(np.linalg.norm(upper - middle_upper, axis=1).mean())
-        height = lowest + index * step
-        jump -= 8 * abs(height - 0.12)  # most tops end a little above the hips
-        if jump > best:
-            best, found = jump, height * torso
-    return found
-
-
-def _top(figure: Figure, colours: Colours, hem: float) -> Mask | None:
-    """Pixels of torso and legs near ``hem`` that have the top's colours and not the bottom's."""
-    torso = figure.skeleton.torso_length
-    body = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG)
-    above = colours.learn(body & (figure.rise > hem + 0.04 * torso) & (figure.rise < hem + 0.35 * torso))
-    below = colours.learn(body & (figure.rise < hem - 0.04 * torso) & (figure.rise > hem - 0.35 * torso))
-    if above is None or below is None or overlap(above, below) > 0.6:
-        return None
-    odds = np.clip(colours.log_likelihood(above) - colours.log_likelihood(below), -3, 3)
-    odds += 8 * (figure.rise - hem) / torso  # the further up, the surer
-    odds = cv2.blur(np.where(body, odds, 0).astype(np.float32), (5, 5))
-    return body & (odds > 0) & (figure.rise > hem - 0.35 * torso)
-
-
-def _hair(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
+def _hair(figure: Figure, colours: Colours) -> Mask | None:
     """Grow what frames the face down along the head, where its colours beat garment, neck and face."""
     skeleton, head = figure.skeleton, figure.skeleton.head
     rise, side = figure.along(head.centre, head.up), np.abs(figure.along(head.centre, head.left))
     above_chin = figure.along(head.chin, head.up) > 0.3 * head.unit
     frame = figure.is_in(Group.HEAD) & above_chin & ~figure.face & (side < 1.6 * head.half_width)
-    bare = np.zeros_like(frame) if skin is None else skin
-    seeds = frame & ~bare
-    learnt = colours.learn(seeds)
-    if learnt is None or np.count_nonzero(seeds) < 0.08 * np.count_nonzero(frame):
+    around, face = colours.learn(frame), colours.learn(figure.face)
+    if around is None:
         return None
+    seeds = frame if face is None else frame & (colours.log_odds(around, face) > 0.7)
+    learnt = colours.learn(seeds)
+    if learnt is None or np.count_nonzero(seeds) < 0.15 * np.count_nonzero(frame):
+        return None  # bald, or shorn so short that it makes no difference
     torso = figure.is_in(Group.TORSO) & (np.abs(figure.lateral) < 0.35 * skeleton.scale)
     torso &= (figure.rise < 0.85 * skeleton.torso_length) & (figure.rise > 0)
     throat = ~above_chin & (side < 0.5 * head.half_width) & figure.is_in(Group.HEAD)
     rivals = [model for model in map(colours.learn, (torso, throat | figure.face)) if model is not None]
-    odds = colours.log_likelihood(learnt)
-    if rivals:
-        odds = odds - np.max([colours.log_likelihood(model) for model in rivals], axis=0)
+    odds = colours.log_odds(learnt, *rivals)
     odds = cv2.GaussianBlur(np.clip(odds, -4, 4), (0, 0), max(0.02 * skeleton.scale, 0.6))
 
     alike = max((overlap(learnt, model) for model in rivals[:1]), default=0.0)
@@ -178,18 +120,16 @@ def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
 
 
 def _bag(figure: Figure, colours: Colours) -> Mask | None:
-    """What the silhouette holds far from every limb, close to a hand, in colours that no garment has."""
+    """What the silhouette holds beside the legs, far from every limb, near a hand, in no garment's colours."""
     scale = figure.skeleton.scale
     garments = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.UPPER_ARM) & (figure.score < 1.1))
-    far = (figure.inside & (figure.score > 1.45)).astype(np.uint8)
-    far = cv2.morphologyEx(far, cv2.MORPH_OPEN, disc(0.03 * scale))
-    near_hands = cv2.dilate((figure.is_in(Group.HAND)).astype(np.uint8), disc(0.2 * scale)) > 0
+    far = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG, Group.HAND) & (figure.score > 1.45)
+    far = cv2.morphologyEx(far.astype(np.uint8), cv2.MORPH_OPEN, disc(0.03 * scale))
+    near_hands = cv2.dilate(figure.is_in(Group.HAND).astype(np.uint8), disc(0.2 * scale)) > 0
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(far)
     bag = np.zeros(figure.group.shape, bool)
-    for piece in range(1, len(stats)):
+    for piece in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > 0.08 * scale**2) + 1:
         here = pieces == piece
-        if stats[piece, cv2.CC_STAT_AREA] < 0.02 * scale**2 or not np.any(near_hands & here):
-            continue
-        if overlap(colours.learn(here), garments) < 0.35:
+        if np.any(near_hands & here) and overlap(colours.learn(here), garments) < 0.35:
             bag |= here
     return bag if bag.any() else None

@@ -107,7 +107,7 @@ def _mask(figure: Figure, cues: Cues, garment: Garment, options: MaskOptions) ->
 def _upper_end(figure: Figure, cues: Cues, options: MaskOptions) -> float:
     """Height above the hips, px, at which an upper garment's mask ends on the body."""
     torso = figure.skeleton.torso_length
-    worn = -0.22 * torso if cues.hem is None else cues.hem - 0.05 * torso
+    worn = -0.22 * torso if cues.hem is None else cues.hem.low - 0.05 * torso
     wished = {None: worn, Hem.WAIST: 0.2 * torso, Hem.HIP: -0.15 * torso, Hem.KNEE: -torso, Hem.ANKLE: -2 * torso}
     return min(worn, wished[options.hem])
 
@@ -170,7 +170,7 @@ def _below_top(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
 def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     skeleton, scale, margin = figure.skeleton, figure.skeleton.scale, options.margin
     torso = skeleton.torso_length
-    waist = 0.30 * torso if cues.hem is None else cues.hem + 0.03 * torso
+    waist = 0.30 * torso if cues.hem is None else cues.hem.high + 0.03 * torso
     canvas = np.zeros(figure.group.shape, np.uint8)
     outline: list[list[Array]] = []
     reach = {None: 1.94, Hem.ANKLE: 1.94, Hem.KNEE: 1.2, Hem.HIP: 0.3, Hem.WAIST: 0.3}[options.hem]
