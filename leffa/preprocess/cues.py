@@ -1,0 +1,135 @@
+"""What a photo's colours tell about skin, hair, hands, bags and where the top ends; no weights."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leffa.preprocess.colours import FEWEST, Colours, overlap
+from leffa.preprocess.figure import Figure, Group, Mask, disc
+from leffa.preprocess.hem import Hem, find_hem, top_near_hem
+
+_SKIN = 0.25  # likeness to the face from which a pixel counts as skin
+
+
+@dataclass(frozen=True)
+class Cues:
+    """Found in the picture; None where it tells nothing. Maps are (H, W) bool.
+
+    skin    looks like the person's own face
+    hair    hair, a hat or a veil: what frames the face
+    hem     border between top and bottom
+    top     the worn top near that border, which is seldom a straight line
+    hands   skin of the hands; where a hand is in a pocket or a sleeve there is none
+    bag     something carried that is neither body nor clothes
+    """
+
+    skin: Mask | None = None
+    hair: Mask | None = None
+    hem: Hem | None = None
+    top: Mask | None = None
+    hands: Mask | None = None
+    bag: Mask | None = None
+
+
+def find_cues(figure: Figure, image: NDArray[np.uint8]) -> Cues:
+    """``image`` (H, W, 3) uint8 RGB of the figure's size."""
+    colours = Colours(image, blur=max(figure.skeleton.scale / 80, 0.5))
+    skin = _skin(figure, colours)
+    hem = find_hem(figure, colours, skin)
+    return Cues(
+        skin=skin,
+        hair=_hair(figure, colours),
+        hem=hem,
+        top=None if hem is None else top_near_hem(figure, colours, hem),
+        hands=_hands(figure, colours, skin),
+        bag=_bag(figure, colours),
+    )
+
+
+def _skin(figure: Figure, colours: Colours) -> Mask | None:
+    """Lab colours near the face's middle ones; lightness may differ more than hue, limbs lie in shade."""
+    face = colours.lab[figure.face]
+    if len(face) < FEWEST:
+        return None
+    face = face.astype(np.float32)
+    middle = np.median(face, axis=0)
+    spread = 1.4826 * np.median(np.abs(face - middle), axis=0)
+    spread = np.clip(spread, [10, 3.5, 3.5], [28, 8, 8]) / [0.55, 1, 1]
+    distance = (((colours.lab - middle.astype(np.float32)) / spread.astype(np.float32)) ** 2).sum(-1)
+    return distance < -8 * np.log(_SKIN)
+
+
+def _hair(figure: Figure, colours: Colours) -> Mask | None:
+    """Grow what frames the face down along the head, where its colours beat garment, neck and face."""
+    skeleton, head = figure.skeleton, figure.skeleton.head
+    rise, side = figure.along(head.centre, head.up), np.abs(figure.along(head.centre, head.left))
+    above_chin = figure.along(head.chin, head.up) > 0.3 * head.unit
+    frame = figure.is_in(Group.HEAD) & above_chin & ~figure.face & (side < 1.6 * head.half_width)
+    around, face = colours.learn(frame), colours.learn(figure.face)
+    if around is None:
+        return None
+    seeds = frame if face is None else frame & (colours.log_odds(around, face) > 0.7)
+    learnt = colours.learn(seeds)
+    if learnt is None or np.count_nonzero(seeds) < 0.15 * np.count_nonzero(frame):
+        return None  # bald, or shorn so short that it makes no difference
+    torso = figure.is_in(Group.TORSO) & (np.abs(figure.lateral) < 0.35 * skeleton.scale)
+    torso &= (figure.rise < 0.85 * skeleton.torso_length) & (figure.rise > 0)
+    throat = ~above_chin & (side < 0.5 * head.half_width) & figure.is_in(Group.HEAD)
+    rivals = [model for model in map(colours.learn, (torso, throat | figure.face)) if model is not None]
+    odds = colours.log_odds(learnt, *rivals)
+    odds = cv2.GaussianBlur(np.clip(odds, -4, 4), (0, 0), max(0.02 * skeleton.scale, 0.6))
+
+    alike = max((overlap(learnt, model) for model in rivals[:1]), default=0.0)
+    reach = 1.4 if alike > 0.5 else 2.2  # hair and top of one colour: only what hangs close to the face
+    lowest = (0.75 if alike > 0.5 else 0.35) * skeleton.torso_length
+    area = figure.inside & (side < reach * head.half_width) & (figure.rise > lowest)
+    area &= above_chin | (side > 0.55 * head.half_width)  # below the chin there is throat and garment
+    hair = (area & (odds > 0) & (rise < 4 * head.unit)) | seeds
+    hair &= ~figure.face
+    grown = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, disc(0.02 * skeleton.scale)) | seeds
+    _, pieces = cv2.connectedComponents(grown.astype(np.uint8))
+    share = np.bincount(pieces[seeds], minlength=pieces.max() + 1) > 0.05 * np.count_nonzero(seeds)
+    share[0] = False
+    return share[pieces]
+
+
+def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
+    """Skin in and next to the places of the hands; a gloved hand counts as a whole, a hidden one not at all."""
+    if skin is None:
+        return None
+    body = figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~skin
+    fabric = colours.learn(body)
+    hands = np.zeros(figure.group.shape, bool)
+    zone = figure.is_in(Group.HAND) & (figure.score < 1.35)
+    _, pieces = cv2.connectedComponents(zone.astype(np.uint8))
+    for piece in range(1, pieces.max() + 1):
+        here = pieces == piece
+        bare = float(skin[here].mean())
+        if bare > 0.35:
+            near = cv2.dilate(here.astype(np.uint8), disc(0.06 * figure.skeleton.scale)) > 0
+            near &= figure.is_in(Group.HAND)
+            closed = cv2.morphologyEx(
+                (skin & near).astype(np.uint8), cv2.MORPH_CLOSE, disc(0.05 * figure.skeleton.scale)
+            )
+            hands |= closed > 0
+        elif fabric is None or overlap(colours.learn(here), fabric) < 0.4:
+            hands |= here
+    return hands
+
+
+def _bag(figure: Figure, colours: Colours) -> Mask | None:
+    """What the silhouette holds beside the legs, far from every limb, near a hand, in no garment's colours."""
+    scale = figure.skeleton.scale
+    garments = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.UPPER_ARM) & (figure.score < 1.1))
+    far = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG, Group.HAND) & (figure.score > 1.45)
+    far = cv2.morphologyEx(far.astype(np.uint8), cv2.MORPH_OPEN, disc(0.03 * scale))
+    near_hands = cv2.dilate(figure.is_in(Group.HAND).astype(np.uint8), disc(0.2 * scale)) > 0
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(far)
+    bag = np.zeros(figure.group.shape, bool)
+    for piece in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > 0.08 * scale**2) + 1:
+        here = pieces == piece
+        if np.any(near_hands & here) and overlap(colours.learn(here), garments) < 0.35:
+            bag |= here
+    return bag if bag.any() else None
