@@ -78,7 +78,7 @@ def agnostic_mask(
     silhouette = np.asarray(silhouette, np.float32)
     if ratio < 1:
         small = (max(round(size[1] * ratio), 1), max(round(size[0] * ratio), 1))
-        stretch = np.float32([small[0] / size[1], small[1] / size[0], ratio, 1])
+        stretch = np.array([small[0] / size[1], small[1] / size[0], ratio, 1], np.float32)
         landmarks = landmarks * stretch
         silhouette = cv2.resize(silhouette, small, interpolation=cv2.INTER_AREA)
         image = None if image is None else cv2.resize(image, small, interpolation=cv2.INTER_AREA)
@@ -108,7 +108,13 @@ def _upper_end(figure: Figure, cues: Cues, options: MaskOptions) -> float:
     """Height above the hips, px, at which an upper garment's mask ends on the body."""
     torso = figure.skeleton.torso_length
     worn = -0.22 * torso if cues.hem is None else cues.hem.low - 0.05 * torso
-    wished = {None: worn, Hem.WAIST: 0.2 * torso, Hem.HIP: -0.15 * torso, Hem.KNEE: -torso, Hem.ANKLE: -2 * torso}
+    wished = {
+        None: worn,
+        Hem.WAIST: 0.2 * torso,
+        Hem.HIP: -0.15 * torso,
+        Hem.KNEE: -torso,
+        Hem.ANKLE: -2 * torso,
+    }
     return min(worn, wished[options.hem])
 
 
@@ -189,12 +195,12 @@ def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         _capsule(canvas, skeleton[hip], first, (0.30 + 0.10 * margin) * scale, (0.26 + 0.20 * margin) * scale)
         if reach > 1:
             side.append(last + (0.24 + 0.32 * margin) * out)
-            _capsule(
-                canvas, first, last, (0.26 + 0.20 * margin) * scale, (0.20 + 0.24 * margin) * scale
-            )
+            _capsule(canvas, first, last, (0.26 + 0.20 * margin) * scale, (0.20 + 0.24 * margin) * scale)
         outline.append(side)
     _polygon(canvas, [*outline[0], *outline[1][::-1]])
-    worn = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG) | figure.is_in(Group.TORSO) & (figure.rise < 0.75 * waist)
+    worn = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG) | figure.is_in(Group.TORSO) & (
+        figure.rise < 0.75 * waist
+    )
     if options.protect_bag and cues.bag is not None:
         worn &= ~cues.bag
     canvas |= cv2.dilate(worn.astype(np.uint8), disc(0.07 * margin * scale))
@@ -208,7 +214,9 @@ def _head(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     """Face and hair, as far as they are to be protected."""
     head = figure.skeleton.head
     rise, side = figure.along(head.centre, head.up), figure.along(head.centre, head.left)
-    within = np.hypot(rise / np.where(rise > 0, 1.25 * head.unit, 2.2 * head.unit), side / head.half_width) < 1
+    within = (
+        np.hypot(rise / np.where(rise > 0, 1.25 * head.unit, 2.2 * head.unit), side / head.half_width) < 1
+    )
     area = figure.is_in(Group.HEAD) & (figure.along(head.chin, head.up) > 0)
     keep = np.zeros_like(area)
     if options.protect_face:
@@ -249,7 +257,9 @@ def _polygon(canvas: NDArray[np.uint8], points: list[Array]) -> None:
     cv2.fillPoly(canvas, [_fixed(points, canvas.shape)], 1, shift=4)
 
 
-def _capsule(canvas: NDArray[np.uint8], start: Array, end: Array, start_radius: float, end_radius: float) -> None:
+def _capsule(
+    canvas: NDArray[np.uint8], start: Array, end: Array, start_radius: float, end_radius: float
+) -> None:
     """Fill the area within a radius, growing from one to the other, of the line between two places."""
     bone = end - start
     normal = np.array([-bone[1], bone[0]]) / max(float(np.linalg.norm(bone)), 1e-3)

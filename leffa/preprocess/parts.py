@@ -128,7 +128,7 @@ def nearest_parts(skeleton: Skeleton, silhouette: Array, shape: Shape = SHAPE) -
     places = np.stack([columns, rows]).astype(np.float32) + 0.5  # (2, M), pixel centres
     parts, table = _capsules(skeleton, shape)
     limbs = _measure(table, places, skeleton, shape)
-    torso = _torso(skeleton, shape, places, silhouette.shape)
+    torso = _torso(skeleton, shape, places, silhouette.shape[:2])
     head = _head(skeleton, shape, places)
     scores, across, along = (
         np.concatenate([of_limbs, of_torso[None], of_head[None]])
@@ -157,35 +157,38 @@ def _capsules(skeleton: Skeleton, shape: Shape) -> tuple[NDArray[np.int64], Arra
     parts: list[Part] = []
     rows: list[list[float]] = []
 
-    def add(part, start, end, start_radius, end_radius, depths=(0.0, 0.0), bias=0.0):
+    def add(part, bone, radii, depths=(0.0, 0.0), bias=0.0):
         parts.append(part)
-        rows.append([*start, *end, start_radius * scale, end_radius * scale, *depths, bias])
+        rows.append([*bone[0], *bone[1], radii[0] * scale, radii[1] * scale, *depths, bias])
 
     for side in ("left", "right"):
         shoulder, elbow, wrist = _ARM[side]
         top = skeleton[shoulder] + 0.06 * (skeleton[shoulder] - skeleton.shoulders) - 0.06 * scale * up
         in_front = depth[[shoulder, elbow, wrist]] - torso_depth
-        add(_UPPER_ARM[side], top, skeleton[elbow], shape.upper_arm, shape.elbow, in_front[:2])
-        add(_LOWER_ARM[side], skeleton[elbow], skeleton[wrist], shape.elbow, shape.wrist, in_front[1:])
+        add(_UPPER_ARM[side], (top, skeleton[elbow]), (shape.upper_arm, shape.elbow), in_front[:2])
+        add(_LOWER_ARM[side], skeleton[[elbow, wrist]], (shape.elbow, shape.wrist), in_front[1:])
         index, pinky = _FINGERS[side]
         palm = (skeleton[index] + skeleton[pinky]) / 2 - skeleton[wrist]
-        start, end = skeleton[wrist] + 0.12 * shape.fingertips * palm, skeleton[wrist] + shape.fingertips * palm
-        add(_HAND[side], start, end, shape.hand, 0.85 * shape.hand, in_front[[2, 2]], bias=-0.10)
+        start, end = (
+            skeleton[wrist] + 0.12 * shape.fingertips * palm,
+            skeleton[wrist] + shape.fingertips * palm,
+        )
+        add(_HAND[side], (start, end), (shape.hand, 0.85 * shape.hand), in_front[[2, 2]], bias=-0.10)
 
         hip, knee, ankle = _LEG[side]
         nearer = _nearer(depth, Landmark.LEFT_KNEE, Landmark.RIGHT_KNEE, knee) / (3 * scale)
         start = skeleton[hip] - 0.02 * scale * up
         part = _facing(skeleton, *_UPPER_LEG[side])
-        add(part, start, skeleton[knee], shape.thigh, shape.knee, bias=nearer)
+        add(part, (start, skeleton[knee]), (shape.thigh, shape.knee), bias=nearer)
         nearer = _nearer(depth, Landmark.LEFT_ANKLE, Landmark.RIGHT_ANKLE, ankle) / (3 * scale)
         part = _facing(skeleton, *_LOWER_LEG[side])
-        add(part, skeleton[knee], skeleton[ankle], 0.95 * shape.knee, shape.ankle, bias=nearer)
+        add(part, skeleton[[knee, ankle]], (0.95 * shape.knee, shape.ankle), bias=nearer)
 
         heel, toe = _FOOT[side]
         tip = skeleton[toe] + 0.15 * (skeleton[toe] - skeleton[ankle])
         start = skeleton[ankle] + 0.05 * (skeleton[knee] - skeleton[ankle])
         for begin in (start, skeleton[heel]):
-            add(_FOOT_PART[side], begin, tip, shape.foot, 0.85 * shape.foot, bias=-0.12)
+            add(_FOOT_PART[side], (begin, tip), (shape.foot, 0.85 * shape.foot), bias=-0.12)
     return np.array(parts), np.array(rows, np.float32)
 
 
@@ -201,7 +204,9 @@ def _measure(table: Array, places: Array, skeleton: Skeleton, shape: Shape) -> t
     length2 = np.maximum((bone**2).sum(1), 1e-3)
     # Everything is linear in the place: two matrix products give the place along and across each bone.
     along = (bone / length2[:, None]) @ places - (bone * start).sum(1, keepdims=True) / length2[:, None]
-    normal = np.stack([bone[:, 1], -bone[:, 0]], 1) / np.sqrt(length2)[:, None]  # image right of a limb hung down
+    normal = (
+        np.stack([bone[:, 1], -bone[:, 0]], 1) / np.sqrt(length2)[:, None]
+    )  # image right of a limb hung down
     across = normal @ places - (normal * start).sum(1, keepdims=True)
     inside = np.clip(along, 0, 1)
     beyond = (along - inside) * np.sqrt(length2)[:, None]
@@ -213,7 +218,9 @@ def _measure(table: Array, places: Array, skeleton: Skeleton, shape: Shape) -> t
     return score, across / radius * skeleton.facing, inside
 
 
-def _torso(skeleton: Skeleton, shape: Shape, places: Array, size: tuple[int, int]) -> tuple[Array, Array, Array]:
+def _torso(
+    skeleton: Skeleton, shape: Shape, places: Array, size: tuple[int, ...]
+) -> tuple[Array, Array, Array]:
     """Score (M,), across in [-1, 1], along in [0, 1] from the base of the neck to the crotch."""
     scale, up, middle, hips = skeleton.scale, skeleton.up, skeleton.shoulders, skeleton.hips
     outline = []
@@ -257,7 +264,7 @@ def _unit(vector: Array) -> Array:
     return vector / max(float(np.linalg.norm(vector)), 1.0)
 
 
-def _polygon_score(polygon: Array, depth: float, size: tuple[int, int]) -> Array:
+def _polygon_score(polygon: Array, depth: float, size: tuple[int, ...]) -> Array:
     """(H, W): 0 deep inside, 1 on the edge, more outside; ``depth`` pixels make one unit."""
     inside = np.zeros(size, np.uint8)
     limit = 8 * max(size)  # keeps far-off guesses within what fillPoly can take
@@ -399,6 +406,6 @@ def body_coordinates(iuv: NDArray[np.uint8]) -> Array:
     facing = np.full(label.shape, -1.0 if behind else 1.0, np.float32)
     facing[np.isin(label, _FRONT_PARTS)] = 1.0
     facing[np.isin(label, _BACK_PARTS)] = -1.0
-    result[rows, columns, :2] = np.clip(point / np.float32(_BODY_SIZE), -1, 1)
+    result[rows, columns, :2] = np.clip(point / np.array(_BODY_SIZE, np.float32), -1, 1)
     result[rows, columns, 2] = facing
     return result
