@@ -11,6 +11,7 @@ from leffa.config import Garment
 from leffa.preprocess.cues import Cues, find_cues
 from leffa.preprocess.figure import Array, Figure, Group, Mask, disc
 from leffa.preprocess.labels import Landmark
+from leffa.preprocess.skeleton import unit
 
 _WORKING_SIZE = 512  # longest side masks are worked out at; edges need no more
 
@@ -84,10 +85,10 @@ def agnostic_mask(
         image = None if image is None else cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     figure = Figure.of(landmarks, silhouette)
     cues = Cues() if image is None else find_cues(figure, image)
-    mask = _mask(figure, cues, Garment(garment), options).astype(np.uint8) * 255
+    mask: NDArray[np.uint8] = _mask(figure, cues, Garment(garment), options).astype(np.uint8) * 255
     if ratio < 1:
         mask = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-        mask = np.where(mask >= 128, 255, 0).astype(np.uint8)
+        mask = np.where(mask >= 128, np.uint8(255), np.uint8(0))
     return mask
 
 
@@ -136,8 +137,8 @@ def _upper(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         if options.sleeve in (None, Sleeve.WRIST):
             beyond = last + 0.08 * (last - middle)
             _capsule(canvas, middle, beyond, (0.22 + 0.14 * margin) * scale, (0.16 + 0.16 * margin) * scale)
-        out_top = _unit(start - skeleton.shoulders) * scale
-        out_low = _unit(skeleton[hip] - skeleton.hips) * scale
+        out_top = unit(start - skeleton.shoulders) * scale
+        out_low = unit(skeleton[hip] - skeleton.hips) * scale
         outline.append(
             [
                 skeleton.shoulders + skeleton.up * 0.30 * scale + 0.16 * out_top,
@@ -184,7 +185,7 @@ def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         (Landmark.LEFT_HIP, Landmark.LEFT_KNEE, Landmark.LEFT_ANKLE),
         (Landmark.RIGHT_HIP, Landmark.RIGHT_KNEE, Landmark.RIGHT_ANKLE),
     ):
-        out = _unit(skeleton[hip] - skeleton.hips) * scale
+        out = unit(skeleton[hip] - skeleton.hips) * scale
         first = skeleton[hip] + min(reach, 1.0) * (skeleton[knee] - skeleton[hip])
         last = skeleton[knee] + max(reach - 1.0, 0.0) * (skeleton[ankle] - skeleton[knee])
         side = [
@@ -241,10 +242,6 @@ def _arms(figure: Figure) -> Mask:
 
 def _feet(figure: Figure) -> Mask:
     return figure.is_in(Group.FOOT) & (figure.score < 1.6)
-
-
-def _unit(vector: Array) -> Array:
-    return vector / max(float(np.linalg.norm(vector)), 1.0)
 
 
 def _fixed(points: list[Array] | Array, size: tuple[int, ...]) -> NDArray[np.int32]:

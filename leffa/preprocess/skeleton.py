@@ -115,3 +115,8 @@ class HeadFrame:
     left: Array
     unit: float
     half_width: float
+
+
+def unit(vector: Array) -> Array:
+    """The vector at length 1; shorter than a pixel it keeps its length, for its direction means nothing."""
+    return vector / max(float(np.linalg.norm(vector)), 1.0)
