@@ -132,12 +132,13 @@ class FlowField:
 
     def __getitem__(self, index: int) -> "FlowField":
         """The field of one sample of a batch."""
-        return self._map(lambda values: values[index])
+        return self.map(lambda values: values[index])
 
     def to(self, device: torch.device | str) -> "FlowField":
-        return self._map(lambda values: values.to(device))
+        return self.map(lambda values: values.to(device))
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> "FlowField":
+    def map(self, function: Callable[[Tensor], Tensor]) -> "FlowField":
+        """The field with a function applied to each of its tensors."""
         occupancy = None if self.occupancy is None else function(self.occupancy)
         return FlowField(function(self.flow), function(self.spread), function(self.mass), occupancy)
 

@@ -240,12 +240,12 @@ class LeffaPipeline(DiffusionPipeline):
         latents            start noise (B, C, h, w) instead of drawing it
         reuse_reference    run the reference UNet once, at the middle timestep
         output_type        "pil", "np", "pt" or "latent"
-        callback_on_step_end  called as (pipeline, step, timestep, {"latents": latents}); may return changed
-                           latents in a dict
+        callback_on_step_end  called as (pipeline, step, timestep, {"latents": latents}); may return a dict
+                           with changed latents
         return_flow        True, or ``FlowOptions``: capture the attention flow while painting
         reference_mask     (B, 1, H, W), 1 = the garment, or the person, on the reference; adds occupancy
                            to the flow, and flow start needs it
-        flow_start         start from the flow-warped reference, see ``FlowStart``; off for the released weights
+        flow_start         start from the flow-warped reference, see ``FlowStart``; off by default
 
         Raises ValueError naming the argument that is wrong, before any work.
         """
@@ -284,7 +284,7 @@ class LeffaPipeline(DiffusionPipeline):
 
         # 4. Denoise
         def recorder(options: FlowOptions, chosen: set[int]) -> FlowRecorder:
-            size = (latents.shape[-2], latents.shape[-1])
+            size = (condition.shape[-2], condition.shape[-1])
             seen = None if reference_mask is None else reference_mask.to(device)
             return FlowRecorder(options, chosen, batch, size, (height, width), seen)
 

@@ -1,5 +1,6 @@
 """Training a small AutoencoderKL on pictures, for machines that cannot have the large one."""
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,7 +105,7 @@ def train_vae(
     for step in range(first_step, steps):
         rise = min(1.0, (step + 1) / 200)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate * rise * 0.5 * (1 + np.cos(np.pi * step / steps))
+            group["lr"] = learning_rate * rise * 0.5 * (1 + math.cos(math.pi * step / steps))
         pictures = next(batches)
         generator = torch.Generator().manual_seed(step_seed(seed, step))
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
