@@ -1,1 +1,67 @@
-"""From a photo to the conditions of the model: landmarks, silhouette, body parts, parsing, masks."""
+"""From a photo to the conditions of the model: who is in it, where their body is, what to repaint.
+
+``OfflinePreprocessor`` needs nothing but the installed packages; the official route (DensePose, OpenPose,
+parsing) fills the same interface with the published weights.
+"""
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leffa.config import Garment
+
+if TYPE_CHECKING:
+    from leffa.preprocess.masks import MaskOptions
+    from leffa.preprocess.offline import OfflinePreprocessor
+    from leffa.preprocess.pose import Person
+
+__all__ = ["Found", "MaskOptions", "OfflinePreprocessor", "Person", "Preprocessor"]
+
+_EXPORTS = {
+    "MaskOptions": "leffa.preprocess.masks",
+    "OfflinePreprocessor": "leffa.preprocess.offline",
+    "Person": "leffa.preprocess.pose",
+}
+
+
+class Found(Protocol):
+    """Somebody in a photo. What else is known of them only the preprocessor that found them understands."""
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom in whole pixels, right and bottom exclusive."""
+
+    @property
+    def area(self) -> float:
+        """Share of the photo that they cover, in [0, 1]."""
+
+
+Somebody = TypeVar("Somebody", bound=Found)
+
+
+class Preprocessor(Protocol[Somebody]):
+    """What the engine asks of a photo (H, W, 3) uint8 RGB; every result has the photo's height and width."""
+
+    def people(self, image: NDArray[np.uint8]) -> Sequence[Somebody]:
+        """Everybody found, the largest first; raises ``PersonError`` if there is nobody."""
+
+    def iuv(self, image: NDArray[np.uint8], person: Somebody) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8: body part (``labels.Part``) and coordinates U, V on it."""
+
+    def mask(
+        self,
+        image: NDArray[np.uint8],
+        person: Somebody,
+        garment: Garment,
+        options: "MaskOptions | None" = None,
+    ) -> NDArray[np.uint8]:
+        """(H, W) uint8, 255 = repaint for a garment of this kind, 0 = keep."""
+
+
+def __getattr__(name: str):
+    if name in _EXPORTS:
+        return getattr(importlib.import_module(_EXPORTS[name]), name)
+    raise AttributeError(f"module 'leffa.preprocess' has no attribute {name!r}")

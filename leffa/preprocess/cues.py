@@ -96,7 +96,7 @@ def _hair(figure: Figure, colours: Colours) -> Mask | None:
 
 
 def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
-    """Skin in and next to the places of the hands; a gloved hand counts as a whole, a hidden one not at all."""
+    """Skin where the hands should be; a gloved hand counts as a whole, one in a pocket not at all."""
     if skin is None:
         return None
     body = figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~skin
@@ -120,9 +120,11 @@ def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
 
 
 def _bag(figure: Figure, colours: Colours) -> Mask | None:
-    """What the silhouette holds beside the legs, far from every limb, near a hand, in no garment's colours."""
+    """What hangs beside the legs, far from every limb but near a hand, in no garment's colours."""
     scale = figure.skeleton.scale
-    garments = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.UPPER_ARM) & (figure.score < 1.1))
+    garments = colours.learn(
+        figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.UPPER_ARM) & (figure.score < 1.1)
+    )
     far = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG, Group.HAND) & (figure.score > 1.45)
     far = cv2.morphologyEx(far.astype(np.uint8), cv2.MORPH_OPEN, disc(0.03 * scale))
     near_hands = cv2.dilate(figure.is_in(Group.HAND).astype(np.uint8), disc(0.2 * scale)) > 0

@@ -43,7 +43,10 @@ _GROUP_WORDS = {
 
 #: ``GROUP_OF_PART[part]`` is the part's ``Group``.
 GROUP_OF_PART = np.array(
-    [next((group for word, group in _GROUP_WORDS.items() if word in part.name), Group.NOBODY) for part in Part],
+    [
+        next((group for word, group in _GROUP_WORDS.items() if word in part.name), Group.NOBODY)
+        for part in Part
+    ],
     np.uint8,
 )
 
@@ -76,7 +79,9 @@ class Figure:
         score = np.full(silhouette.shape, 1e3, np.float32)
         group[found.rows, found.columns] = GROUP_OF_PART[found.label]
         score[found.rows, found.columns] = found.score
-        rise, lateral = (_along_axis(silhouette.shape, skeleton.hips, axis) for axis in (skeleton.up, skeleton.left))
+        rise, lateral = (
+            _along_axis(silhouette.shape, skeleton.hips, axis) for axis in (skeleton.up, skeleton.left)
+        )
         return cls(skeleton, group > 0, group, score, rise, lateral)
 
     def along(self, origin: Array, axis: Array) -> Array:

@@ -15,7 +15,7 @@ _COLUMNS = 12
 _HALF_WIDTH = 0.37  # of the strip down the middle that is looked at, in shoulder widths
 _WINDOW = 20  # rows on each side whose colours are compared
 _USUAL = 0.12  # most tops end a little above the hips
-_WEIGHT = np.float32([0.6, 1.2, 1.2])  # shade changes more than hue within one fabric
+_WEIGHT = np.array([0.6, 1.2, 1.2], np.float32)  # shade changes more than hue within one fabric
 _TILTS = (-4, -2, 0, 2, 4)  # rows that a border may rise from one edge of the strip to the other, times 2
 
 
@@ -83,7 +83,9 @@ class _Strip:
     def is_bare(self, rows: slice) -> bool:
         """A good part is skin there, as far as skin can be told from this top."""
         size = self.size[rows].sum(1)
-        bare = (self.bare[rows] * self.size[rows]).sum(1) > 0.7 * np.maximum(size, 1)  # a print is never all skin
+        bare = (self.bare[rows] * self.size[rows]).sum(1) > 0.7 * np.maximum(
+            size, 1
+        )  # a print is never all skin
         return not self.skinlike_top and np.count_nonzero(bare) > 0.25 * max(np.count_nonzero(size), 1)
 
     def is_plain(self, rows: slice) -> bool:

@@ -11,6 +11,7 @@ from leffa.config import Garment
 from leffa.preprocess.cues import Cues, find_cues
 from leffa.preprocess.figure import Array, Figure, Group, Mask, disc
 from leffa.preprocess.labels import Landmark
+from leffa.preprocess.skeleton import unit
 
 _WORKING_SIZE = 512  # longest side masks are worked out at; edges need no more
 
@@ -78,16 +79,16 @@ def agnostic_mask(
     silhouette = np.asarray(silhouette, np.float32)
     if ratio < 1:
         small = (max(round(size[1] * ratio), 1), max(round(size[0] * ratio), 1))
-        stretch = np.float32([small[0] / size[1], small[1] / size[0], ratio, 1])
+        stretch = np.array([small[0] / size[1], small[1] / size[0], ratio, 1], np.float32)
         landmarks = landmarks * stretch
         silhouette = cv2.resize(silhouette, small, interpolation=cv2.INTER_AREA)
         image = None if image is None else cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     figure = Figure.of(landmarks, silhouette)
     cues = Cues() if image is None else find_cues(figure, image)
-    mask = _mask(figure, cues, Garment(garment), options).astype(np.uint8) * 255
+    mask: NDArray[np.uint8] = _mask(figure, cues, Garment(garment), options).astype(np.uint8) * 255
     if ratio < 1:
         mask = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-        mask = np.where(mask >= 128, 255, 0).astype(np.uint8)
+        mask = np.where(mask >= 128, np.uint8(255), np.uint8(0))
     return mask
 
 
@@ -108,7 +109,13 @@ def _upper_end(figure: Figure, cues: Cues, options: MaskOptions) -> float:
     """Height above the hips, px, at which an upper garment's mask ends on the body."""
     torso = figure.skeleton.torso_length
     worn = -0.22 * torso if cues.hem is None else cues.hem.low - 0.05 * torso
-    wished = {None: worn, Hem.WAIST: 0.2 * torso, Hem.HIP: -0.15 * torso, Hem.KNEE: -torso, Hem.ANKLE: -2 * torso}
+    wished = {
+        None: worn,
+        Hem.WAIST: 0.2 * torso,
+        Hem.HIP: -0.15 * torso,
+        Hem.KNEE: -torso,
+        Hem.ANKLE: -2 * torso,
+    }
     return min(worn, wished[options.hem])
 
 
@@ -130,8 +137,8 @@ def _upper(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         if options.sleeve in (None, Sleeve.WRIST):
             beyond = last + 0.08 * (last - middle)
             _capsule(canvas, middle, beyond, (0.22 + 0.14 * margin) * scale, (0.16 + 0.16 * margin) * scale)
-        out_top = _unit(start - skeleton.shoulders) * scale
-        out_low = _unit(skeleton[hip] - skeleton.hips) * scale
+        out_top = unit(start - skeleton.shoulders) * scale
+        out_low = unit(skeleton[hip] - skeleton.hips) * scale
         outline.append(
             [
                 skeleton.shoulders + skeleton.up * 0.30 * scale + 0.16 * out_top,
@@ -178,7 +185,7 @@ def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         (Landmark.LEFT_HIP, Landmark.LEFT_KNEE, Landmark.LEFT_ANKLE),
         (Landmark.RIGHT_HIP, Landmark.RIGHT_KNEE, Landmark.RIGHT_ANKLE),
     ):
-        out = _unit(skeleton[hip] - skeleton.hips) * scale
+        out = unit(skeleton[hip] - skeleton.hips) * scale
         first = skeleton[hip] + min(reach, 1.0) * (skeleton[knee] - skeleton[hip])
         last = skeleton[knee] + max(reach - 1.0, 0.0) * (skeleton[ankle] - skeleton[knee])
         side = [
@@ -189,12 +196,12 @@ def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         _capsule(canvas, skeleton[hip], first, (0.30 + 0.10 * margin) * scale, (0.26 + 0.20 * margin) * scale)
         if reach > 1:
             side.append(last + (0.24 + 0.32 * margin) * out)
-            _capsule(
-                canvas, first, last, (0.26 + 0.20 * margin) * scale, (0.20 + 0.24 * margin) * scale
-            )
+            _capsule(canvas, first, last, (0.26 + 0.20 * margin) * scale, (0.20 + 0.24 * margin) * scale)
         outline.append(side)
     _polygon(canvas, [*outline[0], *outline[1][::-1]])
-    worn = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG) | figure.is_in(Group.TORSO) & (figure.rise < 0.75 * waist)
+    worn = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG) | figure.is_in(Group.TORSO) & (
+        figure.rise < 0.75 * waist
+    )
     if options.protect_bag and cues.bag is not None:
         worn &= ~cues.bag
     canvas |= cv2.dilate(worn.astype(np.uint8), disc(0.07 * margin * scale))
@@ -208,7 +215,9 @@ def _head(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     """Face and hair, as far as they are to be protected."""
     head = figure.skeleton.head
     rise, side = figure.along(head.centre, head.up), figure.along(head.centre, head.left)
-    within = np.hypot(rise / np.where(rise > 0, 1.25 * head.unit, 2.2 * head.unit), side / head.half_width) < 1
+    within = (
+        np.hypot(rise / np.where(rise > 0, 1.25 * head.unit, 2.2 * head.unit), side / head.half_width) < 1
+    )
     area = figure.is_in(Group.HEAD) & (figure.along(head.chin, head.up) > 0)
     keep = np.zeros_like(area)
     if options.protect_face:
@@ -235,10 +244,6 @@ def _feet(figure: Figure) -> Mask:
     return figure.is_in(Group.FOOT) & (figure.score < 1.6)
 
 
-def _unit(vector: Array) -> Array:
-    return vector / max(float(np.linalg.norm(vector)), 1.0)
-
-
 def _fixed(points: list[Array] | Array, size: tuple[int, ...]) -> NDArray[np.int32]:
     """Pixel places as OpenCV's fixed-point numbers with 4 fractional bits."""
     limit = 8 * max(size)
@@ -249,7 +254,9 @@ def _polygon(canvas: NDArray[np.uint8], points: list[Array]) -> None:
     cv2.fillPoly(canvas, [_fixed(points, canvas.shape)], 1, shift=4)
 
 
-def _capsule(canvas: NDArray[np.uint8], start: Array, end: Array, start_radius: float, end_radius: float) -> None:
+def _capsule(
+    canvas: NDArray[np.uint8], start: Array, end: Array, start_radius: float, end_radius: float
+) -> None:
     """Fill the area within a radius, growing from one to the other, of the line between two places."""
     bone = end - start
     normal = np.array([-bone[1], bone[0]]) / max(float(np.linalg.norm(bone)), 1e-3)

@@ -41,7 +41,9 @@ class Skeleton:
         """``landmarks`` (33, 4) float32: x, y in pixels, z in pixels (smaller is nearer), visibility."""
         table = np.asarray(landmarks, np.float32)
         if table.shape != (len(Landmark), 4):
-            raise ValueError(f"landmarks must be ({len(Landmark)}, 4): x, y, z, visibility; got {table.shape}.")
+            raise ValueError(
+                f"landmarks must be ({len(Landmark)}, 4): x, y, z, visibility; got {table.shape}."
+            )
         points = table[:, :2]
         left_shoulder, right_shoulder = points[Landmark.LEFT_SHOULDER], points[Landmark.RIGHT_SHOULDER]
         left_hip, right_hip = points[Landmark.LEFT_HIP], points[Landmark.RIGHT_HIP]
@@ -69,8 +71,8 @@ class Skeleton:
             hips=hips,
         )
 
-    def __getitem__(self, landmark: Landmark) -> Array:
-        """Place (x, y) of one landmark."""
+    def __getitem__(self, landmark: Landmark | list[Landmark]) -> Array:
+        """Place (x, y) of one landmark, or (N, 2) of several."""
         return self.points[landmark]
 
     @property
@@ -113,3 +115,8 @@ class HeadFrame:
     left: Array
     unit: float
     half_width: float
+
+
+def unit(vector: Array) -> Array:
+    """The vector at length 1; shorter than a pixel it keeps its length, for its direction means nothing."""
+    return vector / max(float(np.linalg.norm(vector)), 1.0)
