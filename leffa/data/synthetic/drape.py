@@ -10,10 +10,14 @@ from leffa.data.synthetic.cloth import AXIS_DEPTH, Cloth, Limb
 
 @dataclass(frozen=True)
 class Drape:
-    """One way for a garment to fold: every fold is drawn from the seed and scaled by ``amount``."""
+    """One way for a garment to fold: every fold is drawn from the seed and scaled by ``amount``.
+
+    ``bends`` are degrees by which joints are bent, named arm.L, arm.R, leg.L, leg.R: cloth piles up there.
+    """
 
     seed: int
     amount: float = 1.0
+    bends: tuple[tuple[str, float], ...] = ()
 
     def generator(self, name: str) -> np.random.Generator:
         """An own stream for each named set of folds, so that they do not depend on each other."""
@@ -97,6 +101,9 @@ def hang(
     folds = folds + 0.6 * np.sin((count + 3) * angle + phase[1] - drift * (height - high))
     folds = folds + 0.5 * np.sin(2 * angle + phase[2] + 20 * height)
     folds = folds + 0.4 * np.sin(5 * angle * np.sign(points[:, 0]) + 34 * height + phase[3])
+    pull = np.hypot((np.abs(points[:, 0]) - 0.15) / 0.1, (height - high) / 0.12)
+    rays = np.sin(95 * (height - high) + 70 * np.abs(points[:, 0]) + phase[4])
+    folds = folds + 0.9 * rays * np.exp(-(pull**2))
     radius = radius + loose * wider + drape.amount * (0.003 + 0.007 * loose) * grow * folds
     return np.where(on_torso[:, None], set_radius(points, radius), points)
 
@@ -106,7 +113,8 @@ def ring_folds(limb: Limb, drape: Drape, name: str, height: float) -> np.ndarray
     rng = drape.generator(name)
     phase = rng.random(4) * 2 * np.pi
     rate = rng.uniform(10, 18)
-    near_joint = np.exp(-(((limb.along - 1) / 0.3) ** 2))
+    bent = 0.6 + dict(drape.bends).get(name, 0.0) / 45
+    near_joint = bent * np.exp(-(((limb.along - 1) / 0.28) ** 2))
     near_end = np.exp(-(((limb.along - 1.9) / 0.2) ** 2))
     rings = np.sin(rate * limb.along + 2 * np.sin(limb.angle + phase[0]) + phase[1])
     rings = rings + 0.6 * np.sin(1.7 * rate * limb.along - 1.5 * np.sin(limb.angle + phase[2]) + phase[3])

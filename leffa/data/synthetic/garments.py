@@ -40,8 +40,7 @@ class Piece:
     uv      (F, 3, 2) texture coordinates in metres
     label   Parse label
     shape   (piece, rest body, drape) -> (n, 3) points off the rest body
-    reach   metres by which a print, a hem line or a seam may tell where it is: the canonical points are
-            ``cloth.points``
+    sleeve  split (n,), texture coordinates (F, 3, 2) and chart (F,) of the second chart, see ``Mesh``
     """
 
     cloth: Cloth
@@ -50,12 +49,20 @@ class Piece:
     uv: np.ndarray
     label: Parse
     shape: Callable[["Piece", RestBody, Drape], np.ndarray]
+    sleeve: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     faces: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         keep = self.field[self.cloth.faces].min(1) <= 0
         self.faces, self.chart = self.cloth.faces[keep], self.chart[keep].astype(np.uint8)
         self.uv, self.field = self.uv[keep].astype(np.float32), self.field.astype(np.float32)
+        if self.sleeve is not None:
+            split, uv, chart = self.sleeve
+            self.sleeve = (
+                split.astype(np.float32),
+                uv[keep].astype(np.float32),
+                chart[keep].astype(np.uint8),
+            )
 
 
 @dataclass
@@ -171,15 +178,14 @@ def top(shape: TopShape, label: Parse = Parse.UPPER_CLOTHES) -> Piece:
         gap = low + (high - low) * rise
         cut = np.maximum(cut, np.where(points[:, 2] > AXIS_DEPTH, gap - np.abs(points[:, 0]), -OPEN))
 
-    sleeve_face = cloth.arm[cloth.faces].mean(1) > 0.5
     left_face = points[:, 0][cloth.faces].mean(1) > 0
     arm_uv = np.where(
         left_face[:, None, None],
         limb_chart(cloth, "arm.L", ARM_RADIUS),
         limb_chart(cloth, "arm.R", ARM_RADIUS),
     )
-    uv = np.where(sleeve_face[:, None, None], arm_uv, torso_chart(cloth))
-    chart = np.where(sleeve_face, np.where(left_face, LEFT_CHART, RIGHT_CHART), TORSO_CHART)
+    sleeve = (cloth.arm - 0.5, arm_uv, np.where(left_face, LEFT_CHART, RIGHT_CHART))
+    chart = np.full(len(cloth.faces), TORSO_CHART)
 
     def drape_top(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
         fitted = piece.cloth.fit(rest.vertices) + shape.ease * _normals(piece.cloth, rest)
@@ -191,7 +197,7 @@ def top(shape: TopShape, label: Parse = Parse.UPPER_CLOTHES) -> Piece:
             draped, piece.cloth, limbs_of(draped, rest.heads, body, ("arm",)), shape.width, drape
         )
 
-    return Piece(cloth, cut, chart, uv, label, drape_top)
+    return Piece(cloth, cut, chart, torso_chart(cloth), label, drape_top, sleeve)
 
 
 def legs(shape: LegShape, label: Parse = Parse.PANTS) -> Piece:

@@ -14,7 +14,7 @@ from leffa.config import Garment, Task
 from leffa.data.sample import Sample
 from leffa.data.synthetic.backgrounds import draw_background, draw_product_ground
 from leffa.data.synthetic.damage import apply_damage, draw_damage
-from leffa.data.synthetic.fabrics import draw_fabric, draw_leather
+from leffa.data.synthetic.fabrics import Fabric, draw_fabric, draw_leather
 from leffa.data.synthetic.looks import Look, draw_complexion, draw_lighting, product_lighting
 from leffa.data.synthetic.scene import (
     Picture,
@@ -69,8 +69,8 @@ def load_banks(split: Split, textures: str | None = None, device: str = "cpu") -
     if textures is not None:
         from leffa.data.synthetic.photographs import load_pictures
 
-        pictures = Pyramid(load_pictures(textures, split), device, periodic=True)
-    return Banks(NoiseBank(device), Pyramid(prints, device, periodic=False), pictures)
+        pictures = Pyramid(load_pictures(textures, split), device, mirrored=True)
+    return Banks(NoiseBank(device), Pyramid(prints, device), pictures)
 
 
 @lru_cache(maxsize=3)
@@ -126,7 +126,7 @@ def make_pose_pair(index: int, settings: Settings = Settings(), scene: PosePairS
     rng = generator(settings.seed, settings.split, 4, index)
     banks = load_banks(settings.split, _name(settings.textures))
     complexion = draw_complexion(rng, scene.female, scene.older)
-    fabrics = tuple(_fabric(rng, banks) for _ in range(scene.garments))
+    fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
     shoes = draw_leather(rng)
     ground = draw_background(rng, *settings.size, "studio" if rng.random() < 0.75 else None)
     same_light = draw_lighting(rng, len(scene.target.buffer.lights))
@@ -172,9 +172,10 @@ def _name(textures: str | os.PathLike | None) -> str | None:
     return None if textures is None else os.fspath(textures)
 
 
-def _fabric(rng: np.random.Generator, banks: Banks):
+def _fabric(rng: np.random.Generator, banks: Banks, style: str) -> Fabric:
     return draw_fabric(
         rng,
+        style=style,
         prints=len(banks.prints) if banks.prints else 0,
         pictures=len(banks.pictures) if banks.pictures else 0,
     )
@@ -184,7 +185,7 @@ def draw_try_on_looks(
     rng: np.random.Generator, scene: TryOnScene, settings: Settings, banks: Banks
 ) -> tuple[Look, Look]:
     """Fresh looks of a scene: the person's, and the product shot's with the same cloth."""
-    fabrics = tuple(_fabric(rng, banks) for _ in range(scene.garments))
+    fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
     complexion = draw_complexion(rng, scene.female, scene.older)
     lights = len(scene.person.buffer.lights)
     kind = None if scene.snapshot or rng.random() < 0.45 else "studio"
