@@ -15,6 +15,7 @@ from leffa.data.sample import Sample
 from leffa.data.synthetic.backgrounds import draw_background, draw_product_ground
 from leffa.data.synthetic.damage import apply_damage, draw_damage
 from leffa.data.synthetic.fabrics import Fabric, draw_fabric, draw_leather
+from leffa.data.synthetic.gbuffer import GBuffer
 from leffa.data.synthetic.looks import Look, draw_complexion, draw_lighting, product_lighting
 from leffa.data.synthetic.scene import (
     Picture,
@@ -112,6 +113,7 @@ def make_try_on(index: int, settings: Settings = Settings(), scene: TryOnScene |
         mask=torch.from_numpy(mask.astype(np.float32))[None],
         densepose=condition(landmarks, silhouette),
         loss_mask=torch.from_numpy(worn.astype(np.float32))[None],
+        reference_mask=shown(scene.product),
         flow=torch.from_numpy(flow),
         visible=torch.from_numpy(visible),
         **_truths(scene.person),
@@ -154,10 +156,16 @@ def make_pose_pair(index: int, settings: Settings = Settings(), scene: PosePairS
         mask=torch.ones(1, height, width),
         densepose=condition(landmarks, silhouette),
         loss_mask=torch.from_numpy(wide.astype(np.float32))[None],
+        reference_mask=shown(scene.source.buffer),
         flow=torch.from_numpy(flow),
         visible=torch.from_numpy(visible),
         **_truths(scene.target),
     )
+
+
+def shown(buffer: GBuffer) -> Tensor:
+    """(1, H, W) float32 in {0, 1}: pixels that are mostly covered."""
+    return torch.from_numpy((buffer.coverage() >= 0.5).astype(np.float32))[None]
 
 
 def _truths(picture: Picture) -> dict[str, Tensor]:
