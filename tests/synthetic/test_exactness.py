@@ -9,7 +9,7 @@ from leffa.data.synthetic.samples import pixel_flow
 from leffa.data.synthetic.scene import Split, make_pose_pair_scene
 from leffa.data.synthetic.shading import shade
 
-from .conftest import STYLES, plain_look, scene_of, smooth_banks
+from stage import STYLES, plain_look, scene_of, smooth_banks
 
 SIZE = (384, 288)
 ALLOWED = 2.0
@@ -24,31 +24,25 @@ def fetch_error(picture, buffer, reference, flow, visible, material=None) -> flo
     return float((fetched - picture).abs().mean(0)[inside].mean()) * 255
 
 
-def try_on_error(style: str, index: int, shift: float = 0.0) -> tuple[float, float]:
-    """Error of one scene with the flow shifted by pixels, and the share of the garment that is visible."""
+def try_on_error(style: str, index: int, shift: float = 0.0) -> float:
+    """Error of one scene with the flow shifted by pixels."""
     scene = scene_of(style, index)
     banks = smooth_banks()
     person = shade([scene.person.buffer], [plain_look(len(scene.styles), SIZE, 2)], banks, unlit=True)[0]
     product = shade([scene.product], [plain_look(1, SIZE, 1)], banks, unlit=True)[0]
     worn = scene.person.buffer.material == scene.material
     flow, visible = pixel_flow(scene.person, worn, scene.product.coverage())
-    index_map, _ = scene.person.buffer.dominant(worn)
     flow[..., 0] += 2 * shift / SIZE[1]
-    error = fetch_error(person, scene.person.buffer, product, flow, visible, scene.material)
-    return error, float(visible.sum() / max((index_map >= 0).sum(), 1))
+    return fetch_error(person, scene.person.buffer, product, flow, visible, scene.material)
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_flow_reproduces_the_worn_garment(style):
-    error, share = try_on_error(style, 0)
-    assert error < ALLOWED
-    assert share > 0.3 or error < ALLOWED / 2
+    assert try_on_error(style, 0) < ALLOWED
 
 
 def test_a_shifted_flow_is_caught():
-    exact, _ = try_on_error("t_shirt", 0)
-    shifted, _ = try_on_error("t_shirt", 0, shift=4)
-    assert exact < ALLOWED < shifted
+    assert try_on_error("t_shirt", 0) < ALLOWED < try_on_error("t_shirt", 0, shift=4)
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -69,5 +63,4 @@ def test_pose_pairs_are_exact_too(index):
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("index", range(1, 9))
 def test_flow_reproduces_many_garments(style, index):
-    error, _ = try_on_error(style, index)
-    assert error < ALLOWED or np.isnan(error)
+    assert try_on_error(style, index) < ALLOWED
