@@ -257,13 +257,13 @@ def condition(landmarks: np.ndarray, silhouette: np.ndarray) -> Tensor:
 
 
 def garment_pixels(picture: Picture, garment: np.ndarray) -> np.ndarray:
-    """(H, W) bool: pixels that show the garment, given its surfels (n,) bool."""
+    """(H, W) bool: pixels that mostly show the garment, given its surfels (n,) bool; never face or hand."""
     share = np.bincount(
         picture.buffer.pixel[garment],
         picture.buffer.weight[garment],
         picture.buffer.height * picture.buffer.width,
     )
-    return share.reshape(picture.buffer.height, picture.buffer.width) >= 0.5
+    return (share.reshape(picture.buffer.height, picture.buffer.width) >= 0.5) & ~untouchable(picture)
 
 
 def try_on_mask(
