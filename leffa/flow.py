@@ -9,6 +9,7 @@ coordinates as its values gives the flow itself (derived, METHOD section 4), and
 ``x, y, x^2 + y^2, 1`` that are zero on the own tokens it gives flow, spread and reference mass in one pass.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -120,26 +121,37 @@ class FlowField:
             of half a side; 0 = all attention on one token, about 0.8 = spread over the whole reference
     mass    (..., h, w) float32 in [0, 1]: share of the attention that goes to the reference and not to the
             painted picture itself
+    occupancy  (..., h, w) float32 in [0, 1]: share of the attention to the reference that falls on its mask,
+            the garment or the person; None where no mask was given
     """
 
     flow: Tensor
     spread: Tensor
     mass: Tensor
+    occupancy: Tensor | None = None
 
     def __getitem__(self, index: int) -> "FlowField":
         """The field of one sample of a batch."""
-        return FlowField(self.flow[index], self.spread[index], self.mass[index])
+        return self._map(lambda values: values[index])
 
     def to(self, device: torch.device | str) -> "FlowField":
-        return FlowField(self.flow.to(device), self.spread.to(device), self.mass.to(device))
+        return self._map(lambda values: values.to(device))
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> "FlowField":
+        occupancy = None if self.occupancy is None else function(self.occupancy)
+        return FlowField(function(self.flow), function(self.spread), function(self.mass), occupancy)
 
     def resize(
         self, size: tuple[int, int], convention: GridConvention = GridConvention.CENTERS
     ) -> "FlowField":
         """The field at another (height, width); takes and gives a leading batch dimension."""
-        scalars = torch.stack([self.spread, self.mass], dim=1)
-        spread, mass = _interpolate(scalars, size).unbind(dim=1)
-        return FlowField(resize_flow(self.flow, size, convention), spread, mass)
+
+        def scalar(values: Tensor) -> Tensor:
+            return _interpolate(values[:, None], size)[:, 0]
+
+        occupancy = None if self.occupancy is None else scalar(self.occupancy)
+        flow = resize_flow(self.flow, size, convention)
+        return FlowField(flow, scalar(self.spread), scalar(self.mass), occupancy)
 
 
 def observe_flow(
@@ -150,25 +162,32 @@ def observe_flow(
     reference_grid: tuple[int, int],
     temperature: float = TEMPERATURE,
     convention: GridConvention = GridConvention.CENTERS,
+    reference_mask: Tensor | None = None,
 ) -> FlowField:
-    """Flow, spread and mass of one layer in one fused attention over [own ; reference] keys.
+    """Flow, spread, mass and occupancy of one layer in one fused attention over [own ; reference] keys.
 
     Per head, the moments over the reference are those over all keys divided by the mass, so the flow equals
     ``attention_flow``'s. The mass is taken at the same temperature. Shapes as there; fields are (B, h, w).
+    ``reference_mask`` (B, 1, H, W) in [0, 1] is averaged over each reference token's cell.
     """
     _check_tokens("query", query, query_grid)
     _check_tokens("reference_key", reference_key, reference_grid)
     grid = coordinates(*reference_grid, convention, query.device).reshape(-1, 2)
-    columns = torch.cat([grid, grid.square().sum(-1, keepdim=True), torch.ones_like(grid[:, :1])], dim=-1)
+    columns = torch.cat([torch.ones_like(grid[:, :1]), grid, grid.square().sum(-1, keepdim=True)], dim=-1)
+    columns = columns.expand(len(query), 1, -1, -1)
+    if reference_mask is not None:
+        cells = F.adaptive_avg_pool2d(reference_mask.float(), reference_grid).flatten(2).transpose(1, 2)
+        columns = torch.cat([columns, cells[:, None]], dim=-1)
     columns = F.pad(columns, (0, 0, own_key.shape[2], 0))  # zero on the own tokens
-    moments = _attend(query, torch.cat([own_key, reference_key], dim=2), columns[None, None], temperature)
-    mass = moments[..., 3]
+    moments = _attend(query, torch.cat([own_key, reference_key], dim=2), columns, temperature)
+    mass = moments[..., 0]
     # A head may look at the reference so little that its mass underflows; its place is then undefined.
-    conditional = moments[..., :3] / mass.clamp_min(1e-12)[..., None]
+    conditional = moments[..., 1:] / mass.clamp_min(1e-12)[..., None]
     conditional = conditional.mean(dim=1).unflatten(-2, query_grid)
     flow, second_moment = conditional[..., :2], conditional[..., 2]
     variance = (second_moment - flow.square().sum(-1)).clamp_min(0)
-    return FlowField(flow, variance.sqrt(), mass.mean(dim=1).unflatten(-1, query_grid))
+    occupancy = None if reference_mask is None else conditional[..., 3]
+    return FlowField(flow, variance.sqrt(), mass.mean(dim=1).unflatten(-1, query_grid), occupancy)
 
 
 def _attend(query: Tensor, key: Tensor, values: Tensor, temperature: float) -> Tensor:
@@ -252,10 +271,12 @@ def merge(fields: list[FlowField], size: tuple[int, int]) -> FlowField:
         stacked = torch.stack(values)
         return (stacked * weights.reshape(weights.shape + (1,) * (stacked.dim() - weights.dim()))).sum(dim=0)
 
+    occupancies = [field.occupancy for field in resized if field.occupancy is not None]
     return FlowField(
         average([field.flow for field in resized]),
         average([field.spread for field in resized]),
         average([field.mass for field in resized]),
+        average(occupancies) if len(occupancies) == len(resized) else None,
     )
 
 

@@ -27,7 +27,8 @@ from leffa.attention import (
     install_processors,
 )
 from leffa.config import DensePoseEncoding
-from leffa.recorder import FlowOptions, FlowRecorder, SampleFlow
+from leffa.flow_start import FlowStart
+from leffa.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
 
 DENSEPOSE_CHANNELS = 3
 MASK_CHANNELS = 1
@@ -223,6 +224,8 @@ class LeffaPipeline(DiffusionPipeline):
         output_type: str = "pil",
         callback_on_step_end: Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict] | None = None,
         return_flow: bool | FlowOptions = False,
+        reference_mask: Tensor | None = None,
+        flow_start: FlowStart | None = None,
     ) -> LeffaOutput:
         """Paint ``reference`` onto ``person`` inside ``mask``.
 
@@ -240,6 +243,9 @@ class LeffaPipeline(DiffusionPipeline):
         callback_on_step_end  called as (pipeline, step, timestep, {"latents": latents}); may return changed
                            latents in a dict
         return_flow        True, or ``FlowOptions``: capture the attention flow while painting
+        reference_mask     (B, 1, H, W), 1 = the garment, or the person, on the reference; adds occupancy
+                           to the flow, and flow start needs it
+        flow_start         start from the flow-warped reference, see ``FlowStart``; off for the released weights
 
         Raises ValueError naming the argument that is wrong, before any work.
         """
@@ -248,6 +254,8 @@ class LeffaPipeline(DiffusionPipeline):
         batch = self.check_inputs(
             person, reference, mask, densepose, num_inference_steps, generator, latents, output_type
         )
+        if flow_start is not None and reference_mask is None:
+            raise ValueError("flow_start needs reference_mask, to tell the garment from its background")
         device, dtype = self._execution_device, self.unet.dtype
         guided = guidance_scale > 1
         rescale = guidance_scale if guidance_rescale is None else guidance_rescale
@@ -264,7 +272,10 @@ class LeffaPipeline(DiffusionPipeline):
             reference_latents = torch.cat([torch.zeros_like(reference_latents), reference_latents])
 
         # 3. Timesteps and start noise
-        self.scheduler.set_timesteps(num_inference_steps, device=device)
+        if flow_start is None:
+            self.scheduler.set_timesteps(num_inference_steps, device=device)
+        else:
+            self.scheduler.set_timesteps(timesteps=flow_start.timesteps(num_inference_steps), device=device)
         timesteps = self.scheduler.timesteps
         shape = (batch, self.vae.config.latent_channels, *condition.shape[-2:])
         if latents is None:
@@ -272,9 +283,15 @@ class LeffaPipeline(DiffusionPipeline):
         latents = latents.to(device, dtype) * self.scheduler.init_noise_sigma
 
         # 4. Denoise
-        recorder = FlowRecorder.create(
-            return_flow, timesteps, (latents.shape[-2], latents.shape[-1]), (height, width)
-        )
+        def recorder(options: FlowOptions, chosen: set[int]) -> FlowRecorder:
+            size = (latents.shape[-2], latents.shape[-1])
+            seen = None if reference_mask is None else reference_mask.to(device)
+            return FlowRecorder(options, chosen, batch, size, (height, width), seen)
+
+        every = [int(timestep) for timestep in timesteps]
+        options = FlowOptions() if return_flow is True else return_flow
+        shown = recorder(options, options.choose(every)) if options else None
+        read = recorder(FlowOptions(), set(every[: flow_start.read_steps])) if flow_start else None
         bank = (
             self.read_reference(reference_latents, timesteps[len(timesteps) // 2])
             if reuse_reference
@@ -284,7 +301,7 @@ class LeffaPipeline(DiffusionPipeline):
             for step, timestep in enumerate(timesteps):
                 if self._interrupt:
                     break
-                latents = self._denoise(
+                latents, predicted = self._denoise(
                     latents,
                     timestep,
                     condition,
@@ -292,8 +309,15 @@ class LeffaPipeline(DiffusionPipeline):
                     guidance_scale if guided else None,
                     rescale,
                     generator,
-                    recorder.observer(int(timestep), batch) if recorder else None,
+                    observe_all([r.observer(int(timestep)) for r in (shown, read) if r]),
                 )
+                if flow_start and read and step == flow_start.read_steps - 1:
+                    picture = flow_start.composite(
+                        reference, self.decode(predicted), person, mask, read.merged()
+                    )
+                    noise = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
+                    start = self.encode(picture).to(dtype)
+                    latents = self.scheduler.add_noise(start, noise, timesteps[step + 1 : step + 2])
                 if callback_on_step_end is not None:
                     changed = callback_on_step_end(self, step, int(timestep), {"latents": latents})
                     latents = (changed or {}).get("latents", latents)
@@ -301,7 +325,7 @@ class LeffaPipeline(DiffusionPipeline):
 
         # 5. Decode
         images = latents if output_type == "latent" else self._pictures(self.decode(latents), output_type)
-        flow = recorder.finish(batch) if recorder else None
+        flow = shown.finish() if shown else None
         self.maybe_free_model_hooks()
         return LeffaOutput(images=images, flow=flow)
 
@@ -315,15 +339,15 @@ class LeffaPipeline(DiffusionPipeline):
         rescale: float,
         generator: torch.Generator | list[torch.Generator] | None,
         observer: AttentionObserver | None,
-    ) -> Tensor:
-        """One DDPM step, from x_t to x_{t-1}; ``guidance_scale`` None = no guidance."""
+    ) -> tuple[Tensor, Tensor]:
+        """One DDPM step: x_{t-1} and the prediction of x_0; ``guidance_scale`` None = no guidance."""
         noisy = latents if guidance_scale is None else torch.cat([latents, latents])
         noisy = self.scheduler.scale_model_input(noisy, timestep)
         prediction = self.paint(torch.cat([noisy, condition], dim=1), timestep, bank, observer)
         if guidance_scale is not None:
             unconditional, conditional = prediction.chunk(2)
             prediction = guide(unconditional, conditional, guidance_scale, rescale)
-        return self.scheduler.step(prediction, timestep, latents, generator=generator, return_dict=False)[0]
+        return self.scheduler.step(prediction, timestep, latents, generator=generator, return_dict=False)
 
     def _pictures(self, decoded: Tensor, output_type: str) -> list[Image.Image] | np.ndarray | Tensor:
         decoded = decoded / 2 + 0.5

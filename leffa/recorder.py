@@ -24,6 +24,11 @@ class FlowOptions:
     max_timestep: int = 500
     convention: GridConvention = GridConvention.CENTERS
 
+    def choose(self, timesteps: list[int]) -> set[int]:
+        """The last step of each of ``steps`` equal stretches; so the very last one is always there."""
+        count = min(self.steps, len(timesteps))
+        return {timesteps[(i + 1) * len(timesteps) // count - 1] for i in range(count)}
+
 
 @dataclass(frozen=True)
 class SampleFlow:
@@ -49,34 +54,24 @@ class SampleFlow:
 
 @dataclass
 class FlowRecorder:
-    """Collects ``FlowField``s of chosen layers at chosen timesteps through attention observers."""
+    """Collects ``FlowField``s of chosen layers at chosen timesteps through attention observers.
+
+    timesteps       when to look
+    batch           how many samples are painted; under guidance only the last ones, the conditional, count
+    latent_size, size  (height, width) of latents and pictures
+    reference_mask  (B, 1, H, W), for the occupancy; or None
+    """
 
     options: FlowOptions
     timesteps: set[int]
+    batch: int
     latent_size: tuple[int, int]
     size: tuple[int, int]
+    reference_mask: Tensor | None = None
     _fields: dict[tuple[str, int], FlowField] = field(default_factory=dict)
 
-    @classmethod
-    def create(
-        cls,
-        wanted: bool | FlowOptions,
-        timesteps: Tensor,
-        latent_size: tuple[int, int],
-        size: tuple[int, int],
-    ) -> "FlowRecorder | None":
-        """The recorder for one call; None if no flow is wanted."""
-        if wanted is False:
-            return None
-        options = FlowOptions() if wanted is True else wanted
-        every = timesteps.tolist()
-        # The last step of each of `steps` equal stretches: the very last one, the finest, is always there.
-        count = min(options.steps, len(every))
-        chosen = {int(every[(i + 1) * len(every) // count - 1]) for i in range(count)}
-        return cls(options, chosen, latent_size, size)
-
-    def observer(self, timestep: int, batch: int) -> AttentionObserver | None:
-        """Observer for one forward. Only the last ``batch`` samples count, under guidance the conditional."""
+    def observer(self, timestep: int) -> AttentionObserver | None:
+        """Observer for one forward at ``timestep``; None if it is not to be captured."""
         if timestep not in self.timesteps:
             return None
 
@@ -85,24 +80,43 @@ class FlowRecorder:
             if "mid_block" in layer or grid[0] / self.size[0] < self.options.min_resolution:
                 return
             self._fields[layer, timestep] = observe_flow(
-                query[-batch:],
-                own_key[-batch:],
-                reference_key[-batch:],
+                query[-self.batch :],
+                own_key[-self.batch :],
+                reference_key[-self.batch :],
                 grid,
                 grid_of(reference_key.shape[2], self.latent_size),
                 self.options.temperature,
                 self.options.convention,
-            ).to("cpu")
+                self.reference_mask,
+            )
 
         return observe
 
-    def finish(self, batch: int) -> list[SampleFlow] | None:
+    def merged(self) -> FlowField:
+        """All that was captured below ``max_timestep``, or if there is nothing all of it, in one field."""
+        trained = [f for (_, t), f in self._fields.items() if t < self.options.max_timestep]
+        return merge(trained or list(self._fields.values()), self.size)
+
+    def finish(self) -> list[SampleFlow] | None:
         """One ``SampleFlow`` per sample; None if the run was stopped before any captured step."""
         if not self._fields:
             return None
-        trained = [f for (_, t), f in self._fields.items() if t < self.options.max_timestep]
-        merged = merge(trained or list(self._fields.values()), self.size)
+        merged = self.merged().to("cpu")
+        fields = {key: captured.to("cpu") for key, captured in self._fields.items()}
         return [
-            SampleFlow({key: fields[i] for key, fields in self._fields.items()}, merged[i])
-            for i in range(batch)
+            SampleFlow({key: captured[i] for key, captured in fields.items()}, merged[i])
+            for i in range(self.batch)
         ]
+
+
+def observe_all(observers: list[AttentionObserver | None]) -> AttentionObserver | None:
+    """One observer that calls those that are not None; None if none is left."""
+    active = [observer for observer in observers if observer is not None]
+    if not active:
+        return None
+
+    def observe(layer: str, query: Tensor, own_key: Tensor, reference_key: Tensor) -> None:
+        for observer in active:
+            observer(layer, query, own_key, reference_key)
+
+    return observe
