@@ -32,7 +32,20 @@ def digest(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("people")
-    synth("--count", "4", "--out", str(root), "--seed", "2", "--size", "128x96", "--reuse", "2", "--processes", "1")
+    synth(
+        "--count",
+        "4",
+        "--out",
+        str(root),
+        "--seed",
+        "2",
+        "--size",
+        "128x96",
+        "--reuse",
+        "2",
+        "--processes",
+        "1",
+    )
     return root
 
 
@@ -75,7 +88,8 @@ def test_other_settings_are_refused(folder):
 
 
 @pytest.mark.parametrize(
-    "words", [["--count", "0"], ["--count", "1", "--seed", "-1"], ["--count", "1", "--textures", "no-such-folder"]]
+    "words",
+    [["--count", "0"], ["--count", "1", "--seed", "-1"], ["--count", "1", "--textures", "no-such-folder"]],
 )
 def test_bad_options_end_in_one_sentence(tmp_path, words):
     with pytest.raises(LeffaError):

@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--count", type=int, required=True, help="number of samples")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; a cut-off run goes on there")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder to write; a cut-off run goes on there"
+    )
     parser.add_argument("--seed", type=int, default=0, help="everything is drawn from it (default 0)")
     parser.add_argument("--size", type=parse_size, default=(512, 384), metavar="HxW", help="default 512x384")
     parser.add_argument("--split", choices=("train", "validation", "test"), default="train",

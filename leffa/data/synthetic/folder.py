@@ -1,14 +1,14 @@
 """A folder of synthetic try-on samples in VITON-HD's layout, so that outside tools can read it.
 
-    DIR/train|test/image/NAME.jpg            the person
-    DIR/train|test/cloth/NAME.jpg            the product shot, cloth-mask/NAME.jpg its silhouette
-    DIR/train|test/image-parse-v3/NAME.png   parse labels in VITON-HD's numbers, with a palette
-    DIR/train|test/agnostic-mask/NAME_mask.png
-    DIR/train|test/image-densepose/NAME.jpg  the 24 parts in PARULA colours
-    DIR/train|test/openpose_json/NAME_keypoints.json
-    DIR/train|test/correspondence/NAME.npz   what only synthetic people have: flow, visible, I U V, landmarks
-    DIR/train_pairs.txt, test_pairs.txt      person and another's garment of the same kind
-    DIR/kinds.json                           name -> kind and style of the garment
+DIR/train|test/image/NAME.jpg            the person
+DIR/train|test/cloth/NAME.jpg            the product shot, cloth-mask/NAME.jpg its silhouette
+DIR/train|test/image-parse-v3/NAME.png   parse labels in VITON-HD's numbers, with a palette
+DIR/train|test/agnostic-mask/NAME_mask.png
+DIR/train|test/image-densepose/NAME.jpg  the 24 parts in PARULA colours
+DIR/train|test/openpose_json/NAME_keypoints.json
+DIR/train|test/correspondence/NAME.npz   what only synthetic people have: flow, visible, I U V, landmarks
+DIR/train_pairs.txt, test_pairs.txt      person and another's garment of the same kind
+DIR/kinds.json                           name -> kind and style of the garment
 """
 
 import json
@@ -134,7 +134,9 @@ def write_sample(sample: Sample, part: Path, name: str) -> None:
     if sample.labels is None or sample.parts is None or sample.landmarks is None or sample.flow is None:
         raise ValueError(f"Sample {sample.name} is not a synthetic one: it has no labels or flow.")
     Image.fromarray(to_bytes(sample.person)).save(part / "image" / f"{name}.jpg", quality=95, subsampling=0)
-    Image.fromarray(to_bytes(sample.reference)).save(part / "cloth" / f"{name}.jpg", quality=95, subsampling=0)
+    Image.fromarray(to_bytes(sample.reference)).save(
+        part / "cloth" / f"{name}.jpg", quality=95, subsampling=0
+    )
     if sample.reference_mask is not None:
         shown = (sample.reference_mask[0].numpy() * 255).astype(np.uint8)
         Image.fromarray(shown).save(part / "cloth-mask" / f"{name}.jpg", quality=95)
@@ -146,9 +148,13 @@ def write_sample(sample: Sample, part: Path, name: str) -> None:
     parse = Image.fromarray(lip[sample.labels.numpy()])
     parse.putpalette(_palette())
     parse.save(part / "image-parse-v3" / f"{name}.png")
-    Image.fromarray(_part_colours(sample.parts[0].numpy())).save(part / "image-densepose" / f"{name}.jpg", quality=95)
+    Image.fromarray(_part_colours(sample.parts[0].numpy())).save(
+        part / "image-densepose" / f"{name}.jpg", quality=95
+    )
     people = [{"person_id": [-1], "pose_keypoints_2d": _body_25(sample.landmarks.numpy())}]
-    (part / "openpose_json" / f"{name}_keypoints.json").write_text(json.dumps({"version": 1.3, "people": people}))
+    (part / "openpose_json" / f"{name}_keypoints.json").write_text(
+        json.dumps({"version": 1.3, "people": people})
+    )
     partial = part / "correspondence" / f"{name}.part.npz"
     visible = np.zeros(sample.labels.shape, bool) if sample.visible is None else sample.visible.numpy()
     np.savez_compressed(
