@@ -108,6 +108,35 @@ def hang(
     return np.where(on_torso[:, None], set_radius(points, radius), points)
 
 
+def slip(
+    points: np.ndarray, on_torso: np.ndarray, high: float, low: float, drape: Drape
+) -> np.ndarray:
+    """Let the torso's cloth slide on the body: a little around it and up and down, more towards the hem."""
+    rng = drape.generator("slip")
+    strength, phase = rng.normal(0, 1, 4), rng.random(4) * 2 * np.pi
+    angle, radius = _polar(points)
+    grow = np.clip((high - points[:, 1]) / (high - low), 0, 1.2) * on_torso * drape.amount
+    around = 0.035 * (strength[0] * np.sin(angle + phase[0]) + strength[1] * np.sin(3 * angle + phase[1]))
+    along = 0.010 * (strength[2] * np.sin(angle + phase[2]) + strength[3] * np.sin(2 * angle + phase[3]))
+    angle = angle + around * grow
+    moved = np.stack(
+        [np.sin(angle) * radius, points[:, 1] + along * grow, AXIS_DEPTH + np.cos(angle) * radius], 1
+    )
+    return np.where(on_torso[:, None], moved, points).astype(np.float32)
+
+
+def slide(points: np.ndarray, limb: Limb, drape: Drape, name: str, most: float) -> np.ndarray:
+    """Displacement (n, 3) of cloth that slides along and turns about a limb, more towards its end."""
+    rng = drape.generator(f"slide.{name}")
+    start = limb.foot[limb.along.argmin()]
+    axis = limb.foot - start
+    axis = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-6)
+    turn = np.cross(axis, points - limb.foot) * (drape.amount * rng.normal(0, 0.09))
+    wave = rng.normal(0, 0.6) + 0.5 * np.sin(limb.angle + rng.random() * 6.3)
+    along = axis * (drape.amount * most * wave)[:, None]
+    return (turn + along) * np.clip(limb.along, 0, 1.5)[:, None]
+
+
 def ring_folds(limb: Limb, drape: Drape, name: str, height: float) -> np.ndarray:
     """Folds around a limb (n,), metres: rings that wander, densest at the middle joint."""
     rng = drape.generator(name)
@@ -132,5 +161,6 @@ def inflate_arms(
         extra = np.clip(taper - limb.distance, 0, 0.06) * np.clip(limb.along * 2.5, 0.1, 1)
         extra = extra + 0.003 + ring_folds(limb, drape, f"arm.{side}", 0.0035) * np.clip(limb.along * 2, 0, 1)
         outward = (points - limb.foot) / np.maximum(limb.distance, 0.015)[:, None]
-        points = points + outward * (share * extra)[:, None]
+        slid = slide(points, limb, drape, f"arm.{side}", 0.008) * share[:, None]
+        points = points + outward * (share * extra)[:, None] + slid
     return points.astype(np.float32)

@@ -23,7 +23,7 @@ from leffa.data.synthetic.cloth import (
     load_cloth,
     torso_chart,
 )
-from leffa.data.synthetic.drape import Drape, hang, inflate_arms, ring_folds
+from leffa.data.synthetic.drape import Drape, hang, inflate_arms, ring_folds, slide, slip
 from leffa.preprocess.labels import Parse
 
 TORSO_CHART, LEFT_CHART, RIGHT_CHART = 0, 1, 2
@@ -193,6 +193,7 @@ def top(shape: TopShape, label: Parse = Parse.UPPER_CLOTHES) -> Piece:
         scale = (level(body, "neck01", rest.heads) - level(body, "foot.L", rest.heads)) / 1.375
         low = min(level(body, "upperleg01.L", rest.heads) + (shape.hem - 0.05) * scale, chest - 0.15)
         draped = hang(fitted, ~on_arm, chest, low, shape.loose, drape)
+        draped = slip(draped, ~on_arm, chest, low, drape)
         return inflate_arms(
             draped, piece.cloth, limbs_of(draped, rest.heads, body, ("arm",)), shape.width, drape
         )
@@ -226,7 +227,8 @@ def legs(shape: LegShape, label: Parse = Parse.PANTS) -> Piece:
             extra = np.clip(wanted - limb.distance, 0, 0.12) * start
             extra += ring_folds(limb, drape, f"leg.{side}", 0.0045) * start
             outward = (fitted - limb.foot) / np.maximum(limb.distance, 0.02)[:, None]
-            fitted = np.where(on_leg[:, None], fitted + outward * extra[:, None], fitted)
+            slid = slide(fitted, limb, drape, f"leg.{side}", 0.008)
+            fitted = np.where(on_leg[:, None], fitted + outward * extra[:, None] + slid, fitted)
         return fitted.astype(np.float32)
 
     return Piece(cloth, cut, chart, uv, label, drape_legs)
@@ -254,7 +256,7 @@ def skirt(shape: SkirtShape, label: Parse = Parse.SKIRT) -> Piece:
         )
         points[:, 0] = np.sin(angle) * radius
         points[:, 2] = AXIS_DEPTH + np.cos(angle) * radius
-        return points
+        return slip(points, np.ones(len(points), bool), high - 0.06, high - 0.7, drape)
 
     chart = np.full(len(cloth.faces), TORSO_CHART)
     return Piece(cloth, cut, chart, torso_chart(cloth), label, drape_skirt)
