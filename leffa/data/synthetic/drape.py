@@ -108,9 +108,7 @@ def hang(
     return np.where(on_torso[:, None], set_radius(points, radius), points)
 
 
-def slip(
-    points: np.ndarray, on_torso: np.ndarray, high: float, low: float, drape: Drape
-) -> np.ndarray:
+def slip(points: np.ndarray, on_torso: np.ndarray, high: float, low: float, drape: Drape) -> np.ndarray:
     """Let the torso's cloth slide on the body: a little around it and up and down, more towards the hem."""
     rng = drape.generator("slip")
     strength, phase = rng.normal(0, 1, 4), rng.random(4) * 2 * np.pi
