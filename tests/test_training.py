@@ -54,12 +54,13 @@ class Rows(Dataset):
         flow = coordinates(8, 6) - torch.tensor([2 * shift / 48, 0.0])
         mask = torch.zeros(1, 64, 48)
         mask[:, 16:48, 12:36] = 1
-        latents = (
-            lambda picture: torch.nn.functional.adaptive_avg_pool2d(
-                torch.cat([picture, picture[:1]]), (8, 6)
-            )
-        )
-        small = lambda m: torch.nn.functional.adaptive_avg_pool2d(m, (8, 6))
+
+        def small(maps):
+            return torch.nn.functional.adaptive_avg_pool2d(maps, (8, 6))
+
+        def latents(picture):
+            return small(torch.cat([picture, picture[:1]]))
+
         return {
             "latents": latents(person),
             "reference_latents": latents(reference),
