@@ -186,6 +186,8 @@ def _both_arms(joints: np.ndarray, strict: bool) -> list[np.ndarray]:
 def _draw_line(points: Sequence[np.ndarray], width: int, strict: bool) -> np.ndarray:
     """(512, 384) bool: a line through points at whole pixels, cut where it leaves the frame (not strict)."""
     canvas = _blank()
+    if len(points) < 2:
+        return np.asarray(canvas) > 0
     whole = [tuple(_whole(value, strict) for value in point) for point in points]
     ImageDraw.Draw(canvas).line(whole, fill=1, width=width, joint="curve")
     return np.asarray(canvas) > 0
