@@ -69,7 +69,7 @@ def official_mask(
 ) -> np.ndarray:
     """The mask of the released demo, (512, 384) uint8: 255 = repaint, 0 = keep.
 
-    parse      (H, W) uint8 ``Parse`` labels; (512, 384) for the DressCode recipe
+    parse      (H, W) ``Parse`` labels, integers; (512, 384) for the DressCode recipe
     keypoints  (18, 2) ``Joint`` places x, y in a frame of 384 x 512; (0, 0) = missing
     garment    a Garment or its data-set spelling: "upper_body", "lower_body", "dresses"
     recipe     a Recipe or its value: "viton-hd", "dress-code"
@@ -83,10 +83,11 @@ def official_mask(
     """
     garment, recipe = Garment(garment), Recipe(recipe)
     parse, joints = np.asarray(parse), np.asarray(keypoints, np.float64)
-    if parse.ndim != 2 or parse.dtype != np.uint8:
+    if parse.ndim != 2 or not np.issubdtype(parse.dtype, np.integer):
         raise PictureError(
-            f"A parse of shape (height, width), uint8, is needed, not {parse.dtype} {parse.shape}."
+            f"A parse of whole numbers, (height, width), is needed, not {parse.dtype} {parse.shape}."
         )
+    parse = parse.astype(np.uint8)
     if joints.shape != (len(Joint), 2):
         raise PictureError(f"Key points of shape (18, 2) are needed, not {joints.shape}.")
     if not strict and not parse.any():
@@ -115,8 +116,7 @@ def _viton_hd(parse: np.ndarray, joints: np.ndarray, garment: Garment, strict: b
         left = _arm_region(parse == Parse.LEFT_ARM, joints, _LEFT_ARM, strict)
         fixed |= (parse == Parse.RIGHT_ARM) & ~right  # a hand beyond the drawn arm
         fixed |= (parse == Parse.LEFT_ARM) & ~left
-        neck = _dilate(parse == Parse.NECK, -2, 2) & ~head
-        grown |= neck | _dilate(right | left, -8, 8)
+        grown |= _dilate(parse == Parse.NECK, -2, 2) | _dilate(right | left, -8, 8)
     fixed = _erode(fixed, 2) | head
     return _largest_outline(_closed(~((changeable & ~grown) | fixed)))
 

@@ -187,7 +187,7 @@ def test_nobody_and_wrong_arguments() -> None:
     with pytest.raises(PictureError, match="DressCode"):
         official_mask(parse[:256], joints, recipe="dress-code")
     with pytest.raises(PictureError, match="parse"):
-        official_mask(parse.astype(int), joints)
+        official_mask(parse.astype(float), joints)
     with pytest.raises(PictureError, match="Key points"):
         official_mask(parse, joints[:17])
     for wrong in (dict(garment="hat"), dict(recipe="viton")):

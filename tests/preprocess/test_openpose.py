@@ -99,6 +99,21 @@ def test_three_joints_are_nobody() -> None:
         keypoints_from_maps(*drawn_maps([lonely]), strict=False)
 
 
+def test_links_are_scored_by_the_field_and_held_back_when_long() -> None:
+    kind = people._LIMBS[0]
+    fields = np.zeros((HEIGHT, WIDTH, 38))
+    fields[:, :, kind.channel + 1] = 0.8  # everything points down
+    peaks = np.array([(100, 50, 1.0), (101, 400, 1), (100, 150, 1), (300, 52, 1), (100, 50, 1)])
+    indices = [np.array([], int)] * len(Joint)
+    indices[kind.start], indices[kind.end] = np.array([0, 1]), np.array([2, 3, 4])
+    # up, nearly level, and on the spot are no links; 300 pixels are longer than half the height
+    assert [(limb.start, limb.end) for limb in people._find_limbs(kind, peaks, indices, fields)] == [(0, 2)]
+    indices[kind.end] = np.array([1])
+    (limb,) = people._find_limbs(kind, peaks, indices, fields)
+    length = np.hypot(1, 350)
+    assert limb.score == pytest.approx(0.8 * 350 / length + 256 / length - 1)
+
+
 def test_network_input_is_bgr_padded_with_grey() -> None:
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     image[..., 0], image[..., 1], image[..., 2] = 200, 100, 0

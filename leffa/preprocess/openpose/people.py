@@ -45,7 +45,6 @@ _LIMBS = (
     LimbKind(Joint.RIGHT_SHOULDER, Joint.RIGHT_EAR, 18),
     LimbKind(Joint.LEFT_SHOULDER, Joint.LEFT_EAR, 26),
 )
-_STARTING_LIMBS = 17  # the shoulder-ear links may join a person but not start one
 
 
 @dataclass
@@ -101,9 +100,9 @@ def find_people(peaks: np.ndarray, indices: list[np.ndarray], fields: np.ndarray
     The order is that of the released code: who has the best link from neck to right shoulder comes first.
     """
     bodies: list[Body] = []
-    for number, kind in enumerate(_LIMBS):
+    for kind in _LIMBS:
         for limb in _find_limbs(kind, peaks, indices, fields):
-            _attach(bodies, limb, peaks, may_start=number < _STARTING_LIMBS)
+            _attach(bodies, limb, peaks)
     return [
         body for body in bodies if body.count >= _MIN_JOINTS and body.score / body.count >= _MIN_MEAN_SCORE
     ]
@@ -137,16 +136,15 @@ def _find_limbs(
     return limbs
 
 
-def _attach(bodies: list[Body], limb: Limb, peaks: np.ndarray, may_start: bool) -> None:
+def _attach(bodies: list[Body], limb: Limb, peaks: np.ndarray) -> None:
     """Add a limb to the person that already has one of its ends, merge two, or start a new person."""
     start, end = limb.kind.start, limb.kind.end
     owners = [body for body in bodies if body.holds(start, limb.start) or body.holds(end, limb.end)]
     end_score = float(peaks[limb.end, 2])
     if not owners:
-        if may_start:
-            joints = np.full(len(Joint), -1)
-            joints[start], joints[end] = limb.start, limb.end
-            bodies.append(Body(joints, float(peaks[limb.start, 2]) + end_score + limb.score, 2))
+        joints = np.full(len(Joint), -1)
+        joints[start], joints[end] = limb.start, limb.end
+        bodies.append(Body(joints, float(peaks[limb.start, 2]) + end_score + limb.score, 2))
         return
     first = owners[0]
     if len(owners) == 1:
