@@ -105,17 +105,16 @@ def official_mask(
 
 def _viton_hd(parse: np.ndarray, joints: np.ndarray, garment: Garment, strict: bool) -> np.ndarray:
     head = np.isin(parse, _HD_HEAD)
-    stays = (*_HD_STAYS, *_STAYS[garment])
-    fixed = np.isin(parse, stays)
-    changeable = np.isin(parse, (Parse.BACKGROUND, *_others(stays)))
+    fixed = np.isin(parse, (*_HD_STAYS, *_STAYS[garment]))
+    changeable = ~fixed
     region = np.isin(parse, _HD_GARMENT[garment])
 
     grown = _dilate(region, -20, 25)
     if garment is not Garment.LOWER:
         right = _arm_region(parse == Parse.RIGHT_ARM, joints, _RIGHT_ARM, strict)
         left = _arm_region(parse == Parse.LEFT_ARM, joints, _LEFT_ARM, strict)
-        fixed |= (parse == Parse.RIGHT_ARM) & ~right  # a hand beyond the drawn arm
-        fixed |= (parse == Parse.LEFT_ARM) & ~left
+        # a hand beyond the drawn arm
+        fixed = fixed | ((parse == Parse.RIGHT_ARM) & ~right) | ((parse == Parse.LEFT_ARM) & ~left)
         grown |= _dilate(parse == Parse.NECK, -2, 2) | _dilate(right | left, -8, 8)
     fixed = _erode(fixed, 2) | head
     return _largest_outline(_closed(~((changeable & ~grown) | fixed)))
@@ -123,23 +122,18 @@ def _viton_hd(parse: np.ndarray, joints: np.ndarray, garment: Garment, strict: b
 
 def _dress_code(parse: np.ndarray, joints: np.ndarray, garment: Garment, strict: bool) -> np.ndarray:
     head = np.isin(parse, _DC_HEAD)
-    stays = (*_DC_STAYS, *_STAYS[garment])
-    fixed = np.isin(parse, stays)
-    changeable = np.isin(parse, (Parse.BACKGROUND, *_others(stays)))
+    fixed = np.isin(parse, (*_DC_STAYS, *_STAYS[garment]))
+    changeable = ~fixed
     region = np.isin(parse, _DC_GARMENT[garment])
 
     if garment is not Garment.LOWER:
         arms = _dilate(_draw_line(_both_arms(joints, strict), _DC_ARM_WIDTH, strict), -10, 10)
-        fixed |= np.isin(parse, _ARMS) & ~arms  # hands
+        hands = np.isin(parse, _ARMS) & ~arms
         kept_head = head & ~_below_neck_line(joints, strict)
-        fixed |= kept_head
+        fixed = fixed | hands | kept_head
         region |= arms | (head & ~kept_head)
     grown = _dilate(region, -20, 25)
     return _closed(~((changeable & ~grown) | fixed))
-
-
-def _others(labels: Sequence[Parse]) -> list[Parse]:
-    return [label for label in Parse if label not in labels]
 
 
 def _is_missing(joint: np.ndarray) -> bool:
