@@ -120,7 +120,7 @@ def make_try_on(index: int, settings: Settings = Settings(), scene: TryOnScene |
         loss_mask=torch.from_numpy(worn.astype(np.float32))[None],
         reference_mask=shown(scene.product),
         flow=torch.from_numpy(flow),
-        visible=torch.from_numpy(visible),
+        visible=torch.from_numpy(visible & worn),
         **_truths(scene.person),
     )
 
@@ -271,12 +271,9 @@ def condition(landmarks: np.ndarray, silhouette: np.ndarray) -> Tensor:
 
 def garment_pixels(picture: Picture, garment: np.ndarray) -> np.ndarray:
     """(H, W) bool: pixels that mostly show the garment, given its surfels (n,) bool; never face or hand."""
-    share = np.bincount(
-        picture.buffer.pixel[garment],
-        picture.buffer.weight[garment],
-        picture.buffer.height * picture.buffer.width,
-    )
-    return (share.reshape(picture.buffer.height, picture.buffer.width) >= 0.5) & ~untouchable(picture)
+    index, _ = picture.buffer.dominant()
+    mostly = (index >= 0) & garment[np.maximum(index, 0)] & (picture.buffer.coverage() >= 0.5)
+    return mostly & ~untouchable(picture)
 
 
 def try_on_mask(
