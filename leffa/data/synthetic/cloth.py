@@ -236,7 +236,7 @@ def unwrap(angle: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _girth() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Heights (k,) and the half width and half depth of the mean body's cross-section there, skirt included."""
+    """Heights (k,), half width and half depth of the mean body's cross-sections, skirt included."""
     tights, skirt = load_cloth("tights"), load_cloth("skirt")
     points = np.concatenate([tights.points[tights.arm < 0.5], skirt.points])
     heights = np.linspace(points[:, 1].min(), points[:, 1].max(), 90)
@@ -251,7 +251,7 @@ def _girth() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _arc_length(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Signed metres from the front's middle around the body, and half the way round, on an ellipse of its girth.
+    """Signed metres around the body from the front's middle, and half the way round: on its girth's ellipse.
 
     Measured so, vertical stripes stay vertical over the chest and the shoulders.
     """

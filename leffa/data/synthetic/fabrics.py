@@ -40,8 +40,8 @@ class Pattern(IntEnum):
 FREQUENCY = {
     Pattern.SOLID: 0.34, Pattern.STRIPES_ACROSS: 0.13, Pattern.STRIPES_ALONG: 0.05, Pattern.GINGHAM: 0.04,
     Pattern.TARTAN: 0.06, Pattern.DOTS: 0.05, Pattern.BLOBS: 0.06, Pattern.FLORAL: 0.06, Pattern.DENIM: 0.05,
-    Pattern.KNIT: 0.05, Pattern.OMBRE: 0.03, Pattern.BLOCKS: 0.04, Pattern.ARGYLE: 0.01, Pattern.CHEVRON: 0.02,
-    Pattern.LACE: 0.01,
+    Pattern.KNIT: 0.05, Pattern.OMBRE: 0.03, Pattern.BLOCKS: 0.04, Pattern.ARGYLE: 0.01,
+    Pattern.CHEVRON: 0.02, Pattern.LACE: 0.01,
 }  # fmt: skip
 PICTURE_SHARE = 0.4
 PRINTABLE = (Pattern.SOLID, Pattern.KNIT, Pattern.OMBRE, Pattern.BLOCKS)
@@ -231,7 +231,7 @@ class FabricTable:
 
 
 def stepped(x: Tensor, duty: Tensor | float, width: Tensor) -> Tensor:
-    """A wave that is 1 for a share ``duty`` of each unit of ``x``, averaged over ``width`` (exact box filter)."""
+    """A wave that is 1 for a share ``duty`` of each unit of ``x``, box-filtered exactly over ``width``."""
 
     def integral(value: Tensor) -> Tensor:
         whole = torch.floor(value)
@@ -254,8 +254,13 @@ def mix(base: Tensor, other: Tensor, amount: Tensor) -> Tensor:
     return base + (other - base) * amount[:, None]
 
 
-def albedo(table: FabricTable, points: Points, noise: NoiseBank, prints: Pyramid | None, pictures: Pyramid | None
-           ) -> Tensor:  # fmt: skip
+def albedo(
+    table: FabricTable,
+    points: Points,
+    noise: NoiseBank,
+    prints: Pyramid | None,
+    pictures: Pyramid | None,
+) -> Tensor:
     """sRGB colour (n, 3) in [0, 1] of every surfel's cloth, without light."""
     result = table.colours[points.fabric, 0].clone()
     kinds = table.pattern[points.fabric]

@@ -84,8 +84,8 @@ GARMENTS: dict[Kind, tuple[tuple[str, int, Pattern], ...]] = {
 }  # fmt: skip
 
 
-def _as_picture(shaded, damage: Damage = Damage()) -> NDArray[np.uint8]:
-    picture = apply_damage(shaded.permute(1, 2, 0).numpy(), damage)
+def _as_picture(shaded, damage: Damage | None = None) -> NDArray[np.uint8]:
+    picture = apply_damage(shaded.permute(1, 2, 0).numpy(), damage or Damage())
     return np.round(picture * 255).astype(np.uint8)
 
 
@@ -168,7 +168,7 @@ def draw_product(
 
 
 def draw_pose(name: str, size: tuple[int, int] = POSE_SIZE) -> tuple[NDArray[np.uint8], dict[str, NDArray]]:
-    """A pose of the library worn by a plain figure: its picture, and ``parts``, ``silhouette``, ``landmarks``."""
+    """A library pose worn by a plain figure: its picture, and ``parts``, ``silhouette``, ``landmarks``."""
     rng = generator(0, Split.TEST, 22)
     pose = next(pose for pose in POSES if pose.name == name)
     person, _ = draw_person(rng, Split.TEST, float(sum(map(ord, name)) % 2))

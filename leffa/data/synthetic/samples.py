@@ -35,7 +35,8 @@ PRINTS = 160
 # BlazePose's depths are exaggerated and biased by limb: in torso lengths, measured on renderings.
 DEPTH_HABIT = {
     "NOSE": -1.0, "EYE": -1.0, "MOUTH": -0.9, "EAR": -0.7, "SHOULDER": -0.4, "ELBOW": -0.4, "WRIST": -0.8,
-    "PINKY": -0.9, "INDEX": -1.0, "THUMB": -0.8, "HIP": 0.0, "KNEE": -0.1, "ANKLE": 0.6, "HEEL": 0.5, "FOOT": 0.5,
+    "PINKY": -0.9, "INDEX": -1.0, "THUMB": -0.8, "HIP": 0.0, "KNEE": -0.1, "ANKLE": 0.6, "HEEL": 0.5,
+    "FOOT": 0.5,
 }  # fmt: skip
 HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
 
@@ -47,10 +48,10 @@ class Settings:
     seed      the same seed gives the same samples
     split     see ``Split``
     size      (height, width)
-    reuse     fresh shadings of each scene; neighbours share their scene, so shuffle within a few hundred
+    reuse     fresh shadings of each scene; neighbours share theirs, so shuffle within a few hundred
     kind      only garments of this kind, None = all
     style     only this style of garment (see ``wardrobe``), None = all
-    jitter    noise of the landmarks that condition and mask are made from, 1 = like mediapipe on photos
+    jitter    noise of the landmarks that condition and mask are made from, 1 = mediapipe's on photos
     damage    whether cameras blur, grain and JPEG-code the pictures
     textures  folder of garment photographs whose cloth is printed on some fabrics, None = none
     """
@@ -64,6 +65,9 @@ class Settings:
     jitter: float = 1.0
     damage: bool = True
     textures: str | os.PathLike | None = None
+
+
+DEFAULTS = Settings()
 
 
 @lru_cache(maxsize=4)
@@ -91,7 +95,7 @@ def _pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
     return make_pose_pair_scene(index, settings.seed, settings.split, settings.size)
 
 
-def make_try_on(index: int, settings: Settings = Settings(), scene: TryOnScene | None = None) -> Sample:
+def make_try_on(index: int, settings: Settings = DEFAULTS, scene: TryOnScene | None = None) -> Sample:
     """Try-on sample number ``index``: a pure function of the number and the settings.
 
     ``scene`` may be given where it was read from a cache; else it is rendered (and kept for the next call).
@@ -125,7 +129,7 @@ def make_try_on(index: int, settings: Settings = Settings(), scene: TryOnScene |
     )
 
 
-def make_pose_pair(index: int, settings: Settings = Settings(), scene: PosePairScene | None = None) -> Sample:
+def make_pose_pair(index: int, settings: Settings = DEFAULTS, scene: PosePairScene | None = None) -> Sample:
     """Pose-transfer sample number ``index``: the target pose as person, the source picture as reference."""
     import cv2
 

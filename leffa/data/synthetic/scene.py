@@ -11,7 +11,7 @@ from leffa.data.synthetic.camera import Camera
 from leffa.data.synthetic.correspond import correspondence
 from leffa.data.synthetic.drape import Drape
 from leffa.data.synthetic.figure import Figure, Layout, Posed, body_mesh, extent, lay_out, pose_figure
-from leffa.data.synthetic.gbuffer import GBuffer, draw, resolve
+from leffa.data.synthetic.gbuffer import GBuffer, View, draw, resolve
 from leffa.data.synthetic.landmarks import project_landmarks
 from leffa.data.synthetic.mesh import Material, join
 from leffa.data.synthetic.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS
@@ -179,8 +179,14 @@ def draw_lights(rng: np.random.Generator, count: int = 2) -> np.ndarray:
     return np.array(lights, np.float32)
 
 
-def take_picture(posed: Posed, camera: Camera, size: tuple[int, int], lights: np.ndarray, view=None, flow=None
-                 ) -> Picture:  # fmt: skip
+def take_picture(
+    posed: Posed,
+    camera: Camera,
+    size: tuple[int, int],
+    lights: np.ndarray,
+    view: View | None = None,
+    flow: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Picture:
     """Render a posed figure, its landmarks and its part map."""
     height, width = size
     view = view or draw(join(posed.meshes), camera, height, width)
@@ -257,7 +263,7 @@ def make_try_on_scene(
     kind: Kind | None = None,
     style: str | None = None,
 ) -> TryOnScene:
-    """Scene number ``index``: G-buffers of the person and of the product shot, with exact flow between them."""
+    """Scene number ``index``: G-buffers of person and product shot, with exact flow between them."""
     rng = generator(seed, split, 1, index)
     kind = kind or draw_kind(rng)
     person, identity = draw_person(rng, split, WOMEN[kind])

@@ -139,7 +139,7 @@ def _surface(
 
 
 def harmonics(normal: Tensor) -> Tensor:
-    """(n, 9) real spherical harmonics up to order 2, unnormalised: 1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2."""
+    """(n, 9) real spherical harmonics to order 2: 1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2 (unscaled)."""
     x, y, z = normal.unbind(1)
     one = torch.ones_like(x)
     return torch.stack([one, y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
