@@ -16,10 +16,11 @@ scene        who wears what, standing how, seen from where, drawn from a seed
 gbuffer      what is seen at every pixel, before any light or colour; occlusion: shadows
 landmarks    BlazePose landmarks of a picture; anatomy: parts and labels of the body
 correspond   where a seen surface point lies in another picture
-fabrics      cloth as a function of texture coordinates; details, textures, photographs: what it reads
+fabrics      cloth as a function of texture coordinates: patterns, details, textures, photographs
 looks        colours of skin, hair and cloth, lights; skin: faces; backgrounds: what stands behind
 shading      light and colour for a batch of G-buffers, on any torch device
 damage       what a camera and a file format do to a picture
+observation  what a detector and the masking code make of a rendered person
 samples      all of it as ``leffa.data.sample.Sample``: pure functions and endless streams
 cache        G-buffers on disk, shaded afresh on reading
 folder       a VITON-HD-like folder of samples; command: ``leffa synth``
