@@ -2,7 +2,8 @@
 
     python -m leffa.data.synthetic.gallery assets
 
-writes ``assets/examples/people``, ``assets/examples/garments/{upper,lower,dress}`` and ``assets/poses``.
+writes ``assets/examples/people``, ``assets/examples/garments/{upper,lower,dress}``, ``assets/poses`` and
+``assets/synthetic.jpg``, a sheet of 64 unselected samples.
 Everything is generated, so there is no licence to observe; the same call writes the same pictures.
 """
 
@@ -210,6 +211,23 @@ def _save(picture: NDArray[np.uint8], path: Path) -> None:
         quality -= 6
 
 
+def draw_sheet(rows: int = 8, columns: int = 8, tile: tuple[int, int] = (192, 144)) -> NDArray[np.uint8]:
+    """Random samples side by side, unselected: product shot and person, ``rows`` x ``columns`` of them."""
+    import cv2
+
+    from leffa.data.synthetic.samples import Settings, make_try_on, to_bytes
+
+    settings = Settings(seed=64, split=Split.TEST, reuse=1)
+    tiles = []
+    for index in range(rows * columns):
+        sample = make_try_on(index, settings)
+        pair = np.concatenate([to_bytes(sample.reference), to_bytes(sample.person)], 1)
+        tiles.append(cv2.resize(pair, (2 * tile[1], tile[0]), interpolation=cv2.INTER_AREA))
+    return np.concatenate(
+        [np.concatenate(tiles[row * columns : (row + 1) * columns], 1) for row in range(rows)]
+    )
+
+
 def write_gallery(root: Path) -> None:
     """Write all examples and the pose library below ``root``."""
     from PIL import Image
@@ -223,6 +241,7 @@ def write_gallery(root: Path) -> None:
         for place, (style, number, pattern) in enumerate(garments):
             name = f"{place + 1:02d}-{style.replace('_', '-')}.jpg"
             _save(draw_product(style, number, pattern), root / "examples" / "garments" / kind.value / name)
+    Image.fromarray(draw_sheet()).save(root / "synthetic.jpg", quality=80)
     poses = root / "poses"
     index = []
     for pose in POSES:

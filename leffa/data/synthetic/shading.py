@@ -205,6 +205,7 @@ def _composite(
         small = F.avg_pool2d(cover, 8, ceil_mode=True)
         soft = F.avg_pool2d(small, 3, stride=1, padding=1, count_include_pad=False)
         soft = F.interpolate(soft, size=(height, width), mode="bilinear", align_corners=False)
-        moved = torch.roll(soft, (max(height // 90, 1), max(width // 120, 1)), (2, 3))
+        down, right = max(height // 90, 1), max(width // 120, 1)
+        moved = F.pad(soft, (right, 0, down, 0), mode="replicate")[:, :, :height, :width]
         back = back * (1 - strength * moved)
     return (total[:, :3] + (1 - cover) * back).clamp(0, 1)
