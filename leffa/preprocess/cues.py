@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.preprocess.colours import FEWEST, Colours, overlap
-from leffa.preprocess.figure import Figure, Group, Mask, disc
+from leffa.preprocess.figure import Figure, Group, Mask, closed, connected, grown, opened
 from leffa.preprocess.hem import Hem, find_hem, top_near_hem
 
 _SKIN = 0.25  # likeness to the face from which a pixel counts as skin
@@ -23,6 +23,7 @@ class Cues:
     top     the worn top near that border, which is seldom a straight line
     hands   skin of the hands; where a hand is in a pocket or a sleeve there is none
     bag     something carried that is neither body nor clothes
+    shoes   what looks out under a long skirt; None for anybody without one
     """
 
     skin: Mask | None = None
@@ -31,6 +32,7 @@ class Cues:
     top: Mask | None = None
     hands: Mask | None = None
     bag: Mask | None = None
+    shoes: Mask | None = None
 
 
 def find_cues(figure: Figure, image: NDArray[np.uint8]) -> Cues:
@@ -45,6 +47,7 @@ def find_cues(figure: Figure, image: NDArray[np.uint8]) -> Cues:
         top=None if hem is None else top_near_hem(figure, colours, hem),
         hands=_hands(figure, colours, skin),
         bag=_bag(figure, colours),
+        shoes=_shoes(figure, colours) if figure.wears_long_skirt else None,
     )
 
 
@@ -81,15 +84,16 @@ def _hair(figure: Figure, colours: Colours) -> Mask | None:
     odds = colours.log_odds(learnt, *rivals)
     odds = cv2.GaussianBlur(np.clip(odds, -4, 4), (0, 0), max(0.02 * skeleton.scale, 0.6))
 
-    alike = max((overlap(learnt, model) for model in rivals[:1]), default=0.0)
-    reach = 1.4 if alike > 0.5 else 2.2  # hair and top of one colour: only what hangs close to the face
-    lowest = (0.75 if alike > 0.5 else 0.35) * skeleton.torso_length
-    area = figure.inside & (side < reach * head.half_width) & (figure.rise > lowest)
+    # Where the garment that long hair would hang over has its colour, only what is close to the face counts.
+    beside = figure.is_in(Group.TORSO, Group.UPPER_ARM) & (np.abs(figure.lateral) > 0.2 * skeleton.scale)
+    beside &= (figure.rise < 0.6 * skeleton.torso_length) & (figure.rise > 0) & (figure.score < 1.2)
+    alike = overlap(learnt, colours.learn(beside)) > 0.5
+    reach, lowest = (1.4, 0.75) if alike else (2.2, 0.35)
+    area = figure.inside & (side < reach * head.half_width) & (figure.rise > lowest * skeleton.torso_length)
     area &= above_chin | (side > 0.55 * head.half_width)  # below the chin there is throat and garment
     hair = (area & (odds > 0) & (rise < 4 * head.unit)) | seeds
     hair &= ~figure.face
-    grown = cv2.morphologyEx(hair.astype(np.uint8), cv2.MORPH_OPEN, disc(0.02 * skeleton.scale)) | seeds
-    _, pieces = cv2.connectedComponents(grown.astype(np.uint8))
+    pieces = connected(opened(hair, 0.02 * skeleton.scale) | seeds)
     share = np.bincount(pieces[seeds], minlength=pieces.max() + 1) > 0.05 * np.count_nonzero(seeds)
     share[0] = False
     return share[pieces]
@@ -99,21 +103,15 @@ def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
     """Skin where the hands should be; a gloved hand counts as a whole, one in a pocket not at all."""
     if skin is None:
         return None
-    body = figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~skin
-    fabric = colours.learn(body)
+    fabric = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~skin)
+    scale = figure.skeleton.scale
+    places = figure.is_in(Group.HAND)
+    pieces = connected(places & (figure.score < 1.35))
     hands = np.zeros(figure.group.shape, bool)
-    zone = figure.is_in(Group.HAND) & (figure.score < 1.35)
-    _, pieces = cv2.connectedComponents(zone.astype(np.uint8))
     for piece in range(1, pieces.max() + 1):
         here = pieces == piece
-        bare = float(skin[here].mean())
-        if bare > 0.35:
-            near = cv2.dilate(here.astype(np.uint8), disc(0.06 * figure.skeleton.scale)) > 0
-            near &= figure.is_in(Group.HAND)
-            closed = cv2.morphologyEx(
-                (skin & near).astype(np.uint8), cv2.MORPH_CLOSE, disc(0.05 * figure.skeleton.scale)
-            )
-            hands |= closed > 0
+        if skin[here].mean() > 0.35:
+            hands |= closed(skin & grown(here, 0.06 * scale) & places, 0.05 * scale)
         elif fabric is None or overlap(colours.learn(here), fabric) < 0.4:
             hands |= here
     return hands
@@ -122,16 +120,23 @@ def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
 def _bag(figure: Figure, colours: Colours) -> Mask | None:
     """What hangs beside the legs, far from every limb but near a hand, in no garment's colours."""
     scale = figure.skeleton.scale
-    garments = colours.learn(
-        figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.UPPER_ARM) & (figure.score < 1.1)
-    )
-    far = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG, Group.HAND) & (figure.score > 1.45)
-    far = cv2.morphologyEx(far.astype(np.uint8), cv2.MORPH_OPEN, disc(0.03 * scale))
-    near_hands = cv2.dilate(figure.is_in(Group.HAND).astype(np.uint8), disc(0.2 * scale)) > 0
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(far)
+    worn = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.UPPER_ARM) & (figure.score < 1.1)
+    garments = colours.learn(worn)
+    beside = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG, Group.HAND) & (figure.score > 1.45)
+    pieces = connected(opened(beside, 0.03 * scale))
+    near_hands = grown(figure.is_in(Group.HAND), 0.2 * scale)
     bag = np.zeros(figure.group.shape, bool)
-    for piece in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] > 0.08 * scale**2) + 1:
+    for piece in np.flatnonzero(np.bincount(pieces.ravel())[1:] > 0.08 * scale**2) + 1:
         here = pieces == piece
         if np.any(near_hands & here) and overlap(colours.learn(here), garments) < 0.35:
             bag |= here
     return bag if bag.any() else None
+
+
+def _shoes(figure: Figure, colours: Colours) -> Mask | None:
+    """Feet in other colours than the cloth around the shins."""
+    cloth = colours.learn(figure.is_in(Group.LOWER_LEG))
+    shoes = colours.learn(figure.is_in(Group.FOOT) & (figure.score < 1.1))
+    if cloth is None or shoes is None:
+        return None
+    return figure.is_in(Group.FOOT) & (figure.score < 1.6) & (colours.log_odds(shoes, cloth) > 0.7)

@@ -102,11 +102,43 @@ class Figure:
         rise, side = self.along(middle, head.up), self.along(middle, head.left)
         return ((rise / (1.3 * head.unit)) ** 2 + (side / (0.75 * head.half_width)) ** 2 < 1) & self.inside
 
+    @cached_property
+    def wears_long_skirt(self) -> bool:
+        """Much cloth beside the shins: a maxi skirt or a gown, under which most of the feet are hidden."""
+        shins = self.is_in(Group.LOWER_LEG)
+        size = np.count_nonzero(shins)
+        return size > 0 and np.count_nonzero(self.score[shins] > 1.45) > 0.35 * size
+
 
 def disc(radius: float) -> NDArray[np.uint8]:
-    """Round structuring element for OpenCV's morphology, of at least one pixel around the middle."""
+    """Round structuring element of at least one pixel around the middle."""
     reach = max(round(radius), 1)
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+
+
+def grown(mask: Mask, radius: float) -> Mask:
+    """The mask and everything within ``radius`` pixels of it."""
+    return cv2.dilate(mask.astype(np.uint8), disc(radius)) > 0
+
+
+def shrunk(mask: Mask, radius: float) -> Mask:
+    """The mask without what is within ``radius`` pixels of its edge."""
+    return cv2.erode(mask.astype(np.uint8), disc(radius)) > 0
+
+
+def opened(mask: Mask, radius: float) -> Mask:
+    """The mask without what is thinner than ``radius`` pixels."""
+    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(radius)) > 0
+
+
+def closed(mask: Mask, radius: float) -> Mask:
+    """The mask with gaps thinner than ``radius`` pixels filled."""
+    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(radius)) > 0
+
+
+def connected(mask: Mask) -> NDArray[np.int32]:
+    """(H, W): 0 outside, 1, 2, ... for each piece of the mask that hangs together."""
+    return cv2.connectedComponents(mask.astype(np.uint8))[1]
 
 
 def _along_axis(size: tuple[int, ...], origin: Array, axis: Array) -> Array:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from leffa.preprocess.colours import Colours, overlap
 from leffa.preprocess.figure import Array, Figure, Group, Mask
@@ -113,22 +114,29 @@ def _by_colour(strip: _Strip) -> list[int]:
     variance = (strip.square * strip.size).sum(1) / safe[:, 0] - middle[:, 0] ** 2
     # A print has its ground's and its figure's mean colour; how much lightness varies tells it as well.
     table = np.concatenate([middle, 0.5 * np.sqrt(np.maximum(variance, 0))[:, None]], 1)
-    filled = weight > 0
+    table[weight == 0] = np.nan
+    margin = np.full((_WINDOW // 2, 4), np.nan)
+    windows = sliding_window_view(np.concatenate([margin, table, margin]), _WINDOW, axis=0)
+    typical, scatter = np.full((len(windows), 4), np.nan), np.full(len(windows), np.nan)
+    enough = np.isfinite(windows[:, 0]).sum(1) >= _WINDOW // 2
+    typical[enough] = np.nanmedian(windows[enough], axis=2)
+    deviation = np.linalg.norm(windows[enough] - typical[enough, :, None], axis=1)
+    scatter[enough] = np.nanmean(deviation, axis=1)
+
+    # Window i covers the rows i - W / 2 up to i + W / 2: below row r lies i = r - W / 2, above it r + W / 2.
+    rows_at = np.arange(_WINDOW // 2, len(windows) - _WINDOW // 2)
+    below, above = rows_at - _WINDOW // 2, rows_at + _WINDOW // 2
     jumps = np.zeros(_ROWS)
-    for row in range(_WINDOW // 2, _ROWS - _WINDOW // 2, 2):
-        below, above = slice(max(row - _WINDOW, 0), row), slice(row, row + _WINDOW)
-        if min(filled[below].sum(), filled[above].sum()) < 0.5 * _WINDOW or strip.is_bare(below):
-            continue
-        lower, upper = table[below][filled[below]], table[above][filled[above]]
-        middle_lower, middle_upper = np.median(lower, 0), np.median(upper, 0)
-        jump = float(np.linalg.norm(middle_lower - middle_upper))
-        jump -= 0.5 * float(np.linalg.norm(lower - middle_lower, axis=1).mean())
-        jump -= 0.5 * float(np.linalg.norm(upper - middle_upper, axis=1).mean())
-        jumps[row] = jump - 8 * abs(_LOWEST + row * _STEP - _USUAL)
+    jump = np.linalg.norm(typical[below] - typical[above], axis=1) - 0.5 * (scatter[below] + scatter[above])
+    jump -= 8 * np.abs(_LOWEST + rows_at * _STEP - _USUAL)
+    jumps[rows_at] = np.nan_to_num(jump)
     rows: list[int] = []
     least = 9.0
     while jumps.max() > least:
         row = int(jumps.argmax())
+        if strip.is_bare(slice(max(row - _WINDOW, 0), row)):
+            jumps[row] = 0
+            continue
         least = max(least, 0.6 * jumps[row])
         rows.append(row)
         jumps[max(row - _WINDOW, 0) : row + _WINDOW + 1] = 0
