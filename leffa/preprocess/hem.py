@@ -78,15 +78,16 @@ class _Strip:
         self.colour = np.stack([mean(lab[:, channel]) for channel in range(3)], -1)
         self.square = mean(lab[:, 0] ** 2)
         self.bare = np.zeros((_ROWS, _COLUMNS)) if skin is None else mean(skin[inside].astype(np.float32))
+        steps = np.abs(np.diff(self.colour[..., 0], axis=0, prepend=self.colour[:1, :, 0]))
+        self.rough = cv2.blur(np.median(steps, axis=1)[:, None], (1, 5))[:, 0]
         chest = slice(round((0.35 - _LOWEST) / _STEP), _ROWS)
         self.skinlike_top = float((self.bare[chest] * self.size[chest]).sum()) > 0.5 * self.size[chest].sum()
 
     def is_bare(self, rows: slice) -> bool:
         """A good part is skin there, as far as skin can be told from this top."""
         size = self.size[rows].sum(1)
-        bare = (self.bare[rows] * self.size[rows]).sum(1) > 0.7 * np.maximum(
-            size, 1
-        )  # a print is never all skin
+        bare = (self.bare[rows] * self.size[rows]).sum(1) > 0.7 * np.maximum(size, 1)
+        bare &= self.rough[rows] < 3  # skin is smooth, a leopard print is not
         return not self.skinlike_top and np.count_nonzero(bare) > 0.25 * max(np.count_nonzero(size), 1)
 
     def is_plain(self, rows: slice) -> bool:
