@@ -105,8 +105,8 @@ def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
         return None
     fabric = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~skin)
     scale = figure.skeleton.scale
-    places = figure.is_in(Group.HAND)
-    pieces = connected(places & (figure.score < 1.35))
+    places = figure.is_in(Group.HAND) & (figure.progress > 0)
+    pieces = connected(figure.hands)
     hands = np.zeros(figure.group.shape, bool)
     for piece in range(1, pieces.max() + 1):
         here = pieces == piece

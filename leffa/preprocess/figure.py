@@ -59,6 +59,7 @@ class Figure:
     inside    bool, the silhouette
     group     uint8 ``Group`` of the nearest part, 0 outside the silhouette
     score     float32 distance from that part in its own radii, about 1 on the skin; large outside
+    progress  float32 place along that part, 0 at its start (neck, shoulder, hip, wrist, ankle), 1 at its end
     rise      float32 height above the line of the hips along the body's axis
     lateral   float32 signed distance from the body's axis, > 0 to the person's left
     """
@@ -67,6 +68,7 @@ class Figure:
     inside: Mask
     group: NDArray[np.uint8]
     score: Array
+    progress: Array
     rise: Array
     lateral: Array
 
@@ -79,10 +81,11 @@ class Figure:
         score = np.full(silhouette.shape, 1e3, np.float32)
         group[found.rows, found.columns] = GROUP_OF_PART[found.label]
         score[found.rows, found.columns] = found.score
-        rise, lateral = (
-            _along_axis(silhouette.shape, skeleton.hips, axis) for axis in (skeleton.up, skeleton.left)
-        )
-        return cls(skeleton, group > 0, group, score, rise, lateral)
+        progress = np.zeros(silhouette.shape, np.float32)
+        progress[found.rows, found.columns] = found.along
+        rise = _along_axis(silhouette.shape, skeleton.hips, skeleton.up)
+        lateral = _along_axis(silhouette.shape, skeleton.hips, skeleton.left)
+        return cls(skeleton, group > 0, group, score, progress, rise, lateral)
 
     def along(self, origin: Array, axis: Array) -> Array:
         """(H, W): signed distance of every pixel from ``origin`` (x, y) along the unit vector ``axis``."""
@@ -108,6 +111,11 @@ class Figure:
         shins = self.is_in(Group.LOWER_LEG)
         size = np.count_nonzero(shins)
         return size > 0 and np.count_nonzero(self.score[shins] > 1.45) > 0.35 * size
+
+    @cached_property
+    def hands(self) -> Mask:
+        """Where the hands are, from the heel of the hand on: a cuff or a bare wrist is not part of them."""
+        return self.is_in(Group.HAND) & (self.score < 1.35) & (self.progress > 0)
 
 
 def disc(radius: float) -> NDArray[np.uint8]:

@@ -206,7 +206,7 @@ def _hands(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     """Hands that the camera sees, as far as they are to be protected."""
     if not options.protect_hands:
         return np.zeros(figure.group.shape, bool)
-    return figure.is_in(Group.HAND) & (figure.score < 1.35) if cues.hands is None else cues.hands
+    return figure.hands if cues.hands is None else cues.hands
 
 
 def _arms(figure: Figure) -> Mask:
