@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.preprocess.colours import FEWEST, Colours, overlap
-from leffa.preprocess.figure import Figure, Group, Mask, closed, connected, grown, opened
+from leffa.preprocess.drawing import Mask, closed, connected, grown, opened
+from leffa.preprocess.figure import Figure, Group
 from leffa.preprocess.hem import Hem, find_hem, top_near_hem
 
 _SKIN = 0.25  # likeness to the face from which a pixel counts as skin
@@ -96,7 +97,10 @@ def _hair(figure: Figure, colours: Colours) -> Mask | None:
     pieces = connected(opened(hair, 0.02 * skeleton.scale) | seeds)
     share = np.bincount(pieces[seeds], minlength=pieces.max() + 1) > 0.05 * np.count_nonzero(seeds)
     share[0] = False
-    return share[pieces]
+    found = share[pieces]
+    return found | (
+        grown(found, 0.03 * skeleton.scale) & area & (odds > 0)
+    )  # the ends that opening rounds off
 
 
 def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
@@ -105,13 +109,14 @@ def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
         return None
     fabric = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~skin)
     scale = figure.skeleton.scale
-    places = figure.is_in(Group.HAND) & (figure.progress > 0)
+    places = figure.hands | (figure.is_in(Group.HAND) & (figure.progress > 0))
     pieces = connected(figure.hands)
     hands = np.zeros(figure.group.shape, bool)
     for piece in range(1, pieces.max() + 1):
         here = pieces == piece
-        if skin[here].mean() > 0.35:
-            hands |= closed(skin & grown(here, 0.06 * scale) & places, 0.05 * scale)
+        if skin[here].mean() > 0.25:
+            bare = closed(skin & grown(here, 0.06 * scale) & places, 0.05 * scale)
+            hands |= grown(bare, 0.02 * scale) & figure.inside  # with the rim where colours mix
         elif fabric is None or overlap(colours.learn(here), fabric) < 0.4:
             hands |= here
     return hands
@@ -139,4 +144,4 @@ def _shoes(figure: Figure, colours: Colours) -> Mask | None:
     shoes = colours.learn(figure.is_in(Group.FOOT) & (figure.score < 1.1))
     if cloth is None or shoes is None:
         return None
-    return figure.is_in(Group.FOOT) & (figure.score < 1.6) & (colours.log_odds(shoes, cloth) > 0.7)
+    return figure.feet & (colours.log_odds(shoes, cloth) > 0.7)

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leffa.preprocess.drawing import Array, Canvas, Mask
 from leffa.preprocess.labels import Part
 from leffa.preprocess.parts import nearest_parts
+from leffa.preprocess.shape import LEFT, RIGHT, SHAPE, SIDES
 from leffa.preprocess.skeleton import Skeleton
-
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 class Group(IntEnum):
@@ -115,38 +113,22 @@ class Figure:
     @cached_property
     def hands(self) -> Mask:
         """Where the hands are, from the heel of the hand on: a cuff or a bare wrist is not part of them."""
-        return self.is_in(Group.HAND) & (self.score < 1.35) & (self.progress > 0)
+        skeleton, scale = self.skeleton, self.skeleton.scale
+        trunk = skeleton.depth[[LEFT.shoulder, RIGHT.shoulder, LEFT.hip, RIGHT.hip]].mean()
+        palms = Canvas(self.group.shape)
+        for side in SIDES:
+            # In front of the trunk a hand is one even where the trunk seems nearer.
+            if skeleton.depth[side.wrist] - trunk < 0.5 * scale:
+                palm = (skeleton[side.index] + skeleton[side.pinky]) / 2 - skeleton[side.wrist]
+                start, end = (skeleton[side.wrist] + share * palm for share in (0.6, SHAPE.fingertips))
+                palms.capsule(start, end, 1.1 * SHAPE.hand * scale, SHAPE.hand * scale)
+        nearest = self.is_in(Group.HAND) & (self.score < 1.35) & (self.progress > 0)
+        return nearest | (palms.mask & self.inside & ~self.face)
 
-
-def disc(radius: float) -> NDArray[np.uint8]:
-    """Round structuring element of at least one pixel around the middle."""
-    reach = max(round(radius), 1)
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-
-
-def grown(mask: Mask, radius: float) -> Mask:
-    """The mask and everything within ``radius`` pixels of it."""
-    return cv2.dilate(mask.astype(np.uint8), disc(radius)) > 0
-
-
-def shrunk(mask: Mask, radius: float) -> Mask:
-    """The mask without what is within ``radius`` pixels of its edge."""
-    return cv2.erode(mask.astype(np.uint8), disc(radius)) > 0
-
-
-def opened(mask: Mask, radius: float) -> Mask:
-    """The mask without what is thinner than ``radius`` pixels."""
-    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(radius)) > 0
-
-
-def closed(mask: Mask, radius: float) -> Mask:
-    """The mask with gaps thinner than ``radius`` pixels filled."""
-    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(radius)) > 0
-
-
-def connected(mask: Mask) -> NDArray[np.int32]:
-    """(H, W): 0 outside, 1, 2, ... for each piece of the mask that hangs together."""
-    return cv2.connectedComponents(mask.astype(np.uint8))[1]
+    @cached_property
+    def feet(self) -> Mask:
+        """Shoes, from below the ankle on."""
+        return self.is_in(Group.FOOT) & (self.score < 1.5) & (self.progress > 0.08)
 
 
 def _along_axis(size: tuple[int, ...], origin: Array, axis: Array) -> Array:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from leffa.preprocess.colours import Colours, overlap
-from leffa.preprocess.figure import Array, Figure, Group, Mask
+from leffa.preprocess.drawing import Array, Mask
+from leffa.preprocess.figure import Figure, Group
 
 # Heights above the line of the hips, in torso lengths (hips to shoulders).
 _LOWEST, _HIGHEST, _STEP = -0.75, 0.60, 0.01
@@ -45,7 +46,9 @@ def find_hem(figure: Figure, colours: Colours, skin: Mask | None) -> Hem | None:
     for index, row in enumerate(rows):
         near = slice(max(row - 8, 0), row + 9)
         if edge[near].max() > 3:
-            rows[index] = near.start + int(edge[near].argmax())
+            rows[index] = near.start + round(
+                float(np.flatnonzero(edge[near] > 0.9 * edge[near].max()).mean())
+            )
     if not rows:
         rows = _by_edge(strip, edge)
     heights = [(_LOWEST + row * _STEP) * figure.skeleton.torso_length for row in rows]
@@ -63,11 +66,21 @@ class _Strip:
         rows = np.floor((figure.rise[inside] / torso - _LOWEST) / _STEP).astype(np.intp)
         columns = np.floor((figure.lateral[inside] / skeleton.scale / _HALF_WIDTH + 1) * _COLUMNS / 2)
         cell = np.clip(rows, 0, _ROWS - 1) * _COLUMNS + np.clip(columns.astype(np.intp), 0, _COLUMNS - 1)
-        self.size = np.bincount(cell, minlength=_ROWS * _COLUMNS).reshape(_ROWS, _COLUMNS)
+        size = np.bincount(cell, minlength=_ROWS * _COLUMNS).reshape(_ROWS, _COLUMNS)
+        # In a small picture there are fewer pixels than rows: an empty row shows what its neighbour shows.
+        filled = np.flatnonzero(size.any(1))
+        shown = np.arange(_ROWS)
+        if filled.size:
+            after = np.clip(np.searchsorted(filled, shown), 0, filled.size - 1)
+            before = np.maximum(after - 1, 0)
+            near_after = np.abs(filled[after] - shown) <= np.abs(filled[before] - shown)
+            nearest = np.where(near_after, filled[after], filled[before])
+            shown = np.where(np.abs(nearest - shown) <= 3, nearest, shown)
+        self.size = size[shown]
 
         def mean(values: Array) -> Array:
             total = np.bincount(cell, values, minlength=_ROWS * _COLUMNS).reshape(_ROWS, _COLUMNS)
-            return (total / np.maximum(self.size, 1)).astype(np.float32)
+            return (total / np.maximum(size, 1)).astype(np.float32)[shown]
 
         # Change of each channel per pixel upwards along the body.
         step_x = cv2.Sobel(colours.lab, cv2.CV_32F, 1, 0, scale=1 / 8)[inside]

@@ -9,16 +9,8 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment
 from leffa.preprocess.cues import Cues, find_cues
-from leffa.preprocess.figure import (
-    Array,
-    Figure,
-    Group,
-    Mask,
-    connected,
-    grown,
-    opened,
-    shrunk,
-)
+from leffa.preprocess.drawing import Array, Mask, connected, grown, opened, shrunk
+from leffa.preprocess.figure import Figure, Group
 from leffa.preprocess.rooms import lower_arms, lower_room, upper_room
 from leffa.preprocess.shape import LEFT, RIGHT
 
@@ -215,7 +207,6 @@ def _arms(figure: Figure) -> Mask:
 
 def _feet(figure: Figure, cues: Cues) -> Mask:
     """Shoes. Under a long skirt only what looks out of it: the toes, and what has another colour."""
-    feet = figure.is_in(Group.FOOT)
     if not figure.wears_long_skirt:
-        return feet & (figure.score < 1.6)
-    return feet & (figure.score < 1.0) if cues.shoes is None else cues.shoes
+        return figure.feet
+    return figure.feet & (figure.score < 1.0) if cues.shoes is None else cues.shoes

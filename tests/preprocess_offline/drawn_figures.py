@@ -180,7 +180,7 @@ def _paint_arms(painter: _Painter, point: dict[str, np.ndarray], sleeve: float, 
         shoulder, elbow, wrist = (point[f"{side}_{joint}"] for joint in ("SHOULDER", "ELBOW", "WRIST"))
         fingers = (point[f"{side}_INDEX"] + point[f"{side}_PINKY"]) / 2 - wrist
         painter.stroke("skin", SKIN, [shoulder, elbow, wrist], 0.2)
-        painter.stroke("hands", SKIN, [wrist + 0.4 * fingers, wrist + 1.3 * fingers], 0.16)
+        painter.stroke("hands", SKIN, [wrist + 0.8 * fingers, wrist + 1.3 * fingers], 0.16)
         if sleeve > 0:
             end = shoulder + min(sleeve, 1) * (elbow - shoulder)
             painter.stroke("top", top, [shoulder, end], 0.25 + loose * 0.3)

@@ -59,10 +59,11 @@ def test_a_mirror_swaps_left_and_right_and_nothing_else(arms: str, facing: int) 
     turned = part_map(mirrored(figure.landmarks), figure.silhouette[:, ::-1])[:, ::-1]
     assert np.mean(MIRRORED[turned[..., 0]] != there[..., 0]) < 0.002
     same = (MIRRORED[turned[..., 0]] == there[..., 0]) & (there[..., 0] > 0)
+    same &= ~np.isin(there[..., 0], [Part.LEFT_FOOT, Part.RIGHT_FOOT])  # two capsules: rounding decides
     across = np.abs(255 - turned[..., 1].astype(int) - there[..., 1])[same]
     along = np.abs(turned[..., 2].astype(int) - there[..., 2])[same]
-    assert np.mean(across > 2) < 0.001  # rounding decides between two halves of a foot
-    assert np.mean(along > 2) < 0.001
+    assert across.max() <= 2
+    assert along.max() <= 2
 
 
 @pytest.mark.parametrize("arms", ARMS)
