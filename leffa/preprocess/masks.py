@@ -186,7 +186,7 @@ def _head(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     area = figure.is_in(Group.HEAD) & (figure.along(head.chin, head.up) > 0)
     keep = np.zeros_like(area)
     if options.protect_face:
-        keep |= area & within
+        keep |= (area & within) | figure.face
     if options.protect_hair:
         keep |= area & ~within
         if cues.hair is not None:
