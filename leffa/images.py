@@ -309,21 +309,29 @@ def _seam(inside: NDArray[np.bool_], softness: float) -> NDArray[np.float32]:
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
 
 
+def check_output(path: str | os.PathLike[str]) -> Path:
+    """The path, if a picture could be written there; to be asked before long work.
+
+    Raises ``PictureError`` for an unknown suffix or a missing folder.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in _WRITE_OPTIONS:
+        known = ", ".join(sorted(_WRITE_OPTIONS))
+        raise PictureError(f"Cannot write {target.name!r}: end the name in one of {known}.")
+    if not target.parent.is_dir():
+        raise PictureError(f"Cannot write {target.name!r}: the folder {str(target.parent)!r} does not exist.")
+    if target.is_dir():
+        raise PictureError(f"Cannot write {str(target)!r}: it is a folder.")
+    return target
+
+
 def save_atomically(image: Image.Image, path: str | os.PathLike[str]) -> Path:
     """Write a picture in the format of the path's suffix; a reader never sees half a file.
 
     Returns the path. Raises ``PictureError`` for an unknown suffix or a missing folder.
     """
-    target = Path(path)
-    try:
-        kind, options = _WRITE_OPTIONS[target.suffix.lower()]
-    except KeyError:
-        known = ", ".join(sorted(_WRITE_OPTIONS))
-        raise PictureError(f"Cannot write {target.name!r}: end the name in one of {known}.") from None
-    if not target.parent.is_dir():
-        raise PictureError(f"Cannot write {target.name!r}: the folder {str(target.parent)!r} does not exist.")
-    if target.is_dir():
-        raise PictureError(f"Cannot write {str(target)!r}: it is a folder.")
+    target = check_output(path)
+    kind, options = _WRITE_OPTIONS[target.suffix.lower()]
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
         with partial.open("xb") as file:

@@ -1,15 +1,39 @@
-"""Fixtures shared by all tests."""
+"""Fixtures shared by all tests: toy components on the CPU, and the golden data where it lies."""
 
 import os
 from pathlib import Path
 
 import pytest
+import torch
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+torch.set_num_threads(1)  # small tensors: a second thread costs more than it gives
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of photos and golden files that stands beside the checkout; skips where there is none."""
+    """The folder beside the checkout with golden data and photographs that may not enter the repository."""
     root = Path(os.environ.get("LEFFA_SHARED", Path(__file__).resolve().parents[2] / "shared"))
     if not root.is_dir():
-        pytest.skip("needs the shared folder beside the checkout (or LEFFA_SHARED)")
+        pytest.skip("needs the golden data beside the checkout")
     return root
+
+
+@pytest.fixture
+def toy():
+    """An untrained toy pipeline with fixed weights; 64x48 pictures have 8x6 latents."""
+    from leffa import presets
+
+    torch.manual_seed(0)
+    return presets.pipeline("toy")
+
+
+@pytest.fixture
+def inputs() -> dict[str, torch.Tensor]:
+    """A batch of two 64x48 inputs for a call of the toy pipeline."""
+    generator = torch.Generator().manual_seed(1)
+    pictures = torch.rand((3, 2, 3, 64, 48), generator=generator) * 2 - 1
+    mask = torch.zeros(2, 1, 64, 48)
+    mask[:, :, 16:48, 8:40] = 1
+    return {"person": pictures[0], "reference": pictures[1], "densepose": pictures[2], "mask": mask}

@@ -22,6 +22,8 @@ class Sample:
     loss_mask    (1, H, W) float32 in {0, 1}: I_m of the Leffa loss, the worn garment (METHOD section 4),
                  or the dilated person in pose transfer
 
+    reference_mask  (1, H, W) float32 in {0, 1}: the garment, or the person, on the reference; None if unknown
+
     Known for synthetic people only, else None:
 
     flow         (H, W, 2) float32: where on the reference each person pixel comes from, absolute (x, y)
@@ -40,6 +42,7 @@ class Sample:
     mask: Tensor
     densepose: Tensor
     loss_mask: Tensor
+    reference_mask: Tensor | None = None
     flow: Tensor | None = None
     visible: Tensor | None = None
     labels: Tensor | None = None

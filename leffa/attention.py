@@ -1,0 +1,135 @@
+"""Attention processors that turn two stock diffusers UNets into Leffa, and nothing else touches attention.
+
+The reference UNet writes the input of each self-attention (the output of ``norm1``) into a *bank*; the
+generative UNet reads it: its self-attention runs over ``[own tokens ; reference tokens]``. Cross-attention
+is skipped, which still leaves ``x + norm2(x)`` in each block, as the released weights need it.
+
+A fresh bank is passed with every forward (``cross_attention_kwargs={"bank": bank}``): a bank held inside the
+processors gives wrong gradients under checkpointing and breaks ``deepcopy``, which EMA uses.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
+from torch import Tensor
+
+Bank: TypeAlias = dict[str, Tensor]
+"""Reference features of one forward: layer name -> (B, tokens, channels)."""
+
+AttentionObserver: TypeAlias = Callable[[str, Tensor, Tensor, Tensor], None]
+"""Called once per attention layer with the layer's name and ``query, own_key, reference_key``,
+each (B, heads, tokens, head width), right before attention is computed. It must not change them."""
+
+LAYER_SUFFIX = ".processor"
+
+
+def split_heads(states: Tensor, heads: int) -> Tensor:
+    """(B, N, heads * D) -> (B, heads, N, D)."""
+    return states.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def _project_out(attn: Attention, attended: Tensor) -> Tensor:
+    return attn.to_out[1](attn.to_out[0](attended.transpose(1, 2).flatten(2)))
+
+
+class ReferenceWriter:
+    """Plain self-attention of the reference UNet that leaves its input in the bank."""
+
+    def __init__(self, layer: str):
+        self.layer = layer
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+        bank: Bank | None = None,
+    ) -> Tensor:
+        if bank is not None:
+            bank[self.layer] = hidden_states
+        query, key, value = (
+            split_heads(project(hidden_states), attn.heads) for project in (attn.to_q, attn.to_k, attn.to_v)
+        )
+        return _project_out(attn, F.scaled_dot_product_attention(query, key, value, scale=attn.scale))
+
+
+class ReferenceReader:
+    """Self-attention of the generative UNet over its own tokens and the bank's.
+
+    Only the own tokens are queries: the official code also computes the rows of the reference tokens
+    and throws them away.
+    """
+
+    def __init__(self, layer: str):
+        self.layer = layer
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+        bank: Bank | None = None,
+        observer: AttentionObserver | None = None,
+    ) -> Tensor:
+        if bank is None:
+            raise ValueError('the generative UNet needs cross_attention_kwargs={"bank": bank}')
+        if self.layer not in bank:
+            raise ValueError(
+                f"the bank has no features for layer {self.layer!r}: run the reference UNet first"
+            )
+        reference = bank[self.layer].to(hidden_states.dtype)
+        query = split_heads(attn.to_q(hidden_states), attn.heads)
+        own_tokens = hidden_states.shape[1]
+        if reference.shape[0] != hidden_states.shape[0]:
+            raise ValueError(f"a batch of {len(hidden_states)} cannot attend to a bank of {len(reference)}")
+        tokens = torch.cat([hidden_states, reference], dim=1)
+        key, value = (split_heads(project(tokens), attn.heads) for project in (attn.to_k, attn.to_v))
+        if observer is not None:
+            observer(self.layer, query, key[:, :, :own_tokens], key[:, :, own_tokens:])
+        return _project_out(attn, F.scaled_dot_product_attention(query, key, value, scale=attn.scale))
+
+
+class SkipCrossAttention:
+    """Stands where cross-attention was. Its input is ``norm2(x)``, so the block becomes ``x + norm2(x)``.
+
+    It names ``bank`` and ``observer`` because diffusers warns about keywords a processor does not name.
+    """
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+        bank: Bank | None = None,
+        observer: AttentionObserver | None = None,
+    ) -> Tensor:
+        return hidden_states
+
+
+def install_processors(unet: UNet2DConditionModel, self_attention: type) -> None:
+    """Give every ``attn1`` a ``self_attention`` processor (writer or reader) and skip every ``attn2``."""
+    unet.set_attn_processor(
+        {
+            name: self_attention(name.removesuffix(LAYER_SUFFIX))
+            if ".attn1." in name
+            else SkipCrossAttention()
+            for name in unet.attn_processors
+        }
+    )
+
+
+def self_attention_layers(unet: UNet2DConditionModel) -> list[str]:
+    """Names of the self-attention layers in forward order: down blocks, middle, up blocks."""
+    names = [n.removesuffix(LAYER_SUFFIX) for n in unet.attn_processors if ".attn1." in n]
+    order = {"down_blocks": 0, "mid_block": 1, "up_blocks": 2}
+    return sorted(names, key=lambda name: order[name.split(".")[0]])

@@ -1,0 +1,278 @@
+"""The command line: one style for all subcommands. Heavy imports wait until a command runs."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leffa import __version__
+from leffa.config import Garment
+from leffa.errors import LeffaError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from leffa.result import Result, Settings
+
+EXIT_BAD_INPUT = 2
+INPUTS = ("person", "reference", "pose", "garment", "mask")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status. Bad input is one sentence on stderr, never a trace."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except LeffaError as error:
+        print(f"leffa: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("leffa: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="leffa", description="Put a garment on a photographed person, or a person into another pose."
+    )
+    parser.add_argument("--version", action="version", version=f"leffa {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    tryon = _command(
+        commands,
+        "tryon",
+        "put the garment of a picture on a person",
+        "leffa tryon person.jpg shirt.jpg -o result.png --garment upper\n"
+        "leffa tryon person.jpg dress.jpg -o result.png --garment dress --steps 20 --seed 7 --flow flow/",
+        _try_on,
+    )
+    tryon.add_argument("person", metavar="PERSON", help="photo of the person")
+    tryon.add_argument(
+        "reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible"
+    )
+    _add_garment(tryon)
+    tryon.add_argument("--mask", metavar="FILE", help="what to repaint, white on black, at the photo's size")
+    _add_painting(tryon)
+
+    pose = _command(
+        commands,
+        "pose",
+        "show a person in the pose of another picture",
+        "leffa pose me.jpg pose.jpg -o result.png\n"
+        "leffa pose me.jpg pose.jpg -o result.png --seed 3 --flow flow/",
+        _pose,
+    )
+    pose.add_argument("reference", metavar="REFERENCE", help="photo of the person whose look is kept")
+    pose.add_argument("pose", metavar="POSE", help="picture of anybody in the wanted pose")
+    _add_painting(pose)
+
+    mask = _command(
+        commands,
+        "mask",
+        "write the mask that try-on would repaint",
+        "leffa mask person.jpg --garment upper -o mask.png\n"
+        "leffa mask person.jpg --garment dress --hem knee --sleeve none -o mask.png",
+        _mask,
+    )
+    mask.add_argument("person", metavar="PERSON", help="photo of the person")
+    _add_garment(mask)
+    mask.add_argument(
+        "--sleeve", choices=["none", "elbow", "wrist"], help="how far the mask follows the arms"
+    )
+    mask.add_argument(
+        "--hem", choices=["waist", "hip", "knee", "ankle"], help="how far down the mask reaches"
+    )
+    mask.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
+    mask.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
+
+    app = _command(
+        commands,
+        "app",
+        "start the app in the browser",
+        "leffa app\nleffa app --port 8000 --host 0.0.0.0",
+        _app,
+    )
+    app.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    app.add_argument("--port", type=int, default=7860, help="port (default: %(default)s)")
+    return parser
+
+
+def _command(commands, name: str, summary: str, examples: str, run) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples.splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_garment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--garment",
+        choices=[kind.value for kind in Garment],
+        default="upper",
+        help="kind (default: %(default)s)",
+    )
+
+
+def _add_painting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="where to write the result")
+    parser.add_argument("--steps", type=int, help="sampling steps (default: the model's)")
+    parser.add_argument(
+        "--guidance", type=float, help="how strongly to follow the reference (default: the model's)"
+    )
+    parser.add_argument("--guidance-rescale", type=float, help="0 = off (default: the model's)")
+    parser.add_argument(
+        "--seed", type=int, default=-1, help="-1 draws one and reports it (default: %(default)s)"
+    )
+    parser.add_argument("--reuse-reference", action="store_true", help="read the reference once: faster")
+    parser.add_argument(
+        "--no-detail", dest="detail", action="store_false", default=None, help="no fine structure"
+    )
+    parser.add_argument("--model", help="weights to use (default: the best present)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
+    parser.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
+    parser.add_argument(
+        "--flow", metavar="DIR", help="also write pictures of the attention flow into this folder"
+    )
+
+
+def _settings(options: argparse.Namespace) -> "Settings":
+    from leffa.result import Settings
+
+    return Settings(
+        steps=options.steps,
+        guidance_scale=options.guidance,
+        guidance_rescale=options.guidance_rescale,
+        seed=options.seed,
+        reuse_reference=options.reuse_reference,
+        detail=options.detail,
+    )
+
+
+def _try_on(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from leffa.engine import Engine
+    from leffa.images import check_output, load_image
+    from leffa.models import find
+
+    output = check_output(options.output)
+    settings = _settings(options)
+    settings.resolved(find(_task("try_on"), options.model))
+    person, reference = load_image(options.person), load_image(options.reference)
+    mask = np.asarray(load_image(options.mask).convert("L")) if options.mask else None
+    engine = Engine(options.device)
+    with _Bar() as bar:
+        prepared = engine.prepare(person, options.who)
+        result = engine.try_on(
+            prepared, reference, options.garment, mask, settings, options.model, progress=bar
+        )
+    _write(result, output, options)
+
+
+def _pose(options: argparse.Namespace) -> None:
+    from leffa.engine import Engine
+    from leffa.images import check_output, load_image
+    from leffa.models import find
+
+    output = check_output(options.output)
+    settings = _settings(options)
+    settings.resolved(find(_task("pose_transfer"), options.model))
+    reference, pose = load_image(options.reference), load_image(options.pose)
+    engine = Engine(options.device)
+    with _Bar() as bar:
+        result = engine.pose_transfer(
+            engine.prepare(reference, options.who), pose, settings, options.model, progress=bar
+        )
+    _write(result, output, options)
+
+
+def _mask(options: argparse.Namespace) -> None:
+    from PIL import Image
+
+    from leffa.engine import Engine
+    from leffa.images import check_output, load_image, save_atomically
+    from leffa.preprocess.masks import MaskOptions
+
+    output = check_output(options.output)
+    engine = Engine()
+    prepared = engine.prepare(load_image(options.person), options.who)
+    wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
+    mask = engine.mask(prepared, options.garment, wishes)
+    save_atomically(Image.fromarray(mask), output)
+    _tell(prepared.notes, f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")
+
+
+def _app(options: argparse.Namespace) -> None:
+    from demo.launch import launch
+
+    launch(host=options.host, port=options.port)
+
+
+def _task(value: str):
+    from leffa.config import Task
+
+    return Task(value)
+
+
+def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
+    """The picture, beside it the settings it was made with, and the flow's pictures."""
+    from leffa.images import save_atomically
+
+    save_atomically(result.images[0], output)
+    given = {name: getattr(options, name, None) for name in INPUTS}
+    record = {
+        "task": result.task.value,
+        "model": result.model,
+        **asdict(result.settings),
+        "inputs": {name: value for name, value in given.items() if value is not None},
+    }
+    _write_text(output.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
+    if options.flow:
+        folder = Path(options.flow)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, picture in result.flow_pictures().items():
+            save_atomically(picture, folder / f"{name}.png")
+    used = result.settings
+    _tell(result.notes, f"{output}: seed {used.seed}, {used.steps} steps, model {result.model}")
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _tell(notes: list[str], last: str) -> None:
+    for note in notes:
+        print(note, file=sys.stderr)
+    print(last)
+
+
+class _Bar:
+    """Progress of a run as a bar on stderr."""
+
+    def __enter__(self) -> "_Bar":
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=100, bar_format="{desc} {percentage:3.0f}% |{bar}| {elapsed}", file=sys.stderr)
+        return self
+
+    def __call__(self, share: float, what: str, preview: "Image.Image | None") -> None:
+        self._bar.set_description_str(what)
+        self._bar.update(round(100 * share) - self._bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

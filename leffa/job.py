@@ -1,0 +1,111 @@
+"""One run, made ready for the pipeline and finished after it."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from leffa.config import Task
+from leffa.flow import FlowField
+from leffa.images import blend, mask_to_tensor, to_pil, to_tensor
+from leffa.models import Model
+from leffa.pipeline import LeffaPipeline
+from leffa.region import Region, detailed
+from leffa.result import Progress, ResolvedSettings
+
+SEAM = 0.006  # softness of the mask's edge, as a share of the box's longer side
+PREVIEWS = 4
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a run needs.
+
+    photo, mask, region   the picture to repaint, where (uint8 at its size, 255 = repaint), and its frame
+    iuv                   (H, W, 3) uint8 of the photo's person at the photo's size
+    reference, reference_shown, reference_region   what is looked at, its garment or person (255), its frame
+    """
+
+    task: Task
+    model: Model
+    settings: ResolvedSettings
+    photo: Image.Image
+    mask: NDArray[np.uint8]
+    region: Region
+    densepose: NDArray[np.float32]
+    reference: Image.Image
+    reference_shown: NDArray[np.uint8]
+    reference_region: Region
+
+    def inputs(self) -> dict:
+        """Arguments of the pipeline, one row per sample."""
+
+        def rows(value: torch.Tensor) -> torch.Tensor:
+            return value[None].expand(self.settings.samples, -1, -1, -1)
+
+        mask = self.region.mask(self.mask)
+        if self.task is Task.POSE_TRANSFER:
+            mask = np.full_like(mask, 255)  # the white border too: there is nothing to keep
+        return {
+            "person": rows(to_tensor(self.region.picture(self.photo))),
+            "reference": rows(to_tensor(self.reference_region.picture(self.reference))),
+            "mask": rows(mask_to_tensor(mask)),
+            "densepose": rows(torch.from_numpy(self.densepose).permute(2, 0, 1).contiguous()),
+            "reference_mask": rows(mask_to_tensor(self.reference_region.mask(self.reference_shown))),
+            "generator": self.generators(),
+            "num_inference_steps": self.settings.steps,
+            "guidance_scale": self.settings.guidance_scale,
+            "guidance_rescale": self.settings.guidance_rescale,
+            "reuse_reference": self.settings.reuse_reference,
+            "flow_start": self.model.flow_start,
+        }
+
+    def generators(self) -> list[torch.Generator]:
+        """One per sample, so that a picture does not depend on how many are painted with it."""
+        return [
+            torch.Generator().manual_seed((self.settings.seed + i) % 2**32)
+            for i in range(self.settings.samples)
+        ]
+
+    def finish(self, painted: torch.Tensor, merged: FlowField) -> tuple[Image.Image, FlowField]:
+        """From the model's frame back to the photo: the picture, and the flow at the photo's size.
+
+        painted  (3, H, W) in [0, 1] at the model's size; ``merged`` the flow there
+        """
+        field = self.region.unframed(merged, self.reference_region)
+        inner = self.region.letterbox.invert(to_pil(painted * 2 - 1))
+        if self.settings.detail:
+            inner = detailed(inner, self.reference, field, self.region.letterbox)
+        whole = self.region.lay_back(inner, self.photo)
+        image = blend(self.photo, whole, self.mask, SEAM * max(self.region.size))
+        return image, self.region.on_photo(field)
+
+    def preview(self, painted: torch.Tensor) -> Image.Image:
+        """A quick look at an unfinished picture: the photo's box only, at the model's size."""
+        framing = self.region.letterbox
+        picture = to_pil(painted * 2 - 1)
+        return picture.crop(
+            (framing.left, framing.top, framing.left + framing.width, framing.top + framing.height)
+        )
+
+
+class Watch:
+    """Callback of the pipeline: reports each step, shows previews, and stops when asked to."""
+
+    def __init__(self, job: Job, report: Progress, stop: threading.Event | None, previews: bool):
+        self._job, self._report, self._stop = job, report, stop
+        steps = job.settings.steps
+        self._every = max(1, steps // (PREVIEWS + 1)) if previews else steps + 1
+
+    def __call__(self, pipeline: LeffaPipeline, step: int, timestep: int, values: dict) -> dict:
+        steps = self._job.settings.steps
+        preview = None
+        if (step + 1) % self._every == 0 and step + 1 < steps:
+            preview = self._job.preview(pipeline.decode(values["latents"][:1])[0] / 2 + 0.5)
+        self._report(0.1 + 0.85 * (step + 1) / steps, f"painting, step {step + 1} of {steps}", preview)
+        if self._stop is not None and self._stop.is_set():
+            pipeline.interrupt()
+        return {}

@@ -1,0 +1,68 @@
+"""The garment on its product shot: where it is, on whatever plain ground it was photographed."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+WORKING_SIZE = 320  # longest side; a silhouette needs no more
+LEAST_SHARE, MOST_SHARE = 0.02, 0.93
+
+
+def foreground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W) uint8, 255 = garment, of a product shot (H, W, 3) uint8 RGB.
+
+    The ground is what resembles the picture's border and hangs together with it; where the border is no
+    plain ground, a graph cut parts the middle from it. A picture that shows nothing but cloth is all garment.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, WORKING_SIZE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    mask = _against_border(small)
+    if not LEAST_SHARE < mask.mean() < MOST_SHARE:
+        mask = _cut(small)
+    if not LEAST_SHARE < mask.mean() < MOST_SHARE:
+        return np.full((height, width), 255, np.uint8)
+    smooth = cv2.resize(_solid(mask).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(smooth >= 0.5, 255, 0).astype(np.uint8)
+
+
+def _against_border(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What differs from the ground, which is learnt from the border and may shade off slowly."""
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    height, width = lab.shape[:2]
+    rim = max(2, round(0.02 * max(height, width)))
+    border = np.ones((height, width), bool)
+    border[rim:-rim, rim:-rim] = False
+    middle = np.median(lab[border], axis=0)
+    spread = np.median(np.abs(lab[border] - middle), axis=0) * 1.5
+    # lightness may fall towards a corner or under the garment; colour may not
+    limits = np.maximum(spread * 4, (9, 4, 4))
+    resembles = (np.abs(lab - middle) < limits).all(-1)
+    step = np.abs(cv2.Laplacian(lab[..., 0], cv2.CV_32F, ksize=3)) < 14
+    ground = (resembles & step).astype(np.uint8)
+    _, labels = cv2.connectedComponents(ground, connectivity=4)
+    touching = np.unique(labels[border & (ground > 0)])
+    return ~np.isin(labels, touching[touching > 0])
+
+
+def _cut(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    height, width = image.shape[:2]
+    labels = np.zeros((height, width), np.uint8)
+    inset = (round(0.06 * width), round(0.05 * height))
+    rectangle = (*inset, width - 2 * inset[0], height - 2 * inset[1])
+    cv2.setRNGSeed(0)
+    cv2.grabCut(image, labels, rectangle, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_RECT)
+    return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+
+
+def _solid(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Specks gone, holes closed, and only pieces that are not tiny beside the largest."""
+    cleaned = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cleaned)
+    if count < 2:
+        return mask
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    kept = np.isin(labels, 1 + np.flatnonzero(areas > 0.1 * areas.max())).astype(np.uint8)
+    contours, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(kept, contours, -1, 1, cv2.FILLED) > 0

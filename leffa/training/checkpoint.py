@@ -1,0 +1,58 @@
+"""Run checkpoints: one file, written beside and renamed, so that a kill at any moment loses nothing."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from leffa.errors import WeightsError
+
+KEEP = 2
+_NAME = re.compile(r"step-(\d{8})\.pt")
+
+
+def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    """Write ``state`` as the checkpoint of ``step``; older ones but the last few go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{step:08d}.pt"
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    for old in _all(folder)[:-KEEP]:
+        old.unlink()
+    for leftover in folder.glob("*.tmp"):  # of a run that was killed while writing
+        leftover.unlink()
+    return path
+
+
+def load_latest(folder: Path) -> tuple[int, dict[str, Any]] | None:
+    """(step, state) of the newest checkpoint, or None if there is none.
+
+    Raises WeightsError if it cannot be read.
+    """
+    paths = _all(folder)
+    if not paths:
+        return None
+    try:
+        state = torch.load(paths[-1], map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WeightsError(
+            f"checkpoint {paths[-1]} cannot be read ({type(error).__name__}): "
+            "delete it to go on from the one before"
+        ) from error
+    return _step(paths[-1]), state
+
+
+def _all(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.glob("step-*.pt") if _NAME.fullmatch(path.name)), key=_step)
+
+
+def _step(path: Path) -> int:
+    match = _NAME.fullmatch(path.name)
+    assert match
+    return int(match.group(1))

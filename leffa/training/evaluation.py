@@ -1,0 +1,87 @@
+"""What is looked at while training: the flow against the known one, and pictures."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from leffa.flow import attention_flow, coarse_flow, end_point_error, resize_flow, warp
+from leffa.pipeline import LeffaPipeline
+from leffa.training.model import StateCollector
+
+
+def _stack(rows: Dataset, indices: range) -> dict[str, Any]:
+    return torch.utils.data.default_collate([rows[i] for i in indices])
+
+
+@torch.no_grad()
+def flow_errors(
+    pipeline: LeffaPipeline, rows: Dataset, count: int = 64, timestep: int = 250, batch: int = 16
+) -> dict[str, float]:
+    """End-point error of each layer's flow in % of the reference's width, and "mean" over the layers.
+
+    ``rows`` have latents and known correspondence; the person is noised to ``timestep``.
+    """
+    totals: dict[str, list[float]] = {}
+    generator = torch.Generator().manual_seed(0)
+    count = min(count, len(rows))  # type: ignore[arg-type]
+    for start in range(0, count, batch):
+        data = _stack(rows, range(start, min(start + batch, count)))
+        if "flow" not in data:
+            return {}
+        data = {name: value.to(pipeline.device) for name, value in data.items()}
+        latents = data["latents"]
+        noise = torch.randn(latents.shape, generator=generator).to(latents.device)
+        steps = torch.full((len(latents),), timestep, device=latents.device)
+        noisy = pipeline.scheduler.add_noise(latents, noise, steps)
+        size = (latents.shape[-2], latents.shape[-1])
+        collector = StateCollector(size, size[0] * pipeline.downscale, 1 / 32)
+        pipeline.predict_noise(
+            torch.cat([noisy, data["condition"]], dim=1), steps, data["reference_latents"], collector
+        )
+        for layer, state in collector.states.items():
+            flow = attention_flow(state.query, state.reference_key, state.query_grid, state.reference_grid)
+            truth, known = coarse_flow(data["flow"], data["visible"], state.query_grid)
+            error = end_point_error(flow, truth, known, size[1] / size[0])
+            totals.setdefault(short_name(layer), []).append(float(error))
+    errors = {layer: sum(values) / len(values) for layer, values in totals.items()}
+    return {**errors, "mean": sum(errors.values()) / len(errors)}
+
+
+def short_name(layer: str) -> str:
+    """ "up_blocks.1.attentions.0.transformer_blocks.0.attn1" -> "up1.0.0"."""
+    parts = layer.split(".")
+    numbers = [part for part in parts if part.isdigit()]
+    return parts[0].split("_")[0] + ".".join(numbers)
+
+
+@torch.no_grad()
+def sample_grid(
+    pipeline: LeffaPipeline, rows: Dataset, count: int = 8, steps: int = 12, seed: int = 0
+) -> Tensor:
+    """A sheet (3, H, W) in [0, 1]: one column a sample of reference, masked person, result, truth, warp."""
+    data = _stack(rows, range(min(count, len(rows))))  # type: ignore[arg-type]
+    data = {name: value.to(pipeline.device) for name, value in data.items()}
+    condition, reference = data["condition"], data["reference_latents"]
+    scheduler = pipeline.scheduler
+    scheduler.set_timesteps(steps, device=pipeline.device)
+    generator = torch.Generator().manual_seed(seed)
+    latents = torch.randn(data["latents"].shape, generator=generator).to(pipeline.device)
+    for timestep in scheduler.timesteps:
+        prediction = pipeline.predict_noise(torch.cat([latents, condition], dim=1), timestep, reference)
+        latents = scheduler.step(prediction, timestep, latents, generator=generator).prev_sample
+    channels = data["latents"].shape[1]
+    rows_of = [
+        pipeline.decode(reference),
+        pipeline.decode(condition[:, 1 : 1 + channels]),
+        pipeline.decode(latents),
+        pipeline.decode(data["latents"]),
+    ]
+    if "flow" in data:
+        size = (rows_of[0].shape[-2], rows_of[0].shape[-1])
+        warped = warp(rows_of[0], resize_flow(data["flow"].float(), size))
+        known = torch.nn.functional.interpolate(data["visible"][:, None].float(), size=size)
+        rows_of.append(warped * known + (1 - known) * 0.3)
+    sheet = torch.cat([torch.cat(list(row), dim=-1) for row in rows_of], dim=-2)
+    return (sheet / 2 + 0.5).clamp(0, 1).cpu()

@@ -1,0 +1,207 @@
+"""The training loop, read once from top to bottom."""
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from diffusers.training_utils import EMAModel
+from torch.utils.data import Dataset
+
+from leffa.pipeline import LeffaPipeline
+from leffa.training import checkpoint
+from leffa.training.batches import loader, step_seed
+from leffa.training.evaluation import flow_errors, sample_grid
+from leffa.training.latents import encode
+from leffa.training.model import TwoUNets
+from leffa.training.objective import Losses, compute_losses
+from leffa.training.report import report
+from leffa.training.settings import TrainingSettings
+
+MODEL = "model"  # folder of the finished pipeline, inside the run
+CHECKPOINTS = "checkpoints"
+LOGS = "logs"
+
+
+def train(
+    pipeline: LeffaPipeline,
+    rows: Dataset,
+    run: Path,
+    settings: TrainingSettings,
+    held_out: Dataset | None = None,
+    workers: int = 0,
+    stop_at: int | None = None,
+) -> Path | None:
+    """Train both UNets of a pipeline; the VAE stays as it is.
+
+    rows      a map-style data set of what a step needs, pictures or latents (see ``leffa.training.latents``)
+    run       folder of the run: settings, logs, checkpoints, finished model. If it holds a checkpoint the run
+              goes on from there, and ends as if it had never stopped, bit for bit on a CPU
+    held_out  rows for evaluation while training
+    stop_at   end after this step, with a checkpoint, as if the time were up
+
+    Returns the folder of the finished pipeline (averaged weights), or None if stopped before the end.
+    """
+    accelerator = Accelerator(
+        mixed_precision=settings.precision, gradient_accumulation_steps=settings.accumulate
+    )
+    device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
+    run.mkdir(parents=True, exist_ok=True)
+
+    # 1. Model, optimiser, averaged weights
+    pipeline.vae.requires_grad_(False)
+    pipeline.to(device)
+    model = TwoUNets(pipeline).train()
+    model.freeze(settings.freeze)
+    if settings.checkpointing:
+        model.enable_checkpointing()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    average = EMAModel(trained, decay=settings.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
+    average.to(device)
+
+    # 2. Resume
+    resumed = checkpoint.load_latest(run / CHECKPOINTS)
+    first_step = 0
+    if resumed:
+        first_step, state = resumed
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        average.load_state_dict(state["average"])
+        average.to(device)
+    elif accelerator.is_main_process:
+        settings.write(run / "settings.json")
+    model, optimizer = accelerator.prepare(model, optimizer)
+
+    # 3. Steps
+    logger = RunLogger(run / LOGS, accelerator.is_main_process, first_step)
+    batches = iter(
+        loader(rows, settings.batch, settings.seed, first_step * settings.accumulate, rank, world, workers)
+    )
+    last = settings.steps if stop_at is None else min(stop_at, settings.steps)
+    for step in range(first_step, last):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate_at(step)
+        losses = _step(accelerator, model, pipeline, batches, settings, step)
+        accelerator.clip_grad_norm_(trained, settings.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.step(trained)
+
+        done = step + 1
+        if done % settings.log_every == 0 or done == last:
+            logger.losses(done, losses, settings)
+        if held_out is not None and (done % settings.evaluate_every == 0 or done == settings.steps):
+            with averaged(average, trained):
+                _evaluate(pipeline, held_out, logger, done, settings)
+        if accelerator.is_main_process and (done % settings.save_every == 0 or done == last):
+            state = {
+                "model": accelerator.unwrap_model(model).state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "average": average.state_dict(),
+            }
+            checkpoint.save(run / CHECKPOINTS, done, state)
+    logger.close()
+
+    # 4. The finished pipeline, with the averaged weights
+    if last < settings.steps:
+        return None
+    if accelerator.is_main_process:
+        with averaged(average, trained):
+            pipeline.save_pretrained(run / MODEL)
+    accelerator.wait_for_everyone()
+    return run / MODEL
+
+
+def _step(
+    accelerator: Accelerator,
+    model: torch.nn.Module,
+    pipeline: LeffaPipeline,
+    batches: Iterator[dict[str, Any]],
+    settings: TrainingSettings,
+    step: int,
+) -> Losses:
+    """Forward and backward of one optimiser step; returns the losses of its last forward."""
+    for accumulated in range(settings.accumulate):
+        batch = {name: value.to(accelerator.device) for name, value in next(batches).items()}
+        if "latents" not in batch:
+            batch |= encode(pipeline, batch)
+        generator = torch.Generator().manual_seed(
+            step_seed(settings.seed, step * settings.accumulate + accumulated, accelerator.process_index)
+        )
+        last = accumulated == settings.accumulate - 1
+        with nullcontext() if last else accelerator.no_sync(model), accelerator.autocast():
+            losses = compute_losses(model, pipeline.scheduler, batch, settings, generator)
+            accelerator.backward(losses.total)
+    return losses
+
+
+class averaged:  # noqa: N801 - used as a verb: with averaged(average, parameters)
+    """Inside the block the parameters hold their averaged values."""
+
+    def __init__(self, average: EMAModel, parameters: list[torch.nn.Parameter]):
+        self._average, self._parameters = average, parameters
+
+    def __enter__(self) -> None:
+        self._average.store(self._parameters)
+        self._average.copy_to(self._parameters)
+
+    def __exit__(self, *_: object) -> None:
+        self._average.restore(self._parameters)
+
+
+def _evaluate(
+    pipeline: LeffaPipeline, held_out: Dataset, logger: "RunLogger", step: int, settings: TrainingSettings
+) -> None:
+    for net in (pipeline.unet, pipeline.reference_unet):
+        net.eval()
+    logger.scalars(step, {f"flow error, %/{k}": v for k, v in flow_errors(pipeline, held_out).items()})
+    logger.picture(step, sample_grid(pipeline, held_out, seed=settings.seed))
+    for net in (pipeline.unet, pipeline.reference_unet):
+        net.train()
+
+
+class RunLogger:
+    """Losses to the console, and to TensorBoard where it is installed."""
+
+    def __init__(self, folder: Path, active: bool, first_step: int):
+        self._active, self._writer = active, None
+        self._since, self._step = time.monotonic(), first_step
+        if active:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                return
+            self._writer = SummaryWriter(folder, purge_step=first_step + 1 if first_step else None)
+
+    def losses(self, step: int, losses: Losses, settings: TrainingSettings) -> None:
+        if not self._active:
+            return
+        parts = losses.parts()
+        pace = (time.monotonic() - self._since) / max(1, step - self._step)
+        self._since, self._step = time.monotonic(), step
+        text = "  ".join(f"{name} {value:.4g}" for name, value in parts.items())
+        left = (settings.steps - step) * pace / 60
+        report(f"step {step}/{settings.steps}  {text}  {pace:.2f} s/step  {left:.0f} min left")
+        self.scalars(step, {f"loss/{name}": value for name, value in parts.items()}, quiet=True)
+
+    def scalars(self, step: int, values: dict[str, float], quiet: bool = False) -> None:
+        if not self._active:
+            return
+        if not quiet:
+            report(f"step {step}  " + "  ".join(f"{k} {v:.2f}" for k, v in values.items()))
+        if self._writer:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
+
+    def picture(self, step: int, picture: torch.Tensor) -> None:
+        """(3, H, W) in [0, 1]."""
+        if self._writer:
+            self._writer.add_image("samples", picture, step)
+
+    def close(self) -> None:
+        if self._writer:
+            self._writer.close()

@@ -1,0 +1,176 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from leffa.flow import GridConvention, coordinates
+from leffa.losses import (
+    AttentionStates,
+    LeffaLossConfig,
+    Photometric,
+    correspondence_loss,
+    diffusion_loss,
+    leffa_loss,
+    occupancy_loss,
+)
+
+GRID, SIZE = (8, 6), (64, 48)
+
+
+def states(target: torch.Tensor, strength: float = 600.0, batch: int = 1) -> AttentionStates:
+    """Attention of 8x6 tokens that looks at token target[i], the same in both heads."""
+    basis = torch.eye(48)
+    query = strength * basis[target].expand(batch, 2, -1, -1)
+    return AttentionStates(query, basis.expand(batch, 2, -1, -1), GRID, GRID)
+
+
+def smooth_picture(batch: int = 1) -> torch.Tensor:
+    x = coordinates(*SIZE)
+    waves = [torch.sin(3 * x[..., 0]), torch.cos(2 * x[..., 1]), torch.sin(2 * x.sum(-1))]
+    return torch.stack(waves)[None].expand(batch, -1, -1, -1)
+
+
+IDENTITY = torch.arange(48)
+ALL = torch.ones(1, 1, *SIZE)
+EARLY = torch.tensor([100])
+
+
+def test_zero_for_perfect_correspondence_in_the_consistent_convention():
+    image = smooth_picture()
+    assert leffa_loss([states(IDENTITY)], image, image, ALL, EARLY) < 1e-6
+    corners = LeffaLossConfig(convention=GridConvention.CORNERS)
+    assert leffa_loss([states(IDENTITY)], image, image, ALL, EARLY, corners) > 1e-4
+    assert leffa_loss([states(IDENTITY.flip(0))], image, image, ALL, EARLY) > 0.1
+
+
+def test_equals_the_formula_written_out():
+    """Eq. 5 with means: mean over layers of mean((I_tgt - I_warp)^2 * I_m), the map built explicitly."""
+    generator = torch.Generator().manual_seed(0)
+    reference, target = torch.rand((2, 1, 3, *SIZE), generator=generator)
+    mask = (torch.rand((1, 1, *SIZE), generator=generator) > 0.5).float()
+    layers = []
+    for _ in range(2):
+        query, key = torch.randn((2, 1, 2, 48, 16), generator=generator)
+        layers.append(AttentionStates(query, key, GRID, GRID))
+    expected = 0
+    for layer in layers:
+        weights = (layer.query @ layer.reference_key.transpose(-1, -2) / (2.0 * 16**0.5)).softmax(-1).mean(1)
+        flow = (weights @ coordinates(*GRID).reshape(-1, 2)).reshape(1, *GRID, 2)
+        offset = (flow - coordinates(*GRID)).permute(0, 3, 1, 2)
+        offset = torch.nn.functional.interpolate(offset, SIZE, mode="bilinear").permute(0, 2, 3, 1)
+        warped = torch.nn.functional.grid_sample(
+            reference, offset + coordinates(*SIZE), padding_mode="border", align_corners=False
+        )
+        expected += ((target * mask - warped * mask) ** 2).mean() / 2
+    assert torch.allclose(leffa_loss(layers, reference, target, mask, EARLY), expected, atol=1e-6)
+
+
+def test_blind_outside_the_mask():
+    image = smooth_picture()
+    mask = torch.zeros(1, 1, *SIZE)
+    mask[..., :32, :] = 1
+    changed = image.clone()
+    changed[..., 40:, :] += 5
+    layer = [states(IDENTITY.flip(0))]
+    assert torch.equal(
+        leffa_loss(layer, image, image, mask, EARLY), leffa_loss(layer, image, changed, mask, EARLY)
+    )
+    changed[..., :32, :] += 5
+    assert leffa_loss(layer, image, changed, mask, EARLY) > leffa_loss(layer, image, image, mask, EARLY)
+
+
+def test_the_gate_is_per_sample_and_starts_at_500():
+    image = smooth_picture(2)
+    layer, mask = [states(IDENTITY.flip(0), batch=2)], ALL.expand(2, -1, -1, -1)
+    both, first, none = (
+        leffa_loss(layer, image, image, mask, torch.tensor(t)) for t in ([499, 0], [499, 500], [500, 999])
+    )
+    assert none == 0 and torch.allclose(first, both / 2)
+
+
+def test_layers_below_the_resolution_do_not_count():
+    image = smooth_picture()
+    fine = states(IDENTITY.flip(0))
+    coarse = AttentionStates(torch.randn(1, 2, 2, 4), torch.randn(1, 2, 2, 4), (1, 2), (1, 2))
+    alone = leffa_loss([fine], image, image, ALL, EARLY)
+    assert torch.equal(leffa_loss([fine, coarse], image, image, ALL, EARLY), alone)
+    with pytest.raises(ValueError, match="min_resolution"):
+        leffa_loss([coarse], image, image, ALL, EARLY)
+
+
+def test_ablation_options_differ_and_temperature_divides():
+    image = smooth_picture()
+    generator = torch.Generator().manual_seed(2)
+    query, key = 4 * torch.randn((2, 1, 2, 48, 16), generator=generator)
+    layer = [AttentionStates(query, key, GRID, GRID)]
+    base = LeffaLossConfig()
+    variants = [
+        base,
+        replace(base, temperature=0.5),
+        replace(base, photometric=Photometric.SMOOTH_L1),
+        replace(base, mean_over_heads=False),
+        replace(base, upsample_flow=False),
+        replace(base, convention=GridConvention.CORNERS),
+    ]
+    values = [float(leffa_loss(layer, image, image, ALL, EARLY, variant)) for variant in variants]
+    assert len({round(value, 6) for value in values}) == len(variants)
+    softer = [AttentionStates(query / 2, key, GRID, GRID)]
+    halved = leffa_loss(softer, image, image, ALL, EARLY, replace(base, temperature=1.0))
+    assert torch.allclose(halved, leffa_loss(layer, image, image, ALL, EARLY))
+
+
+def test_no_gradient_is_stopped():
+    image = smooth_picture()
+    generator = torch.Generator().manual_seed(2)
+    query, key = torch.randn((2, 1, 2, 48, 16), generator=generator)
+    query.requires_grad_(True)
+    key.requires_grad_(True)
+    leffa_loss([AttentionStates(query, key, GRID, GRID)], image, image, ALL, EARLY).backward()
+    assert query.grad.abs().sum() > 0 and key.grad.abs().sum() > 0
+
+
+def test_a_flow_optimised_by_the_loss_alone_recovers_a_known_shift():
+    """The target is the reference moved by 6 px; started from the identity, the loss must find the shift."""
+    shift = 6
+    reference = smooth_picture()
+    target = torch.roll(reference, shift, dims=-1)
+    mask = torch.zeros(1, 1, *SIZE)
+    mask[..., 8:-8, 12:-12] = 1
+    grid = coordinates(*GRID).reshape(1, 1, -1, 2)
+    # logits -(distance between token and looked-at place)^2, as a dot product of (p, |p|^2, 1) with keys
+    place = grid.clone().requires_grad_(True)
+    sharpness = 60.0
+    key = torch.cat([2 * grid, -grid.square().sum(-1, keepdim=True), torch.ones_like(grid[..., :1])], -1)
+    optimizer = torch.optim.Adam([place], lr=0.02)
+    for _ in range(150):
+        query = sharpness * torch.cat(
+            [place, torch.ones_like(place[..., :1]), torch.zeros_like(place[..., :1])], -1
+        )
+        loss = leffa_loss([AttentionStates(query, key, GRID, GRID)], reference, target, mask, EARLY)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    moved = (place - grid).detach().reshape(*GRID, 2)[2:-2, 2:-2].mean((0, 1)) * 24  # to px: half of 48
+    assert abs(moved[0] + shift) < 1.5 and abs(moved[1]) < 1.5
+
+
+def test_correspondence_loss_falls_to_zero_only_at_the_truth():
+    truth = coordinates(*SIZE)[None]
+    visible = torch.ones(1, *SIZE, dtype=torch.bool)
+    assert correspondence_loss([states(IDENTITY)], truth, visible) < 1e-6
+    assert correspondence_loss([states(IDENTITY.flip(0))], truth, visible) > 0.5
+    visible[:] = False
+    assert correspondence_loss([states(IDENTITY.flip(0))], truth, visible) == 0
+
+
+def test_occupancy_loss_wants_worn_places_to_look_at_the_garment():
+    garment = torch.zeros(1, 1, *SIZE)
+    garment[..., :32, :] = 1
+    right = occupancy_loss([states(IDENTITY)], garment, garment, ALL)
+    wrong = occupancy_loss([states(IDENTITY.flip(0))], garment, garment, ALL)
+    assert right < 0.01 and wrong > 5
+
+
+def test_diffusion_loss_is_the_plain_mean():
+    a, b = torch.randn(2, 2, 4, 8, 6)
+    assert torch.allclose(diffusion_loss(a, b), ((a - b) ** 2).mean())
