@@ -11,7 +11,9 @@ from leffa.preprocess.drawing import Mask, closed, connected, grown, opened
 from leffa.preprocess.figure import Figure, Group
 from leffa.preprocess.hem import Hem, find_hem, top_near_hem
 
-_SKIN = 0.25  # likeness to the face from which a pixel counts as skin
+_LIKENESS = 0.25  # to the face's middle colour, in [0, 1], from which a pixel counts as skin
+# Lab of OpenCV (a and b around 128) between which every human skin lies in any usual light.
+_SKIN_FROM, _SKIN_TO = np.array([25, 129, 129], np.float32), np.array([252, 172, 182], np.float32)
 
 
 @dataclass(frozen=True)
@@ -53,23 +55,31 @@ def find_cues(figure: Figure, image: NDArray[np.uint8]) -> Cues:
 
 
 def _skin(figure: Figure, colours: Colours) -> Mask | None:
-    """Lab colours near the face's middle ones; lightness may differ more than hue, limbs lie in shade."""
-    face = colours.lab[figure.face]
-    if len(face) < FEWEST:
-        return None
-    face = face.astype(np.float32)
-    middle = np.median(face, axis=0)
-    spread = 1.4826 * np.median(np.abs(face - middle), axis=0)
-    spread = np.clip(spread, [10, 3.5, 3.5], [28, 8, 8]) / [0.55, 1, 1]
-    distance = (((colours.lab - middle.astype(np.float32)) / spread.astype(np.float32)) ** 2).sum(-1)
-    return distance < -8 * np.log(_SKIN)
+    """Pixels near the middle colour of the face, or of the hands where the face is cut off.
+
+    Lightness may differ more than hue, for limbs lie in shade.
+    """
+    hands = figure.is_in(Group.HAND) & (figure.score < 0.8) & (figure.progress > 0)
+    for place in (figure.face, hands):
+        samples = colours.lab[place].astype(np.float32)
+        if len(samples) < FEWEST:
+            continue
+        middle = np.median(samples, axis=0)
+        if not np.all((middle > _SKIN_FROM) & (middle < _SKIN_TO)):
+            continue  # hair, a mask, a pocket
+        spread = 1.4826 * np.median(np.abs(samples - middle), axis=0)
+        spread = np.clip(spread, [10, 3.5, 3.5], [28, 8, 8]) / [0.55, 1, 1]
+        distance = (((colours.lab - middle) / spread.astype(np.float32)) ** 2).sum(-1)
+        return distance < -8 * np.log(_LIKENESS)
+    return None
 
 
 def _hair(figure: Figure, colours: Colours) -> Mask | None:
     """Grow what frames the face down along the head, where its colours beat garment, neck and face."""
     skeleton, head = figure.skeleton, figure.skeleton.head
     rise, side = figure.along(head.centre, head.up), np.abs(figure.along(head.centre, head.left))
-    above_chin = figure.along(head.chin, head.up) > 0.3 * head.unit
+    over_chin = figure.along(head.chin, head.up)
+    above_chin = over_chin > 0.3 * head.unit
     frame = figure.is_in(Group.HEAD) & above_chin & ~figure.face & (side < 1.6 * head.half_width)
     around, face = colours.learn(frame), colours.learn(figure.face)
     if around is None:
@@ -92,6 +102,12 @@ def _hair(figure: Figure, colours: Colours) -> Mask | None:
     reach, lowest = (1.4, 0.75) if alike else (2.2, 0.35)
     area = figure.inside & (side < reach * head.half_width) & (figure.rise > lowest * skeleton.torso_length)
     area &= above_chin | (side > 0.55 * head.half_width)  # below the chin there is throat and garment
+    # Hair that goes on below the chin passes the jaws; else what is down there is a scarf or a collar.
+    beside_mouth = (
+        (over_chin > 0.5 * head.unit) & (over_chin < 1.2 * head.unit) & (side > 0.7 * head.half_width)
+    )
+    if np.count_nonzero(area & (odds > 0) & beside_mouth) < 0.2 * head.unit**2:
+        area &= above_chin
     hair = (area & (odds > 0) & (rise < 4 * head.unit)) | seeds
     hair &= ~figure.face
     pieces = connected(opened(hair, 0.02 * skeleton.scale) | seeds)
@@ -103,20 +119,19 @@ def _hair(figure: Figure, colours: Colours) -> Mask | None:
     )  # the ends that opening rounds off
 
 
-def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask | None:
+def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask:
     """Skin where the hands should be; a gloved hand counts as a whole, one in a pocket not at all."""
-    if skin is None:
-        return None
-    fabric = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~skin)
     scale = figure.skeleton.scale
+    bare = np.zeros(figure.group.shape, bool) if skin is None else skin
+    fabric = colours.learn(figure.is_in(Group.TORSO, Group.UPPER_LEG) & ~bare & ~figure.hands)
     places = figure.hands | (figure.is_in(Group.HAND) & (figure.progress > 0))
     pieces = connected(figure.hands)
     hands = np.zeros(figure.group.shape, bool)
     for piece in range(1, pieces.max() + 1):
         here = pieces == piece
-        if skin[here].mean() > 0.25:
-            bare = closed(skin & grown(here, 0.06 * scale) & places, 0.05 * scale)
-            hands |= grown(bare, 0.02 * scale) & figure.inside  # with the rim where colours mix
+        if bare[here].mean() > 0.25:
+            found = closed(bare & grown(here, 0.06 * scale) & places, 0.05 * scale)
+            hands |= grown(found, 0.02 * scale) & figure.inside  # with the rim where colours mix
         elif fabric is None or overlap(colours.learn(here), fabric) < 0.4:
             hands |= here
     return hands

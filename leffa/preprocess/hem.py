@@ -91,8 +91,13 @@ class _Strip:
         self.colour = np.stack([mean(lab[:, channel]) for channel in range(3)], -1)
         self.square = mean(lab[:, 0] ** 2)
         self.bare = np.zeros((_ROWS, _COLUMNS)) if skin is None else mean(skin[inside].astype(np.float32))
-        steps = np.abs(np.diff(self.colour[..., 0], axis=0, prepend=self.colour[:1, :, 0]))
-        self.rough = cv2.blur(np.median(steps, axis=1)[:, None], (1, 5))[:, 0]
+        lag = 2  # rows: less than that is within one pixel of a small picture
+        steps = np.abs(self.colour[lag:, :, 0] - self.colour[:-lag, :, 0])
+        steps[(self.size[lag:] == 0) | (self.size[:-lag] == 0)] = np.nan
+        known = np.isfinite(steps).any(1)
+        rough = np.zeros(_ROWS, np.float32)
+        rough[lag:][known] = np.nanmedian(steps[known], axis=1)
+        self.rough = cv2.blur(rough[:, None], (1, 5))[:, 0]
         chest = slice(round((0.35 - _LOWEST) / _STEP), _ROWS)
         self.skinlike_top = float((self.bare[chest] * self.size[chest]).sum()) > 0.5 * self.size[chest].sum()
 
@@ -100,7 +105,7 @@ class _Strip:
         """A good part is skin there, as far as skin can be told from this top."""
         size = self.size[rows].sum(1)
         bare = (self.bare[rows] * self.size[rows]).sum(1) > 0.7 * np.maximum(size, 1)
-        bare &= self.rough[rows] < 3  # skin is smooth, a leopard print is not
+        bare &= self.rough[rows] < 5  # skin is smooth, a leopard print is not
         return not self.skinlike_top and np.count_nonzero(bare) > 0.25 * max(np.count_nonzero(size), 1)
 
     def is_plain(self, rows: slice) -> bool:
