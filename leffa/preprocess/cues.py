@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.preprocess.colours import FEWEST, Colours, overlap
-from leffa.preprocess.drawing import Mask, closed, connected, grown, opened
+from leffa.preprocess.drawing import Array, Mask, closed, connected, grown, opened
 from leffa.preprocess.figure import Figure, Group
 from leffa.preprocess.hem import Hem, find_hem, top_near_hem
 
@@ -76,8 +76,8 @@ def _skin(figure: Figure, colours: Colours) -> Mask | None:
 
 def _hair(figure: Figure, colours: Colours) -> Mask | None:
     """Grow what frames the face down along the head, where its colours beat garment, neck and face."""
-    skeleton, head = figure.skeleton, figure.skeleton.head
-    rise, side = figure.along(head.centre, head.up), np.abs(figure.along(head.centre, head.left))
+    head, scale = figure.skeleton.head, figure.skeleton.scale
+    side = np.abs(figure.along(head.centre, head.left))
     over_chin = figure.along(head.chin, head.up)
     above_chin = over_chin > 0.3 * head.unit
     frame = figure.is_in(Group.HEAD) & above_chin & ~figure.face & (side < 1.6 * head.half_width)
@@ -88,35 +88,44 @@ def _hair(figure: Figure, colours: Colours) -> Mask | None:
     learnt = colours.learn(seeds)
     if learnt is None or np.count_nonzero(seeds) < 0.15 * np.count_nonzero(frame):
         return None  # bald, or shorn so short that it makes no difference
+    throat = ~above_chin & (side < 0.5 * head.half_width) & figure.is_in(Group.HEAD)
+    likely = _likelier_than_rivals(figure, colours, learnt, throat)
+
+    area = _hair_reach(figure, colours, learnt) & (above_chin | (side > 0.55 * head.half_width))
+    # Hair that goes on below the chin passes the jaws; else what is down there is a scarf or a collar.
+    jaws = (over_chin > 0.5 * head.unit) & (over_chin < 1.2 * head.unit) & (side > 0.7 * head.half_width)
+    if np.count_nonzero(area & likely & jaws) < 0.2 * head.unit**2:
+        area &= above_chin
+    pieces = connected(opened((area & likely & ~figure.face) | seeds, 0.02 * scale) | seeds)
+    share = np.bincount(pieces[seeds], minlength=pieces.max() + 1) > 0.05 * np.count_nonzero(seeds)
+    share[0] = False
+    found = share[pieces]
+    return found | (grown(found, 0.03 * scale) & area & likely)  # the ends that opening rounds off
+
+
+def _likelier_than_rivals(figure: Figure, colours: Colours, learnt: Array, throat: Mask) -> Mask:
+    """Where colours are likelier those learnt than the garment's, the throat's or the face's."""
+    skeleton = figure.skeleton
     torso = figure.is_in(Group.TORSO) & (np.abs(figure.lateral) < 0.35 * skeleton.scale)
     torso &= (figure.rise < 0.85 * skeleton.torso_length) & (figure.rise > 0)
-    throat = ~above_chin & (side < 0.5 * head.half_width) & figure.is_in(Group.HEAD)
     rivals = [model for model in map(colours.learn, (torso, throat | figure.face)) if model is not None]
-    odds = colours.log_odds(learnt, *rivals)
-    odds = cv2.GaussianBlur(np.clip(odds, -4, 4), (0, 0), max(0.02 * skeleton.scale, 0.6))
+    odds = np.clip(colours.log_odds(learnt, *rivals), -4, 4)
+    return cv2.GaussianBlur(odds, (0, 0), max(0.02 * skeleton.scale, 0.6)) > 0
 
-    # Where the garment that long hair would hang over has its colour, only what is close to the face counts.
+
+def _hair_reach(figure: Figure, colours: Colours, learnt: Array) -> Mask:
+    """How far from the head hair is looked for.
+
+    Where the garment that long hair would hang over has its colour, only what is close to the face counts.
+    """
+    skeleton, head = figure.skeleton, figure.skeleton.head
     beside = figure.is_in(Group.TORSO, Group.UPPER_ARM) & (np.abs(figure.lateral) > 0.2 * skeleton.scale)
     beside &= (figure.rise < 0.6 * skeleton.torso_length) & (figure.rise > 0) & (figure.score < 1.2)
     alike = overlap(learnt, colours.learn(beside)) > 0.5
     reach, lowest = (1.4, 0.75) if alike else (2.2, 0.35)
-    area = figure.inside & (side < reach * head.half_width) & (figure.rise > lowest * skeleton.torso_length)
-    area &= above_chin | (side > 0.55 * head.half_width)  # below the chin there is throat and garment
-    # Hair that goes on below the chin passes the jaws; else what is down there is a scarf or a collar.
-    beside_mouth = (
-        (over_chin > 0.5 * head.unit) & (over_chin < 1.2 * head.unit) & (side > 0.7 * head.half_width)
-    )
-    if np.count_nonzero(area & (odds > 0) & beside_mouth) < 0.2 * head.unit**2:
-        area &= above_chin
-    hair = (area & (odds > 0) & (rise < 4 * head.unit)) | seeds
-    hair &= ~figure.face
-    pieces = connected(opened(hair, 0.02 * skeleton.scale) | seeds)
-    share = np.bincount(pieces[seeds], minlength=pieces.max() + 1) > 0.05 * np.count_nonzero(seeds)
-    share[0] = False
-    found = share[pieces]
-    return found | (
-        grown(found, 0.03 * skeleton.scale) & area & (odds > 0)
-    )  # the ends that opening rounds off
+    side = np.abs(figure.along(head.centre, head.left))
+    near = (side < reach * head.half_width) & (figure.rise > lowest * skeleton.torso_length)
+    return figure.inside & near
 
 
 def _hands(figure: Figure, colours: Colours, skin: Mask | None) -> Mask:
