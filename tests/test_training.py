@@ -12,9 +12,9 @@ import torch
 from torch.utils.data import Dataset
 
 from leffa import presets
+from leffa.config import LeffaLossConfig
 from leffa.errors import LeffaError, WeightsError
 from leffa.flow import coordinates
-from leffa.losses import LeffaLossConfig
 from leffa.pipeline import LeffaPipeline
 from leffa.training import checkpoint
 from leffa.training.batches import StepSampler, step_seed

@@ -11,8 +11,11 @@ from leffa.config import Garment
 from leffa.preprocess.cues import Cues, find_cues
 from leffa.preprocess.drawing import Array, Mask, connected, grown, opened, shrunk
 from leffa.preprocess.figure import Figure, Group
+from leffa.preprocess.official_masks import official_mask
 from leffa.preprocess.rooms import lower_arms, lower_room, upper_room
 from leffa.preprocess.shape import LEFT, RIGHT
+
+__all__ = ["Hem", "MaskOptions", "Sleeve", "agnostic_mask", "official_mask"]
 
 _WORKING_SIZE = 512  # longest side masks are worked out at; edges need no more
 
