@@ -20,6 +20,8 @@ from leffa.flow import (
     warp,
 )
 
+SPREAD_SHARE = 0.1  # weight of the variance beside the squared flow error
+
 
 @dataclass(frozen=True)
 class AttentionStates:
@@ -127,10 +129,11 @@ def correspondence_losses(
 ) -> tuple[Tensor, Tensor]:
     """Two losses on a known correspondence, for synthetic people; ours, not the paper's.
 
-    Flow: squared distance of the attention flow from the true one, in squared normalised units, mean over
-    the visible places and the layers. Occupancy: cross-entropy of the share of attention that falls on the
-    garment of the reference; places where it is worn should look at it, the others at its surroundings, so
-    that what the attention sees of the reference's mask tells where the garment goes (see ``FlowStart``).
+    Flow: squared distance of the attention flow from the true one, in squared normalised units, and a little
+    of the attention's variance, because a right mean of scattered attention gives a painter nothing to copy;
+    mean over the visible places and the layers. Occupancy: cross-entropy of the share of attention that
+    falls on the garment of the reference; places where it is worn should look at it, the others at its
+    surroundings, so that what attention sees of the reference's mask tells where the garment goes.
 
     Returns (flow, occupancy), scalars. One fused attention per layer serves both.
     """
@@ -139,17 +142,20 @@ def correspondence_losses(
     for layer in layers:
         grid = coordinates(*layer.reference_grid, convention, truth.flow.device).movedim(-1, 0)
         cells = F.adaptive_avg_pool2d(truth.reference_mask.float(), layer.reference_grid)
-        maps = torch.cat([grid.expand(len(cells), -1, -1, -1), cells], dim=1)
+        squares = grid.square().sum(dim=0, keepdim=True)
+        maps = torch.cat([torch.cat([grid, squares]).expand(len(cells), -1, -1, -1), cells], dim=1)
         seen = attended_map(layer.query, layer.reference_key, maps, layer.query_grid, temperature)
 
         flow, known = coarse_flow(truth.flow, truth.visible, layer.query_grid)
         error = (seen[:, :2].movedim(1, -1) - flow).square().sum(-1)
+        variance = (seen[:, 2] - seen[:, :2].square().sum(dim=1)).clamp_min(0)
+        error = error + SPREAD_SHARE * variance
         flow_total = flow_total + torch.where(known, error, 0).sum() / known.sum().clamp_min(1)
 
         worn, weight = (
             F.adaptive_avg_pool2d(x.float(), layer.query_grid) for x in (truth.worn, truth.region)
         )
-        share = seen[:, 2:].clamp(1e-4, 1 - 1e-4)
+        share = seen[:, 3:].clamp(1e-4, 1 - 1e-4)
         error = F.binary_cross_entropy(share, worn.clamp(0, 1), reduction="none")
         occupancy_total = occupancy_total + (error * weight).sum() / weight.sum().clamp_min(1)
     return flow_total / len(layers), occupancy_total / len(layers)

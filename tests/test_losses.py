@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from leffa.config import GridConvention, LeffaLossConfig, Photometric
-from leffa.flow import attention_flow, coordinates
+from leffa.flow import coordinates
 from leffa.losses import (
     AttentionStates,
     KnownCorrespondence,
@@ -179,11 +179,14 @@ def test_correspondence_losses_count_only_where_something_is_known():
     assert [float(loss) for loss in correspondence_losses(wrong, hidden)] == [0, 0]
 
 
-def test_flow_loss_equals_the_flow_written_out():
+def test_flow_loss_equals_error_and_variance_written_out():
     generator = torch.Generator().manual_seed(0)
     query, key = torch.randn((2, 1, 2, 48, 16), generator=generator)
-    flow = attention_flow(query, key, GRID, GRID)
-    expected = (flow - coordinates(*GRID)).square().sum(-1).mean()
+    weights = (query @ key.transpose(-1, -2) / (2.0 * 16**0.5)).softmax(-1).mean(1)[0]
+    grid = coordinates(*GRID).reshape(-1, 2)
+    mean = weights @ grid
+    variance = weights @ grid.square().sum(-1) - mean.square().sum(-1)
+    expected = ((mean - grid).square().sum(-1) + 0.1 * variance).mean()
     loss, _ = correspondence_losses([AttentionStates(query, key, GRID, GRID)], known())
     assert torch.allclose(loss, expected, atol=1e-5)
 

@@ -127,6 +127,7 @@ def changed(settings: TrainingSettings, changes: list[str]) -> TrainingSettings:
 
 def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":
     """The pipeline to train, see ``--start``."""
+    import torch
     from diffusers import AutoencoderKL
 
     from leffa import models, presets
@@ -135,7 +136,10 @@ def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":
     if source == "nothing":
         if vae is None:
             raise LeffaError("--start nothing needs --vae: `leffa train-vae` makes one")
-        return presets.pipeline("tiny", AutoencoderKL.from_pretrained(vae))
+        pipeline = presets.pipeline("tiny", AutoencoderKL.from_pretrained(vae))
+        for parameter in pipeline.unet.conv_out.parameters():
+            torch.nn.init.zeros_(parameter)  # the first prediction is no worse than none
+        return pipeline
     if source.startswith("official:"):
         if base is None:
             raise LeffaError("--start official:FILE needs --base, the inpainting folder that gives its shape")
