@@ -107,7 +107,7 @@ def test_an_arm_in_front_hides_the_torso_and_one_behind_does_not() -> None:
     for depth in (-25, 60):
         landmarks[arm, 2] = depth
         found.append(Part(part_map(landmarks, figure.silhouette)[(*crossing, 0)]))
-    assert found[0] in (Part.LEFT_LOWER_ARM_BACK, Part.LEFT_LOWER_ARM_FRONT)
+    assert found[0] in (Part.LEFT_LOWER_ARM_INNER, Part.LEFT_LOWER_ARM_OUTER)
     assert found[1] is Part.TORSO_FRONT
 
 
