@@ -7,6 +7,7 @@ from torch import Tensor
 
 from leffa.config import Garment
 from leffa.data.synthetic.scene import Picture
+from leffa.preprocess.jitter import damage_silhouette, jitter_landmarks
 from leffa.preprocess.labels import Landmark, Parse, Part
 from leffa.preprocess.masks import agnostic_mask
 from leffa.preprocess.parts import body_coordinates, part_map
@@ -21,20 +22,21 @@ HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
 
 
 def observe(rng: np.random.Generator, picture: Picture, jitter: float) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks (33, 4) and silhouette (H, W) as a detector would find them: with noise."""
-    landmarks = picture.landmarks.copy()
+    """Landmarks (33, 4) and silhouette (H, W) as a detector would find them.
+
+    With its habits of depth, and with the errors measured on photos (``leffa.preprocess.jitter``), ``jitter``
+    times as strong; 0 = the truth.
+    """
+    landmarks, silhouette = picture.landmarks.astype(np.float32), picture.buffer.coverage()
+    if not jitter:
+        return landmarks, silhouette
     shoulders = landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER], :2].mean(0)
     hips = landmarks[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP], :2].mean(0)
     torso = float(np.linalg.norm(shoulders - hips))
-    noise = rng.normal(0, 1, (len(landmarks), 3))
-    landmarks[:, :2] += jitter * 0.014 * torso * noise[:, :2]
-    if jitter:
-        bias = np.array([DEPTH_HABIT.get(_limb_of(landmark), 0.0) for landmark in Landmark], np.float32)
-        landmarks[:, 2] = 2.2 * landmarks[:, 2] + torso * (bias + 0.25 * jitter * noise[:, 2])
-    silhouette = picture.buffer.coverage()
-    if jitter:
-        silhouette = cv2.GaussianBlur(silhouette, (0, 0), 0.4 + 0.8 * jitter * rng.random())
-    return landmarks.astype(np.float32), silhouette
+    bias = np.array([DEPTH_HABIT.get(_limb_of(landmark), 0.0) for landmark in Landmark], np.float32)
+    landmarks[:, 2] = 2.2 * landmarks[:, 2] + torso * bias
+    silhouette = damage_silhouette(silhouette, landmarks, rng, jitter)
+    return jitter_landmarks(landmarks, rng, jitter), silhouette
 
 
 def _limb_of(landmark: Landmark) -> str:

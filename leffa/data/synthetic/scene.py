@@ -132,7 +132,8 @@ def draw_camera(rng: np.random.Generator, posed: Posed, kind: Kind | None, snaps
     height = high[1] - low[1]
     hips = posed.landmarks[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP]].mean(0)
     shoulders = posed.landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER]].mean(0)
-    full = {Kind.UPPER: 0.35, Kind.LOWER: 0.6, Kind.DRESS: 0.75, None: 0.7}[kind]
+    # photos are cut to what is painted before they are framed, so most pictures are close
+    full = {Kind.UPPER: 0.12, Kind.LOWER: 0.25, Kind.DRESS: 0.65, None: 0.7}[kind]
     centre_x = 0.5 * (low[0] + high[0]) * 0.4 + 0.3 * (hips[0] + shoulders[0])
     if rng.random() < full:
         span = height * rng.uniform(1.04, 1.25)
