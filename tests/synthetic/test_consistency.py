@@ -117,7 +117,7 @@ def test_pose_pairs_agree_with_themselves(index):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_five_hundred_samples_agree_with_themselves():
     failures = []
     for index in range(100, 600):

@@ -6,21 +6,15 @@ from pathlib import Path
 
 from leffa.errors import LeffaError
 
-EXAMPLES = """examples:
-  leffa synth --count 200 --out people                       200 samples at 512x384, all kinds, all cores
-  leffa synth --count 2000 --out people --size 256x192       the same command again goes on where it stopped
-  leffa synth --count 50 --out held-out --split test --kind dress --size 1024x768
-  leffa synth --count 100 --out people --textures my-garment-photographs"""
+SUMMARY = "write synthetic people with exact ground truth, as a folder in VITON-HD's layout"
+EXAMPLES = """leffa synth --count 200 --out people
+leffa synth --count 2000 --out people --size 256x192    # the same command again goes on where it stopped
+leffa synth --count 50 --out held-out --split test --kind dress --size 1024x768
+leffa synth --count 100 --out people --textures garment-photographs"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``leffa synth``."""
-    parser.description = (
-        "Write synthetic people in garments with exact ground truth, as a folder in VITON-HD's layout. "
-        "The same seed gives the same pictures."
-    )
-    parser.epilog = EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--count", type=int, required=True, help="number of samples")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder to write; a cut-off run goes on there"
