@@ -1,0 +1,19 @@
+"""Files for programs that ask over the network: written for one visitor, deleted with their session."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from demo.sessions import Session
+
+
+def keep(session: Session, picture: Image.Image) -> str:
+    """Write a PNG that lasts as long as the visitor's session; returns its path."""
+    folder = Path(os.environ["GRADIO_TEMP_DIR"])
+    folder.mkdir(parents=True, exist_ok=True)
+    file = Path(tempfile.mkdtemp(dir=folder)) / "leffa.png"
+    picture.save(file, "PNG")
+    session.files.add(file)
+    return str(file)

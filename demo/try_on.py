@@ -1,0 +1,269 @@
+"""The tab *Try on*: photo, garment, mask, result."""
+
+from typing import Any
+
+import gradio as gr
+
+from demo import examples, parts
+from demo.generate import GenerateStep
+from demo.labels import Labels
+from demo.painting import Work, engine
+from demo.pictures import EDITOR_SIDE, mask_url, photo_url
+from demo.reading import boxes, read
+from demo.sessions import Session, Sessions
+from demo.texts import say
+from demo.views import part_colours
+from leffa.config import Garment, Task
+
+TAB = Task.TRY_ON.value
+KINDS = tuple(kind.value for kind in Garment)
+SLEEVES = ("auto", "none", "elbow", "wrist")
+HEMS = ("auto", "waist", "hip", "knee", "ankle")
+PROTECTED = ("hands", "hair", "face", "bag")
+_MASK_NAMES = ("empty", "alt", "alt_parts", "share", "brush", "eraser", "undo", "reset", "size", "parts", "tools", "person")
+MASK_WORDS = {name: name for name in _MASK_NAMES}
+
+
+class TryOn:
+    """Layout and events of the tab."""
+
+    def __init__(self, sessions: Sessions, labels: Labels):
+        self._sessions, self._labels = sessions, labels
+        with gr.Column(elem_classes="lf-road"):
+            self._build_photo()
+            self._build_garment()
+            self._build_mask()
+            with gr.Column(elem_classes="lf-step"):
+                self._heading(4, "generate")
+                self.generate = GenerateStep(Task.TRY_ON, sessions, labels, self._missing, self._work)
+        self._connect()
+
+    def _heading(self, number: int, name: str) -> None:
+        self._labels.add(
+            parts.heading,
+            lambda language: {
+                "value": {
+                    "number": number,
+                    "title": say(language, f"step_{name}"),
+                    "hint": say(language, f"hint_{name}"),
+                }
+            },
+        )
+
+    def _build_photo(self) -> None:
+        with gr.Column(elem_classes="lf-step"):
+            self._heading(1, "photo")
+            self.photo = self._labels.say(
+                parts.picture, {"placeholder": "photo_empty", "label": "step_photo"}, elem_id="photo"
+            )
+            self.photo_note = parts.note(elem_id="photo-note")
+            self.people = self._labels.add(
+                parts.strip,
+                lambda language: {"value": examples.strip(examples.people(), say(language, "examples_photo"))},
+                elem_id="people",
+            )
+
+    def _build_garment(self) -> None:
+        with gr.Column(elem_classes="lf-step"):
+            self._heading(2, "garment")
+            self.garment = self._labels.say(
+                parts.picture, {"placeholder": "garment_empty", "label": "step_garment"}, elem_id="garment"
+            )
+            self.garment_note = parts.note(elem_id="garment-note")
+            self.kind = self._labels.choices(
+                gr.Radio,
+                "kind",
+                "kind_",
+                KINDS,
+                value="upper",
+                elem_classes="lf-segments",
+                elem_id="kind",
+            )
+            self.garments = self._labels.add(
+                parts.strip,
+                lambda language: {"value": examples.garment_strips(language)},
+                elem_id="garments",
+            )
+
+    def _build_mask(self) -> None:
+        with gr.Column(elem_classes="lf-step"):
+            self._heading(3, "mask")
+            self.mask = self._labels.words(parts.mask_editor, "mask_", MASK_WORDS, elem_id="mask")
+            self.sleeve = self._labels.choices(
+                gr.Radio,
+                "sleeve",
+                "sleeve_",
+                SLEEVES,
+                value="auto",
+                elem_classes="lf-segments",
+                elem_id="sleeve",
+            )
+            self.hem = self._labels.choices(
+                gr.Radio,
+                "hem",
+                "hem_",
+                HEMS,
+                value="auto",
+                elem_classes="lf-segments",
+                elem_id="hem",
+            )
+            self.protect = self._labels.choices(
+                gr.CheckboxGroup,
+                "protect",
+                "protect_",
+                PROTECTED,
+                value=list(PROTECTED),
+                elem_classes="lf-protect",
+                elem_id="protect",
+            )
+
+    # ------------------------------------------------------------------------------ events
+
+    def _connect(self) -> None:
+        go = [self.generate.go, self.generate.reason]
+        wishes = [self.kind, self.sleeve, self.hem, self.protect]
+        quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        looked = [self.photo_note, self.mask, *go]
+        for event in (self.photo.upload, self.photo.clear):
+            event(self._look, None, [self.photo_note, *go], queue=False, **quietly).then(
+                self.set_photo, [self.photo, *wishes], looked, **quietly
+            ).then(self.generate.state, self.generate.inputs, go, **quietly)
+        for event in (self.garment.upload, self.garment.clear):
+            event(self.set_garment, self.garment, [self.garment_note, *go], **quietly).then(
+                self.generate.state, self.generate.inputs, go, **quietly
+            )
+        everything = [
+            self.photo, self.photo_note, self.people, self.garment, self.garment_note, self.garments, self.kind,
+            self.mask,
+        ]  # fmt: skip
+        for chooser in (self.people, self.garments):
+            chooser.pick(self.pick, wishes, [*everything, *go], **quietly).then(
+                self.generate.state, self.generate.inputs, go, **quietly
+            )
+        for wish in (self.kind, self.sleeve, self.hem, self.protect):
+            wish.input(self.set_wishes, wishes, self.mask, **quietly)
+        self.mask.choose(self.choose_person, wishes, [self.photo_note, self.mask], **quietly)
+        self.mask.edit(self.edit, None, None, queue=False, **quietly)
+        self.generate.connect()
+
+    def _look(self, request: gr.Request) -> tuple[dict, dict, dict]:
+        session = self._sessions.of(request.session_hash)
+        session.slots(TAB).pictures.pop("photo", None)
+        looking = parts.quiet(say(session.language, "looking"))
+        return looking, gr.update(interactive=False), parts.quiet("")
+
+    def set_photo(
+        self, path: str | None, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
+    ) -> tuple:
+        """Read the photo, find its people, propose a mask."""
+        session = self._sessions.of(request.session_hash)
+        session.slots(TAB).strokes = []
+        noted = read(session, path, TAB, "photo", person=0)
+        return noted, self._mask(session, kind, sleeve, hem, protect), *self.generate.updates(session)
+
+    def set_garment(self, path: str | None, request: gr.Request) -> tuple:
+        """Read the garment."""
+        session = self._sessions.of(request.session_hash)
+        noted = read(session, path, TAB, "garment")
+        return noted, *self.generate.updates(session)
+
+    def pick(
+        self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
+    ) -> tuple:
+        """Take an example; a newcomer's first pick gets a partner, so that two clicks make a result."""
+        session = self._sessions.of(request.session_hash)
+        slots = session.slots(TAB)
+        try:
+            example = examples.find(event.name)
+        except KeyError:
+            return (gr.skip(),) * 10
+        chosen = {"garment" if example.garment else "photo": example}
+        other = "photo" if example.garment else "garment"
+        if other not in slots.pictures and (partner := examples.partner(example.garment)):
+            chosen[other] = partner
+        shown: dict[str, Any] = {"photo": (gr.skip(),) * 3, "garment": (gr.skip(),) * 3}
+        for slot, one in chosen.items():
+            person = 0 if slot == "photo" else None
+            if slot == "photo":
+                slots.strokes = []
+            noted = read(session, str(one.path), TAB, slot, person, example=one.name)
+            shown[slot] = (str(one.path), noted, gr.update(chosen=one.name))
+            kind = one.garment.value if one.garment else kind
+        if "photo" in chosen or "garment" in chosen:
+            mask = self._mask(session, kind, sleeve, hem, protect)
+        return *shown["photo"], *shown["garment"], kind, mask, *self.generate.updates(session)
+
+    def set_wishes(
+        self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
+    ) -> dict:
+        """A new mask for another kind or length; the visitor's strokes stay."""
+        return self._mask(self._sessions.of(request.session_hash), kind, sleeve, hem, protect)
+
+    def choose_person(
+        self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
+    ) -> tuple:
+        """Take another of the people in the photo."""
+        session = self._sessions.of(request.session_hash)
+        slots = session.slots(TAB)
+        picked = slots.pictures.get("photo")
+        if picked is None:
+            return gr.skip(), gr.skip()
+        slots.strokes = []
+        picked.prepared = engine().prepare(picked.image, int(event.person))
+        chosen = parts.good(say(session.language, "mask_person", number=int(event.person) + 1))
+        return chosen, self._mask(session, kind, sleeve, hem, protect)
+
+    def edit(self, event: gr.EventData, request: gr.Request) -> None:
+        """Take the visitor's strokes over."""
+        from leffa.preprocess.strokes import parse_strokes
+
+        self._sessions.of(request.session_hash).slots(TAB).strokes = parse_strokes(event.strokes)
+
+    # ------------------------------------------------------------------------------ what follows
+
+    def _mask(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> dict:
+        """The automatic mask for the wishes, kept in the session, and the editor's value."""
+        slots = session.slots(TAB)
+        slots.choices = {"kind": kind, "sleeve": sleeve, "hem": hem, "protect": list(protect)}
+        picked = slots.pictures.get("photo")
+        if picked is None or picked.prepared is None:
+            slots.automatic = None
+            return {}
+        prepared = picked.prepared
+        slots.automatic = engine().mask(prepared, Garment(kind), mask_options(sleeve, hem, protect))
+        return {
+            "photo": photo_url(prepared.photo, EDITOR_SIDE),
+            "mask": mask_url(slots.automatic),
+            "parts": photo_url(part_colours(engine().parts(prepared)), EDITOR_SIDE),
+            "strokes": [stroke.as_dict() for stroke in slots.strokes],
+            "people": boxes(picked),
+            "chosen": prepared.chosen,
+        }
+
+    def _missing(self, session: Session) -> str | None:
+        pictures = session.slots(TAB).pictures
+        return next((f"need_{slot}" for slot in ("photo", "garment") if slot not in pictures), None)
+
+    def _work(self, session: Session, settings: Any) -> Work:
+        from leffa.preprocess.strokes import paint_strokes
+
+        slots = session.slots(TAB)
+        return Work(
+            Task.TRY_ON,
+            person=slots.pictures["photo"].prepared,
+            reference=slots.pictures["garment"].image,
+            settings=settings,
+            garment=slots.choices["kind"],
+            mask=paint_strokes(slots.automatic, slots.strokes),
+        )
+
+
+def mask_options(sleeve: str, hem: str, protect: list[str]) -> Any:
+    """The engine's options from the widgets' values."""
+    from leffa.preprocess.masks import Hem, MaskOptions, Sleeve
+
+    return MaskOptions(
+        sleeve=None if sleeve == "auto" else Sleeve(sleeve),
+        hem=None if hem == "auto" else Hem(hem),
+        **{f"protect_{name}": name in protect for name in PROTECTED},
+    )
