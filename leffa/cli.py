@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from leffa import __version__
 from leffa.config import Garment
 from leffa.errors import LeffaError
+from leffa.training import command as training
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -87,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     mask.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
     mask.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
+
+    train = _command(commands, "train", "train the two UNets", training.EXAMPLES, training.run)
+    training.add_arguments(train)
+    train_vae = _command(commands, "train-vae", "train a small VAE", training.VAE_EXAMPLES, training.run_vae)
+    training.add_vae_arguments(train_vae)
 
     app = _command(
         commands,

@@ -1,5 +1,6 @@
 """Enums of the domain and the frozen settings shared by pipeline, engine, app and training."""
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -42,3 +43,50 @@ class DensePoseEncoding(str, Enum):
     POSE_DEMO = "pose-demo"
     POSE_TRAINING = "pose-training"
     BODY = "body"
+
+
+TEMPERATURE = 2.0
+"""tau of the loss (paper, section 3.3 and ablation); the flow is read at the temperature it is trained at."""
+
+
+class GridConvention(str, Enum):
+    """Where the coordinates -1 and 1 lie.
+
+    CENTERS  on the outer edges of the picture; token i of n stands at (2 i + 1) / n - 1, the centre of its
+             cell, and pixels likewise. Identity attention is the identity warp, at every scale. Default.
+    CORNERS  the literal text of the paper: the first token at -1, the last at 1, then ordinary bilinear
+             upsampling and ``grid_sample``, which think in cell centres. A perfect self-correspondence is
+             displaced by about half a cell on average. For parity with such implementations.
+    """
+
+    CENTERS = "centers"
+    CORNERS = "corners"
+
+
+class Photometric(str, Enum):
+    """How the warped reference is compared with the target: squared error (the paper's) or smooth L1."""
+
+    SQUARED = "squared"
+    SMOOTH_L1 = "smooth-l1"
+
+
+@dataclass(frozen=True)
+class LeffaLossConfig:
+    """Settings of the Leffa loss; the defaults are the paper's (section 3.3 and ablations).
+
+    weight           lambda in L = L_diffusion + lambda * L_leffa; presumes means over pixels and layers
+    temperature      tau
+    max_timestep     theta_timestep: a sample counts only if its t is below
+    min_resolution   theta_resolution: layers with h / H below do not count
+    photometric, convention, mean_over_heads  see their types; False is the paper's per-head ablation
+    upsample_flow    False compares at the layer's size with downsampled pictures (ablation)
+    """
+
+    weight: float = 1e-3
+    temperature: float = TEMPERATURE
+    max_timestep: int = 500
+    min_resolution: float = 1 / 32
+    photometric: Photometric = Photometric.SQUARED
+    convention: GridConvention = GridConvention.CENTERS
+    mean_over_heads: bool = True
+    upsample_flow: bool = True

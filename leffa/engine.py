@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import SafetensorError
 
 from leffa import models
 from leffa.config import Garment, Task
-from leffa.errors import LeffaError, PictureError
+from leffa.errors import LeffaError, PictureError, WeightsError
 from leffa.images import load_image
 from leffa.job import Job, Watch
 from leffa.models import Model
@@ -243,7 +244,12 @@ class Engine:
             if device == "auto":
                 device = "cuda" if torch.cuda.is_available() else "cpu"
             dtype = torch.float16 if device.startswith("cuda") else torch.float32
-            pipeline = LeffaPipeline.from_pretrained(model.folder, torch_dtype=dtype).to(device)
+            try:
+                pipeline = LeffaPipeline.from_pretrained(model.folder, torch_dtype=dtype).to(device)
+            except (OSError, ValueError, KeyError, SafetensorError) as error:
+                raise WeightsError(
+                    f"the weights in {model.folder} cannot be read ({type(error).__name__}): fetch them again"
+                ) from error
             pipeline.set_progress_bar_config(disable=True)
             self._pipelines[model.name] = pipeline
         return self._pipelines[model.name]

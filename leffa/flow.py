@@ -11,28 +11,12 @@ coordinates as its values gives the flow itself (derived, METHOD section 4), and
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-TEMPERATURE = 2.0
-"""tau of the loss (paper, section 3.3 and ablation); the flow is read at the temperature it is trained at."""
-
-
-class GridConvention(str, Enum):
-    """Where the coordinates -1 and 1 lie.
-
-    CENTERS  on the outer edges of the picture; token i of n stands at (2 i + 1) / n - 1, the centre of its
-             cell, and pixels likewise. Identity attention is the identity warp, at every scale. Default.
-    CORNERS  the literal text of the paper: the first token at -1, the last at 1, then ordinary bilinear
-             upsampling and ``grid_sample``, which think in cell centres. A perfect self-correspondence is
-             displaced by about half a cell on average. For parity with such implementations.
-    """
-
-    CENTERS = "centers"
-    CORNERS = "corners"
+from leffa.config import TEMPERATURE, GridConvention
 
 
 def coordinates(

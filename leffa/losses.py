@@ -5,28 +5,19 @@ other models; README, "The loss on other models", has recipes.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from leffa.config import TEMPERATURE, GridConvention, LeffaLossConfig, Photometric
 from leffa.flow import (
-    TEMPERATURE,
-    GridConvention,
     attended_map,
     attention_flow,
     coarse_flow,
     resize_flow,
     warp,
 )
-
-
-class Photometric(str, Enum):
-    """How the warped reference is compared with the target: squared error (the paper's) or smooth L1."""
-
-    SQUARED = "squared"
-    SMOOTH_L1 = "smooth-l1"
 
 
 @dataclass(frozen=True)
@@ -42,28 +33,6 @@ class AttentionStates:
     reference_key: Tensor
     query_grid: tuple[int, int]
     reference_grid: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class LeffaLossConfig:
-    """Settings of the Leffa loss; the defaults are the paper's (section 3.3 and ablations).
-
-    weight           lambda in L = L_diffusion + lambda * L_leffa; presumes means over pixels and layers
-    temperature      tau
-    max_timestep     theta_timestep: a sample counts only if its t is below
-    min_resolution   theta_resolution: layers with h / H below do not count
-    photometric, convention, mean_over_heads  see their types; False is the paper's per-head ablation
-    upsample_flow    False compares at the layer's size with downsampled pictures (ablation)
-    """
-
-    weight: float = 1e-3
-    temperature: float = TEMPERATURE
-    max_timestep: int = 500
-    min_resolution: float = 1 / 32
-    photometric: Photometric = Photometric.SQUARED
-    convention: GridConvention = GridConvention.CENTERS
-    mean_over_heads: bool = True
-    upsample_flow: bool = True
 
 
 def diffusion_loss(prediction: Tensor, target: Tensor) -> Tensor:

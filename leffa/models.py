@@ -1,5 +1,6 @@
 """The weights the engine can run, and where they lie."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,8 +8,8 @@ from leffa.config import Task
 from leffa.errors import WeightsError
 from leffa.flow_start import FlowStart
 
-ROOT = Path(__file__).resolve().parents[1]
-CHECKPOINTS = ROOT / "checkpoints"
+CHECKPOINTS = Path(os.environ.get("LEFFA_CHECKPOINTS", Path(__file__).resolve().parents[1] / "checkpoints"))
+"""Folder of all weights; the environment variable LEFFA_CHECKPOINTS names another."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from leffa.config import DensePoseEncoding
 from leffa.pipeline import DENSEPOSE_CHANNELS, MASK_CHANNELS, LeffaPipeline
 
 _VAES: dict[str, dict] = {
-    # 8x down, 8 latent channels for the stripes; few channels at full size, where a CPU spends its time
+    # 8x down, 8 latent channels for the stripes; few channels at full size, where a CPU spends its time.
+    # Few groups: norms over pairs of channels wash out the difference between colours.
     "tiny": {
         "block_out_channels": (16, 32, 96, 128),
         "layers_per_block": 1,
         "latent_channels": 8,
-        "norm_num_groups": 8,
+        "norm_num_groups": 2,
         "mid_block_add_attention": False,
     },
     "toy": {

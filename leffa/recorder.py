@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from leffa.attention import AttentionObserver
-from leffa.flow import TEMPERATURE, FlowField, GridConvention, grid_of, merge, observe_flow
+from leffa.config import TEMPERATURE, GridConvention
+from leffa.flow import FlowField, grid_of, merge, observe_flow
 
 
 @dataclass(frozen=True)

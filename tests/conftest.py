@@ -37,3 +37,31 @@ def inputs() -> dict[str, torch.Tensor]:
     mask = torch.zeros(2, 1, 64, 48)
     mask[:, :, 16:48, 8:40] = 1
     return {"person": pictures[0], "reference": pictures[1], "densepose": pictures[2], "mask": mask}
+
+
+@pytest.fixture(scope="session")
+def synthetic_sample():
+    """A synthetic person in a top, seen from the front, that mediapipe finds; 512x384."""
+    from leffa.config import Garment
+    from leffa.data.synthetic.samples import Settings, make_try_on
+    from leffa.data.synthetic.scene import Split
+
+    return make_try_on(
+        5, Settings(split=Split.TEST, size=(512, 384), kind=Garment.UPPER, reuse=1, damage=False)
+    )
+
+
+@pytest.fixture(scope="session")
+def person(synthetic_sample):
+    """PIL photo of a synthetic person, 384x512."""
+    from leffa.images import to_pil
+
+    return to_pil(synthetic_sample.person)
+
+
+@pytest.fixture(scope="session")
+def garment(synthetic_sample):
+    """PIL product shot of a synthetic top, 384x512."""
+    from leffa.images import to_pil
+
+    return to_pil(synthetic_sample.reference)

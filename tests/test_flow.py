@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from leffa.config import GridConvention
 from leffa.flow import (
     FlowField,
-    GridConvention,
     attended_map,
     attention_flow,
     coarse_flow,

@@ -167,7 +167,12 @@ class TestLoad:
         import zlib
 
         chunk = b"IHDR" + header
-        png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        png = (
+            b"\x89PNG\r\n\x1a\n"
+            + struct.pack(">I", len(header))
+            + chunk
+            + struct.pack(">I", zlib.crc32(chunk))
+        )
         with pytest.raises(PictureError, match="too large") as error:
             load_image(io.BytesIO(png + struct.pack(">I", 10) + b"IDAT" + b"\0" * 14))
         assert_one_sentence(error.value)

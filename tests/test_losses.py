@@ -3,11 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from leffa.flow import GridConvention, coordinates
+from leffa.config import GridConvention, LeffaLossConfig, Photometric
+from leffa.flow import coordinates
 from leffa.losses import (
     AttentionStates,
-    LeffaLossConfig,
-    Photometric,
     correspondence_loss,
     diffusion_loss,
     leffa_loss,

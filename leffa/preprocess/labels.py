@@ -27,6 +27,31 @@ class Parse(IntEnum):
     NECK = 18
 
 
+class Lip(IntEnum):
+    """Human-parsing labels of LIP, the second network of the official parser."""
+
+    BACKGROUND = 0
+    HAT = 1
+    HAIR = 2
+    GLOVE = 3
+    SUNGLASSES = 4
+    UPPER_CLOTHES = 5
+    DRESS = 6
+    COAT = 7
+    SOCKS = 8
+    PANTS = 9
+    JUMPSUIT = 10
+    SCARF = 11
+    SKIRT = 12
+    FACE = 13
+    LEFT_ARM = 14
+    RIGHT_ARM = 15
+    LEFT_LEG = 16
+    RIGHT_LEG = 17
+    LEFT_SHOE = 18
+    RIGHT_SHOE = 19
+
+
 class Part(IntEnum):
     """DensePose fine parts (the I channel of an IUV map). Left and right are the person's own."""
 
@@ -55,6 +80,37 @@ class Part(IntEnum):
     RIGHT_LOWER_ARM_FRONT = 22
     HEAD_RIGHT = 23
     HEAD_LEFT = 24
+
+
+# RGB of each ``Part`` in the picture that the released VITON-HD weights were trained with: OpenCV's PARULA
+# map (not viridis, which looks alike) at trunc(part * 255 / 24), and black for the background.
+PARULA: tuple[tuple[int, int, int], ...] = (
+    (0, 0, 0),
+    (37, 60, 163),
+    (20, 80, 194),
+    (4, 97, 223),
+    (8, 110, 221),
+    (14, 122, 216),
+    (20, 132, 212),
+    (15, 144, 208),
+    (11, 156, 203),
+    (6, 166, 198),
+    (22, 173, 185),
+    (38, 179, 172),
+    (55, 185, 159),
+    (86, 187, 144),
+    (114, 189, 130),
+    (145, 191, 116),
+    (170, 189, 105),
+    (192, 188, 96),
+    (216, 186, 86),
+    (228, 192, 74),
+    (240, 199, 60),
+    (252, 206, 46),
+    (251, 220, 36),
+    (250, 235, 25),
+    (249, 251, 14),
+)
 
 
 class Landmark(IntEnum):

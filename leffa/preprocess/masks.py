@@ -11,6 +11,7 @@ from leffa.config import Garment
 from leffa.preprocess.cues import Cues, find_cues
 from leffa.preprocess.figure import Array, Figure, Group, Mask, disc
 from leffa.preprocess.labels import Landmark
+from leffa.preprocess.official_masks import official_mask
 from leffa.preprocess.skeleton import unit
 
 _WORKING_SIZE = 512  # longest side masks are worked out at; edges need no more

@@ -36,7 +36,8 @@ class Losses:
 
     def parts(self) -> dict[str, float]:
         named = ("total", "diffusion", "leffa", "flow", "occupancy")
-        return {name: float(getattr(self, name)) for name in named if getattr(self, name) is not None}
+        values = {name: getattr(self, name) for name in named}
+        return {name: float(value.detach()) for name, value in values.items() if value is not None}
 
 
 def compute_losses(

@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from leffa.config import LeffaLossConfig
 from leffa.errors import LeffaError
-from leffa.losses import LeffaLossConfig
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ SCALES = 3
 
 
 class Crops(Dataset):
-    """Random square crops, flipped and tinted, from packed folders and folders of pictures.
+    """Random square crops, flipped and recoloured, from packed folders and folders of pictures.
 
     Row i is drawn from a generator seeded with i, so an epoch is fixed. Each source is used equally often.
     """
@@ -48,6 +48,8 @@ class Crops(Dataset):
         picture = picture[:, top : top + self._crop, left : left + self._crop]
         if rng.random() < 0.5:
             picture = picture.flip(-1)
+        if rng.random() < 0.5:  # any colour must be told from any other
+            picture = picture[rng.permutation(3)]
         tint = torch.tensor(rng.uniform(0.85, 1.15, (3, 1, 1)), dtype=torch.float32)
         return ((picture + 1) * tint - 1).clamp(-1, 1)
 

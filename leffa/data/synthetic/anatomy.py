@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from leffa.data.synthetic.body import ARM_BONES, HEAD_BONES, load_body
+from leffa.data.synthetic.body import HEAD_BONES, load_body
 from leffa.data.synthetic.cloth import limbs_of, unwrap, vertex_normals
 from leffa.preprocess.labels import Parse, Part
 
@@ -122,8 +122,3 @@ def _part_coordinates(part: np.ndarray, region: np.ndarray, faces: np.ndarray) -
             low, high = np.quantile(values, [0.01, 0.99])
             result[here, :, axis] = np.clip((values - low) / (high - low + 1e-9), 0, 1)
     return result
-
-
-def arm_vertices() -> np.ndarray:
-    """(V,) share of each body vertex's skin weight on the arms."""
-    return load_body().bone_share(*ARM_BONES)

@@ -122,21 +122,45 @@ class Body:
     def landmarks(self, vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
         """BlazePose's 33 points (33, 3) of a posed body, metres.
 
-        Joints are the bone heads (shoulder, elbow, wrist, hip, knee, ankle), hand points the knuckles, face
-        points lie on the skin, heel and foot index on the sole's ends.
+        Joints are the bone heads (elbow, wrist, hip), hand points the knuckles, face points lie on the skin,
+        heel and foot index on the sole's ends. Where BlazePose's habit differs, measured on renderings,
+        its habit is followed: higher shoulders and ankles, lower knees, higher ears closer together.
         """
         points = np.zeros((len(Landmark), 3), np.float32)
         for landmark, bone in _landmark_bones().items():
             points[landmark] = joints[self.bones[bone]]
         for landmark, chosen in self._landmark_vertices.items():
             points[landmark] = vertices[chosen].mean(0)
-        return points
+        return _as_blazepose(points)
 
     @property
     def _landmark_vertices(self) -> dict[Landmark, np.ndarray]:
         if not hasattr(self, "_landmark_cache"):
             self._landmark_cache = _find_landmark_vertices(self)
         return self._landmark_cache
+
+
+def _as_blazepose(points: np.ndarray) -> np.ndarray:
+    """Move anatomical points to where BlazePose puts them on people of the same pose."""
+    result = points.copy()
+
+    def of(*names: str) -> np.ndarray:
+        return points[[Landmark[name] for name in names]].mean(0)
+
+    def towards(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        return (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
+
+    shoulders, hips = of("LEFT_SHOULDER", "RIGHT_SHOULDER"), of("LEFT_HIP", "RIGHT_HIP")
+    torso = float(np.linalg.norm(shoulders - hips))
+    head_up = towards(of("MOUTH_LEFT", "MOUTH_RIGHT"), of("LEFT_EYE", "RIGHT_EYE"))
+    ears = of("LEFT_EAR", "RIGHT_EAR")
+    for side in ("LEFT", "RIGHT"):
+        knee, ankle, ear = of(f"{side}_KNEE"), of(f"{side}_ANKLE"), of(f"{side}_EAR")
+        result[Landmark[f"{side}_SHOULDER"]] += 0.053 * torso * towards(hips, shoulders)
+        result[Landmark[f"{side}_KNEE"]] += 0.037 * torso * towards(knee, ankle)
+        result[Landmark[f"{side}_ANKLE"]] += 0.043 * torso * towards(ankle, knee)
+        result[Landmark[f"{side}_EAR"]] += 0.033 * torso * head_up + 0.18 * (ears - ear)
+    return result
 
 
 def _landmark_bones() -> dict[Landmark, str]:

@@ -87,7 +87,7 @@ def save_scene(scene: TryOnScene | PosePairScene, path: Path) -> None:
     facts = {
         field.name: getattr(scene, field.name)
         for field in fields(scene)
-        if isinstance(getattr(scene, field.name), (str, int, bool))
+        if isinstance(getattr(scene, field.name), (str, int, bool, tuple))
     }
     if isinstance(scene, TryOnScene):
         facts["kind"] = scene.kind.value
@@ -104,6 +104,7 @@ def load_scene(path: Path) -> TryOnScene | PosePairScene:
     with np.load(path, allow_pickle=False) as file:
         packed = {name: file[name] for name in file.files}
     facts = json.loads(str(packed["facts"]))
+    facts["styles"] = tuple(facts["styles"])
     if "kind" in facts:
         facts["kind"] = Garment(facts["kind"])
         return TryOnScene(

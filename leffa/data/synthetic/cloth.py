@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import sparse
-from scipy.spatial import cKDTree
 
 from leffa.data.synthetic.body import ARM_BONES, HEAD_BONES, Body, load_body
 
@@ -228,15 +227,6 @@ def load_cloth(name: str) -> Cloth:
         "mane": ("helper-hair", 2),
     }[name]
     return _cut(body, name, body.faces[body.group(group)], levels)
-
-
-@lru_cache(maxsize=2)
-def nearest_tights(name: str = "body") -> tuple[np.ndarray, np.ndarray]:
-    """For every body vertex the nearest tights point and its distance, on the mean body."""
-    tree = cKDTree(load_cloth("tights").points)
-    points = load_body().mean.vertices if name == "body" else load_cloth(name).points
-    distance, index = tree.query(points)
-    return index, distance
 
 
 def unwrap(angle: np.ndarray) -> np.ndarray:

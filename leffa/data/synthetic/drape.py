@@ -10,10 +10,14 @@ from leffa.data.synthetic.cloth import AXIS_DEPTH, Cloth, Limb
 
 @dataclass(frozen=True)
 class Drape:
-    """One way for a garment to fold: every fold is drawn from the seed and scaled by ``amount``."""
+    """One way for a garment to fold: every fold is drawn from the seed and scaled by ``amount``.
+
+    ``bends`` are degrees by which joints are bent, named arm.L, arm.R, leg.L, leg.R: cloth piles up there.
+    """
 
     seed: int
     amount: float = 1.0
+    bends: tuple[tuple[str, float], ...] = ()
 
     def generator(self, name: str) -> np.random.Generator:
         """An own stream for each named set of folds, so that they do not depend on each other."""
@@ -97,8 +101,38 @@ def hang(
     folds = folds + 0.6 * np.sin((count + 3) * angle + phase[1] - drift * (height - high))
     folds = folds + 0.5 * np.sin(2 * angle + phase[2] + 20 * height)
     folds = folds + 0.4 * np.sin(5 * angle * np.sign(points[:, 0]) + 34 * height + phase[3])
+    pull = np.hypot((np.abs(points[:, 0]) - 0.15) / 0.1, (height - high) / 0.12)
+    rays = np.sin(95 * (height - high) + 70 * np.abs(points[:, 0]) + phase[4])
+    folds = folds + 0.9 * rays * np.exp(-(pull**2))
     radius = radius + loose * wider + drape.amount * (0.003 + 0.007 * loose) * grow * folds
     return np.where(on_torso[:, None], set_radius(points, radius), points)
+
+
+def slip(points: np.ndarray, on_torso: np.ndarray, high: float, low: float, drape: Drape) -> np.ndarray:
+    """Let the torso's cloth slide on the body: a little around it and up and down, more towards the hem."""
+    rng = drape.generator("slip")
+    strength, phase = rng.normal(0, 1, 4), rng.random(4) * 2 * np.pi
+    angle, radius = _polar(points)
+    grow = np.clip((high - points[:, 1]) / (high - low), 0, 1.2) * on_torso * drape.amount
+    around = 0.035 * (strength[0] * np.sin(angle + phase[0]) + strength[1] * np.sin(3 * angle + phase[1]))
+    along = 0.010 * (strength[2] * np.sin(angle + phase[2]) + strength[3] * np.sin(2 * angle + phase[3]))
+    angle = angle + around * grow
+    moved = np.stack(
+        [np.sin(angle) * radius, points[:, 1] + along * grow, AXIS_DEPTH + np.cos(angle) * radius], 1
+    )
+    return np.where(on_torso[:, None], moved, points).astype(np.float32)
+
+
+def slide(points: np.ndarray, limb: Limb, drape: Drape, name: str, most: float) -> np.ndarray:
+    """Displacement (n, 3) of cloth that slides along and turns about a limb, more towards its end."""
+    rng = drape.generator(f"slide.{name}")
+    start = limb.foot[limb.along.argmin()]
+    axis = limb.foot - start
+    axis = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-6)
+    turn = np.cross(axis, points - limb.foot) * (drape.amount * rng.normal(0, 0.09))
+    wave = rng.normal(0, 0.6) + 0.5 * np.sin(limb.angle + rng.random() * 6.3)
+    along = axis * (drape.amount * most * wave)[:, None]
+    return (turn + along) * np.clip(limb.along, 0, 1.5)[:, None]
 
 
 def ring_folds(limb: Limb, drape: Drape, name: str, height: float) -> np.ndarray:
@@ -106,7 +140,8 @@ def ring_folds(limb: Limb, drape: Drape, name: str, height: float) -> np.ndarray
     rng = drape.generator(name)
     phase = rng.random(4) * 2 * np.pi
     rate = rng.uniform(10, 18)
-    near_joint = np.exp(-(((limb.along - 1) / 0.3) ** 2))
+    bent = 0.6 + dict(drape.bends).get(name, 0.0) / 45
+    near_joint = bent * np.exp(-(((limb.along - 1) / 0.28) ** 2))
     near_end = np.exp(-(((limb.along - 1.9) / 0.2) ** 2))
     rings = np.sin(rate * limb.along + 2 * np.sin(limb.angle + phase[0]) + phase[1])
     rings = rings + 0.6 * np.sin(1.7 * rate * limb.along - 1.5 * np.sin(limb.angle + phase[2]) + phase[3])
@@ -124,5 +159,6 @@ def inflate_arms(
         extra = np.clip(taper - limb.distance, 0, 0.06) * np.clip(limb.along * 2.5, 0.1, 1)
         extra = extra + 0.003 + ring_folds(limb, drape, f"arm.{side}", 0.0035) * np.clip(limb.along * 2, 0, 1)
         outward = (points - limb.foot) / np.maximum(limb.distance, 0.015)[:, None]
-        points = points + outward * (share * extra)[:, None]
+        slid = slide(points, limb, drape, f"arm.{side}", 0.008) * share[:, None]
+        points = points + outward * (share * extra)[:, None] + slid
     return points.astype(np.float32)

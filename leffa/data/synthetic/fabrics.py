@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from leffa.data.synthetic.details import Detail, draw_details, sew
 from leffa.data.synthetic.textures import NoiseBank, Pyramid
 
 
@@ -42,6 +43,7 @@ FREQUENCY = {
     Pattern.KNIT: 0.05, Pattern.OMBRE: 0.03, Pattern.BLOCKS: 0.04, Pattern.ARGYLE: 0.01, Pattern.CHEVRON: 0.02,
     Pattern.LACE: 0.01,
 }  # fmt: skip
+PICTURE_SHARE = 0.4
 PRINTABLE = (Pattern.SOLID, Pattern.KNIT, Pattern.OMBRE, Pattern.BLOCKS)
 
 
@@ -56,6 +58,7 @@ class Fabric:
     trim      whether hems carry a band of the fourth colour
     print_    index of the placed print in the picture bank, -1 = none; print_box centre x, y and size
     picture   index of the all-over picture, -1 = none; period is its size
+    details   what is sewn on
     """
 
     pattern: Pattern
@@ -73,6 +76,7 @@ class Fabric:
     print_: int = -1
     print_box: tuple[float, float, float] = (0.0, 0.4, 0.2)
     picture: int = -1
+    details: Detail = Detail.NONE
 
 
 def draw_colour(rng: np.random.Generator) -> np.ndarray:
@@ -113,20 +117,29 @@ def draw_fabric(
     prints: int = 0,
     pictures: int = 0,
     patterns: tuple[Pattern, ...] | None = None,
+    style: str | None = None,
     chest: float = 0.40,
 ) -> Fabric:
-    """Draw a fabric. ``prints`` and ``pictures`` are how many of each the bank holds (see ``textures``)."""
+    """Draw a fabric for a style of garment (see ``wardrobe``).
+
+    ``prints`` and ``pictures`` are how many of each the bank holds (see ``textures``).
+    """
     palette = draw_palette(rng)
     if patterns is None:
         names, chances = list(FREQUENCY), np.array(list(FREQUENCY.values()))
         pattern = names[int(rng.choice(len(names), p=chances / chances.sum()))]
-        if pictures and rng.random() < 0.25:
+        if pictures and rng.random() < PICTURE_SHARE:
             pattern = Pattern.PICTURE
     else:
         pattern = patterns[int(rng.integers(len(patterns)))]
     period = float(np.exp(rng.uniform(np.log(0.012), np.log(0.12))))
     turn = rng.normal(0, 0.02)
-    if pattern in (Pattern.PICTURE, Pattern.BLOBS):
+    phase = rng.random(2)
+    if pattern == Pattern.PICTURE:
+        # About true to scale, and its middle on the middle of the chest, where a photographed print belongs.
+        period = float(rng.uniform(0.18, 0.4))
+        phase = np.array([0.5, 0.5 + (chest - 0.08) / period])
+    elif pattern == Pattern.BLOBS:
         period = float(rng.uniform(0.2, 0.7))
     elif pattern == Pattern.TARTAN:
         period = float(rng.uniform(0.06, 0.26))
@@ -151,10 +164,10 @@ def draw_fabric(
         turn=turn,
         bands=bands.astype(np.float32),
         noise=int(rng.integers(NoiseBank.SMOOTH, NoiseBank.COUNT)),
-        phase=rng.random(2).astype(np.float32),
+        phase=phase.astype(np.float32),
         weave=float(rng.uniform(0.004, 0.03)),
         wrinkle=float(rng.uniform(0.1, 0.5)) * (0.6 if pattern in (Pattern.KNIT, Pattern.DENIM) else 1),
-        gloss=float(rng.choice([0.0, 0.015, 0.04, 0.14], p=[0.45, 0.3, 0.17, 0.08])),
+        gloss=float(rng.choice([0.0, 0.015, 0.04, 0.1], p=[0.5, 0.3, 0.16, 0.04])),
         trim=bool(rng.random() < 0.25),
         print_=int(rng.integers(prints)) if printed else -1,
         print_box=(
@@ -163,6 +176,7 @@ def draw_fabric(
             float(rng.uniform(0.06, 0.1)) if side else float(rng.uniform(0.14, 0.32)),
         ),
         picture=picture,
+        details=Detail.NONE if style is None else draw_details(rng, style),
     )
 
 
@@ -213,6 +227,7 @@ class FabricTable:
         self.period, self.duty, self.turn = stack("period"), stack("duty"), stack("turn")
         self.phase, self.weave = stack("phase"), stack("weave")
         self.wrinkle, self.gloss, self.trim = stack("wrinkle"), stack("gloss"), stack("trim")
+        self.details = stack("details", torch.long)
 
 
 def stepped(x: Tensor, duty: Tensor | float, width: Tensor) -> Tensor:
@@ -258,7 +273,7 @@ def albedo(table: FabricTable, points: Points, noise: NoiseBank, prints: Pyramid
     result = _placed_print(result, table, points, prints)
     fabric = points.fabric
     trim = table.trim[fabric] * edge((points.hem - 0.014), points.footprint) * (points.hem > -0.002)
-    result = mix(result, table.colours[fabric, 3], trim)
+    result = sew(mix(result, table.colours[fabric, 3], trim), table, points)
     seam = (
         torch.exp(-(((points.hem - 0.014) / 0.0018) ** 2)) * 0.22
         + torch.exp(-((points.hem / 0.002) ** 2)) * 0.18
@@ -425,7 +440,9 @@ _PAINTERS = {
 
 def _picture(table: FabricTable, points: Points, pictures: Pyramid) -> Tensor:
     size = table.period[points.fabric]
-    place = points.uv / size[:, None] + table.phase[points.fabric]
+    place = table.phase[points.fabric] + points.uv / size[:, None] * torch.tensor(
+        [1.0, -1.0], device=size.device
+    )
     return pictures.at(table.picture[points.fabric], place, points.footprint / size)[:, :3]
 
 
@@ -455,7 +472,7 @@ def _placed_print(base: Tensor, table: FabricTable, points: Points, prints: Pyra
 def bump(table: FabricTable, points: Points, noise: NoiseBank) -> Tensor:
     """(n, 2) slope of the fine wrinkles along u and v."""
     fabric = points.fabric
-    tile = _other(table.noise[fabric], 4)
+    tile = NoiseBank.COUNT - 3 + table.noise[fabric] % 3
     place = points.uv / 0.55 + table.phase[fabric]
     step = 0.012
     here = noise.at(tile, place)

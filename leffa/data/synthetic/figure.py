@@ -1,6 +1,6 @@
 """A dressed, posed person as meshes, and a garment alone as its product shot."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from leffa.data.synthetic.poses import Arm, Leg, Pose, rotations
 from leffa.preprocess.labels import Parse
 
 BODY_BIAS = 0.003
+SAG = 0.75
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def piece_mesh(worn: Worn, points: np.ndarray, material: int, bias: float = 0.0)
         label=np.full(count, piece.label, np.uint8),
         material=np.full(count, material, np.uint8),
         field=worn.field,
+        sleeve=piece.sleeve,
         bias=bias,
     )
 
@@ -106,7 +108,12 @@ def pose_figure(figure: Figure) -> Posed:
     transforms[:, 1, 3] -= ground
     vertices[:, 1] -= ground
 
-    worn = wear(list(figure.garments), rest, figure.drape)
+    pose = figure.pose
+    bends = (
+        ("arm.L", pose.left_arm.elbow), ("arm.R", pose.right_arm.elbow),
+        ("leg.L", pose.left_leg.knee), ("leg.R", pose.right_leg.knee),
+    )  # fmt: skip
+    worn = wear(list(figure.garments), rest, replace(figure.drape, bends=bends))
     shown = bare(worn)
     extras: list[tuple[Worn, int, float]] = []
     if figure.shoe is not None:
@@ -126,6 +133,8 @@ def pose_figure(figure: Figure) -> Posed:
         for item in worn:
             if item.layer == layer:
                 points = body.skin(item.points, item.piece.cloth.weights, transforms)
+                if item.slack is not None:
+                    points[:, 1] -= SAG * item.slack
                 meshes.append(piece_mesh(item, points, Material.GARMENT + layer))
         first.append(len(meshes))
     for item, material, bias in extras:

@@ -23,7 +23,7 @@ from leffa.data.synthetic.cloth import (
     load_cloth,
     torso_chart,
 )
-from leffa.data.synthetic.drape import Drape, hang, inflate_arms, ring_folds
+from leffa.data.synthetic.drape import Drape, hang, inflate_arms, ring_folds, slide, slip
 from leffa.preprocess.labels import Parse
 
 TORSO_CHART, LEFT_CHART, RIGHT_CHART = 0, 1, 2
@@ -40,8 +40,7 @@ class Piece:
     uv      (F, 3, 2) texture coordinates in metres
     label   Parse label
     shape   (piece, rest body, drape) -> (n, 3) points off the rest body
-    reach   metres by which a print, a hem line or a seam may tell where it is: the canonical points are
-            ``cloth.points``
+    sleeve  split (n,), texture coordinates (F, 3, 2) and chart (F,) of the second chart, see ``Mesh``
     """
 
     cloth: Cloth
@@ -50,12 +49,20 @@ class Piece:
     uv: np.ndarray
     label: Parse
     shape: Callable[["Piece", RestBody, Drape], np.ndarray]
+    sleeve: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     faces: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         keep = self.field[self.cloth.faces].min(1) <= 0
         self.faces, self.chart = self.cloth.faces[keep], self.chart[keep].astype(np.uint8)
         self.uv, self.field = self.uv[keep].astype(np.float32), self.field.astype(np.float32)
+        if self.sleeve is not None:
+            split, uv, chart = self.sleeve
+            self.sleeve = (
+                split.astype(np.float32),
+                uv[keep].astype(np.float32),
+                chart[keep].astype(np.uint8),
+            )
 
 
 @dataclass
@@ -171,15 +178,14 @@ def top(shape: TopShape, label: Parse = Parse.UPPER_CLOTHES) -> Piece:
         gap = low + (high - low) * rise
         cut = np.maximum(cut, np.where(points[:, 2] > AXIS_DEPTH, gap - np.abs(points[:, 0]), -OPEN))
 
-    sleeve_face = cloth.arm[cloth.faces].mean(1) > 0.5
     left_face = points[:, 0][cloth.faces].mean(1) > 0
     arm_uv = np.where(
         left_face[:, None, None],
         limb_chart(cloth, "arm.L", ARM_RADIUS),
         limb_chart(cloth, "arm.R", ARM_RADIUS),
     )
-    uv = np.where(sleeve_face[:, None, None], arm_uv, torso_chart(cloth))
-    chart = np.where(sleeve_face, np.where(left_face, LEFT_CHART, RIGHT_CHART), TORSO_CHART)
+    sleeve = (cloth.arm - 0.5, arm_uv, np.where(left_face, LEFT_CHART, RIGHT_CHART))
+    chart = np.full(len(cloth.faces), TORSO_CHART)
 
     def drape_top(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
         fitted = piece.cloth.fit(rest.vertices) + shape.ease * _normals(piece.cloth, rest)
@@ -187,11 +193,12 @@ def top(shape: TopShape, label: Parse = Parse.UPPER_CLOTHES) -> Piece:
         scale = (level(body, "neck01", rest.heads) - level(body, "foot.L", rest.heads)) / 1.375
         low = min(level(body, "upperleg01.L", rest.heads) + (shape.hem - 0.05) * scale, chest - 0.15)
         draped = hang(fitted, ~on_arm, chest, low, shape.loose, drape)
+        draped = slip(draped, ~on_arm, chest, low, drape)
         return inflate_arms(
             draped, piece.cloth, limbs_of(draped, rest.heads, body, ("arm",)), shape.width, drape
         )
 
-    return Piece(cloth, cut, chart, uv, label, drape_top)
+    return Piece(cloth, cut, chart, torso_chart(cloth), label, drape_top, sleeve)
 
 
 def legs(shape: LegShape, label: Parse = Parse.PANTS) -> Piece:
@@ -220,7 +227,8 @@ def legs(shape: LegShape, label: Parse = Parse.PANTS) -> Piece:
             extra = np.clip(wanted - limb.distance, 0, 0.12) * start
             extra += ring_folds(limb, drape, f"leg.{side}", 0.0045) * start
             outward = (fitted - limb.foot) / np.maximum(limb.distance, 0.02)[:, None]
-            fitted = np.where(on_leg[:, None], fitted + outward * extra[:, None], fitted)
+            slid = slide(fitted, limb, drape, f"leg.{side}", 0.008)
+            fitted = np.where(on_leg[:, None], fitted + outward * extra[:, None] + slid, fitted)
         return fitted.astype(np.float32)
 
     return Piece(cloth, cut, chart, uv, label, drape_legs)
@@ -248,7 +256,7 @@ def skirt(shape: SkirtShape, label: Parse = Parse.SKIRT) -> Piece:
         )
         points[:, 0] = np.sin(angle) * radius
         points[:, 2] = AXIS_DEPTH + np.cos(angle) * radius
-        return points
+        return slip(points, np.ones(len(points), bool), high - 0.06, high - 0.7, drape)
 
     chart = np.full(len(cloth.faces), TORSO_CHART)
     return Piece(cloth, cut, chart, torso_chart(cloth), label, drape_skirt)

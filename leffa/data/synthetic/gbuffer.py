@@ -151,14 +151,17 @@ def resolve(
 
     chosen = face[index, lead]
     back = leading[:, BACK] > 0
+    material = view.surface.material[chosen]
     normal = mean[:, NORMAL] / (np.linalg.norm(mean[:, NORMAL], axis=1, keepdims=True) + 1e-9)
     buffer = GBuffer(
         height=view.height,
         width=view.width,
         pixel=shown[index].astype(np.int32),
         weight=(members.sum(1) / PER_PIXEL).astype(np.float32),
-        material=view.surface.material[chosen],
-        chart=view.surface.chart[chosen],
+        material=material,
+        chart=np.where(
+            material >= Material.GARMENT, key[index, lead] // 2 % 32, view.surface.chart[chosen, 0]
+        ).astype(np.uint8),
         label=view.surface.label[chosen],
         back=back,
         uv=mean[:, UV],
@@ -206,7 +209,9 @@ def _fine_values(
     vertex = (
         weights[:, 0:1] * corners[:, 0] + weights[:, 1:2] * corners[:, 1] + weights[:, 2:3] * corners[:, 2]
     )
-    uv = np.einsum("nk,nkc->nc", weights, surface.uv[own])
+    both = np.einsum("nk,nkc->nc", weights, surface.uv[own])
+    second = vertex[:, 14] > 0
+    uv = np.where(second[:, None], both[:, 2:], both[:, :2])
     position, normal = vertex[:, 0:3], vertex[:, 6:9]
     towards = view.camera.position.astype(np.float32) - position
     # The winding decides what is the inside of the cloth, not the interpolated normal.
@@ -215,12 +220,12 @@ def _fine_values(
     normal[back] *= -1
     lit = cast_shadows(surface, position, normal, lights)
     depth = _by_pixel(view.fragments.depth)[shown][hit]
-    flat = np.c_[uv, vertex, depth, back, lit].astype(np.float32)
+    flat = np.c_[uv, vertex[:, :14], depth, back, lit].astype(np.float32)
     values = np.zeros((*hit.shape, flat.shape[1]), np.float32)
     values[hit] = flat
 
     key = np.full(hit.shape, -1, np.int32)
-    chart = np.where(surface.material[own] >= Material.GARMENT, surface.chart[own], 0)
+    chart = np.where(surface.material[own] >= Material.GARMENT, surface.chart[own, second.astype(int)], 0)
     key[hit] = surface.material[own].astype(np.int32) * 64 + chart * 2 + back
     return values, key
 

@@ -16,7 +16,7 @@ class HairShape:
     """A haircut.
 
     thickness  metres off the scalp; fringe metres of forehead left free above the eyes; nape and sides
-               lengthen (negative) or shorten the back and the sides; mane = height of the ends of long hair
+               lengthen (negative) or shorten the back and the sides; crown = extra volume on top; mane = height of the ends of long hair
                relative to the shoulder joint, None = short hair; seed of the strands
     """
 
@@ -25,12 +25,13 @@ class HairShape:
     nape: float = 0.0
     sides: float = 0.0
     mane: float | None = None
+    crown: float = 0.5
     seed: int = 0
 
 
 def hair(shape: HairShape) -> list[Piece]:
     """The pieces of a haircut: the cap, and long hair behind and beside it."""
-    pieces = [_cap(shape)]
+    pieces = [_cap(shape, 0.72), _cap(shape, 1.0, tufted=True)]
     if shape.mane is not None:
         pieces.append(_mane(shape))
     return pieces
@@ -41,18 +42,22 @@ def _scalp_chart(points: np.ndarray, faces: np.ndarray, centre: np.ndarray) -> n
     return np.stack([unwrap(angle[faces]) * 0.09, points[:, 1][faces]], -1)
 
 
-def _cap(shape: HairShape) -> Piece:
+def _cap(shape: HairShape, share: float, tufted: bool = False) -> Piece:
+    """Hair on the skull at a share of its thickness; the tufted outer shell breaks up the outline."""
     body, cloth = load_body(), load_cloth("head")
     eyes = (body.mean.heads[body.bones["eye.L"]] + body.mean.heads[body.bones["eye.R"]]) / 2
     rng = np.random.default_rng(shape.seed)
     x, y, z = (cloth.points - eyes * [0, 1, 1]).T
     phase = rng.random(3) * 6.3
     ragged = 0.005 * np.sin(60 * x + phase[0]) + 0.004 * np.sin(131 * x + phase[1])
-    line = shape.fringe + ragged - 0.02 * np.cos(x * 18 + phase[2] * 0.1)
+    line = shape.fringe + ragged + rng.uniform(-0.012, 0.014) * np.cos(x * 18)
     behind = np.maximum(z + 0.095 - shape.sides, -0.055 + shape.nape - y)
-    cut = np.minimum(line - y, behind)
+    temples = np.maximum(z + 0.04 - shape.sides + 0.5 * ragged, -0.012 - y)
+    cut = np.minimum(np.minimum(line - y, behind), temples)
     ear = (np.hypot(z + 0.105, y + 0.012) < 0.034) & (np.abs(x) > 0.055)
     cut = np.where(ear, 0.02, cut)
+    if tufted:
+        cut = np.maximum(cut + 0.006, 0.02 * rng.standard_normal(len(cut)) - 0.012)
     centre = eyes - [0, 0, 0.09]
 
     def lift(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
@@ -64,7 +69,9 @@ def _cap(shape: HairShape) -> Piece:
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
         grown = np.clip(-piece.field / 0.03, 0, 1)
         tufts = 0.8 + 0.2 * np.sin(25 * x + phase[0]) * np.sin(22 * y + phase[1])
-        return (points + outward * (0.003 + shape.thickness * grown * tufts)[:, None]).astype(np.float32)
+        crown = 1 + 0.9 * shape.crown * np.clip((y - 0.05) / 0.06, 0, 1)
+        lift_by = 0.003 + share * shape.thickness * grown * tufts * crown
+        return (points + outward * lift_by[:, None]).astype(np.float32)
 
     chart = np.zeros(len(cloth.faces))
     return Piece(cloth, cut, chart, _scalp_chart(cloth.points, cloth.faces, centre), Parse.HAIR, lift)

@@ -8,7 +8,7 @@ from leffa.data.synthetic.fabrics import Fabric
 
 SKIN_TONES = np.array(
     [(0.95, 0.80, 0.71), (0.91, 0.74, 0.63), (0.87, 0.68, 0.56), (0.80, 0.60, 0.47), (0.72, 0.52, 0.39),
-     (0.60, 0.41, 0.29), (0.48, 0.31, 0.22), (0.36, 0.23, 0.16), (0.27, 0.17, 0.12)], np.float32,
+     (0.60, 0.41, 0.29), (0.48, 0.31, 0.22), (0.36, 0.23, 0.16), (0.31, 0.2, 0.145)], np.float32,
 )  # fmt: skip
 HAIR_TONES = np.array(
     [(0.04, 0.035, 0.03), (0.07, 0.05, 0.04), (0.13, 0.085, 0.055), (0.2, 0.13, 0.08), (0.31, 0.2, 0.12),
@@ -80,7 +80,9 @@ def draw_lighting(rng: np.random.Generator, lights: int) -> Lighting:
     for rank, index in enumerate(order[: 1 + int(rng.random() < 0.45)]):
         strength = rng.uniform(0.25, 1.15) * (1 if rank == 0 else 0.45) * (1.3 - level * 0.7)
         keys[index] = strength * (1 + np.array([warm, 0, -warm]) + rng.normal(0, 0.02, 3))
-    exposure = float(np.exp(rng.normal(0.08, 0.13)))
+    # A camera sets its exposure by what it sees: the sum of the lights comes out about the same.
+    total = level + 0.55 * float(keys.mean(1).sum())
+    exposure = float(np.exp(rng.normal(0.0, 0.16))) * (1.02 / total) ** 0.8
     return Lighting(ambient.astype(np.float32), keys, exposure)
 
 

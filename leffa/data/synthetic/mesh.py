@@ -25,6 +25,8 @@ class Mesh:
 
     points     (V, 3) posed, canonical (V, 3) on the mean body
     faces      (F, 3); uv (F, 3, 2) metres; chart, label, material (F,) uint8
+    sleeve     where its (V,) ``split`` is positive the cloth belongs to a second chart: its coordinates
+               (F, 3, 2) and number (F,), so that a seam may cross faces
     field      (V,) cut-out field, negative = there
     skin       (V, 4) lips, ears, nails, eyelids in [0, 1]
     bias       metres behind everything else for the depth test
@@ -39,6 +41,7 @@ class Mesh:
     label: np.ndarray
     material: np.ndarray
     field: np.ndarray
+    sleeve: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     skin: np.ndarray | None = None
     bias: float = 0.0
     one_sided: bool = False
@@ -46,8 +49,9 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Surface:
-    """Several meshes as one. Arrays as in ``Mesh``; ``vertex`` (V, 14) holds what is interpolated:
-    position 0-2, canonical 3-5, normal 6-8, field 9, skin 10-13; ``mesh`` (F,) tells where a face is from."""
+    """Several meshes as one. Arrays as in ``Mesh``; ``vertex`` (V, 15) holds what is interpolated: position
+    0-2, canonical 3-5, normal 6-8, field 9, skin 10-13, split 14; uv (F, 3, 4) and chart (F, 2) hold both
+    charts; ``mesh`` (F,) tells where a face is from."""
 
     vertex: np.ndarray
     faces: np.ndarray
@@ -65,6 +69,16 @@ class Surface:
         return self.vertex[:, :3]
 
 
+def second_uv(mesh: Mesh) -> np.ndarray:
+    """Texture coordinates of the second chart; the first's where there is none."""
+    return mesh.uv if mesh.sleeve is None else mesh.sleeve[1]
+
+
+def second_chart(mesh: Mesh) -> np.ndarray:
+    """Number of the second chart; the first's where there is none."""
+    return mesh.chart if mesh.sleeve is None else mesh.sleeve[2]
+
+
 def join(meshes: list[Mesh]) -> Surface:
     """Concatenate meshes; face indices are shifted."""
     vertices, faces = [], []
@@ -72,7 +86,10 @@ def join(meshes: list[Mesh]) -> Surface:
     for mesh in meshes:
         skin = np.zeros((len(mesh.points), 4), np.float32) if mesh.skin is None else mesh.skin
         normals = vertex_normals(mesh.points, mesh.faces)
-        vertices.append(np.c_[mesh.points, mesh.canonical, normals, mesh.field, skin].astype(np.float32))
+        split = np.full(len(mesh.points), -1, np.float32) if mesh.sleeve is None else mesh.sleeve[0]
+        vertices.append(
+            np.c_[mesh.points, mesh.canonical, normals, mesh.field, skin, split].astype(np.float32)
+        )
         faces.append(mesh.faces + offset)
         offset += len(mesh.points)
 
@@ -82,8 +99,8 @@ def join(meshes: list[Mesh]) -> Surface:
     return Surface(
         vertex=np.concatenate(vertices),
         faces=np.concatenate(faces),
-        uv=np.concatenate([mesh.uv for mesh in meshes]),
-        chart=np.concatenate([mesh.chart for mesh in meshes]),
+        uv=np.concatenate([np.concatenate([mesh.uv, second_uv(mesh)], -1) for mesh in meshes]),
+        chart=np.concatenate([np.stack([mesh.chart, second_chart(mesh)], 1) for mesh in meshes]),
         label=np.concatenate([mesh.label for mesh in meshes]),
         material=np.concatenate([mesh.material for mesh in meshes]),
         bias=per_face([np.float32(mesh.bias) for mesh in meshes]),

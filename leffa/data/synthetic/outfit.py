@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.spatial import cKDTree
 
-from leffa.data.synthetic.body import RestBody, load_body
+from leffa.data.synthetic.body import ARM_BONES, RestBody, load_body
 from leffa.data.synthetic.cloth import load_cloth
 from leffa.data.synthetic.drape import Drape, Envelope, set_radius
 from leffa.data.synthetic.garments import OPEN, Garment, Piece
@@ -18,16 +18,21 @@ GAP = 0.006
 SEAM_GAP = 0.002
 MARGIN = 0.03
 FAR = 0.13
+NEAR = 0.07
 
 
 @dataclass
 class Worn:
-    """One piece on one rest body: ``points`` (n, 3), its own copy of the cut-out ``field`` and its layer."""
+    """One piece on one rest body: ``points`` (n, 3), its own copy of the cut-out ``field`` and its layer.
+
+    ``slack`` (n,) metres of air under sleeves, which gravity takes to the lower side once the arm is posed.
+    """
 
     piece: Piece
     points: np.ndarray
     field: np.ndarray
     layer: int
+    slack: np.ndarray | None = None
 
 
 @lru_cache(maxsize=16)
@@ -41,18 +46,18 @@ def _nearest(source: str, target: str) -> tuple[np.ndarray, np.ndarray]:
 def covering(source: str, outer: Worn) -> np.ndarray:
     """The outer piece's field at the nearest of its points; ``OPEN`` where it is far. Negative = covered."""
     index, distance = _nearest(source, outer.piece.cloth.name)
-    value = np.where(distance < FAR, outer.field[index], OPEN)
+    value = np.where(distance < (NEAR if source == "body" else FAR), outer.field[index], OPEN)
+    if source == "body":
+        value = np.where(_body_share("head", "eye") > 0.5, OPEN, value)
     if outer.piece.cloth.name == "skirt" and source in ("tights", "body"):
-        arm = load_cloth("tights").arm if source == "tights" else _body_arms()
+        arm = load_cloth("tights").arm if source == "tights" else _body_share(*ARM_BONES)
         value = np.where(arm > 0.25, OPEN, value)
     return value
 
 
-@lru_cache(maxsize=1)
-def _body_arms() -> np.ndarray:
-    from leffa.data.synthetic.anatomy import arm_vertices
-
-    return arm_vertices()
+@lru_cache(maxsize=4)
+def _body_share(*bones: str) -> np.ndarray:
+    return load_body().bone_share(*bones)
 
 
 def wear(garments: list[Garment], rest: RestBody, drape: Drape) -> list[Worn]:
@@ -68,8 +73,17 @@ def wear(garments: list[Garment], rest: RestBody, drape: Drape) -> list[Worn]:
             for inner in worn:
                 hidden = -covering(inner.piece.cloth.name, new) - MARGIN
                 inner.field = np.maximum(inner.field, hidden).astype(np.float32)
+            new.slack = _slack(new, rest)
             worn.append(new)
     return worn
+
+
+def _slack(item: Worn, rest: RestBody) -> np.ndarray | None:
+    cloth = item.piece.cloth
+    if cloth.name != "tights":
+        return None
+    air = np.einsum("nc,nc->n", item.points - cloth.fit(rest.vertices), cloth.normals) - 0.006
+    return (np.clip(air, 0, 0.05) * np.clip(cloth.arm * 2 - 0.8, 0, 1)).astype(np.float32)
 
 
 def _push_out(outer: Worn, inner: Worn, gap: float) -> None:

@@ -14,7 +14,7 @@ from leffa.config import Garment, Task
 from leffa.data.sample import Sample
 from leffa.data.synthetic.backgrounds import draw_background, draw_product_ground
 from leffa.data.synthetic.damage import apply_damage, draw_damage
-from leffa.data.synthetic.fabrics import draw_fabric, draw_leather
+from leffa.data.synthetic.fabrics import Fabric, draw_fabric, draw_leather
 from leffa.data.synthetic.gbuffer import GBuffer
 from leffa.data.synthetic.looks import Look, draw_complexion, draw_lighting, product_lighting
 from leffa.data.synthetic.scene import (
@@ -32,6 +32,11 @@ from leffa.preprocess.labels import Landmark, Parse, Part
 
 REUSE = 5
 PRINTS = 160
+# BlazePose's depths are exaggerated and biased by limb: in torso lengths, measured on renderings.
+DEPTH_HABIT = {
+    "NOSE": -1.0, "EYE": -1.0, "MOUTH": -0.9, "EAR": -0.7, "SHOULDER": -0.4, "ELBOW": -0.4, "WRIST": -0.8,
+    "PINKY": -0.9, "INDEX": -1.0, "THUMB": -0.8, "HIP": 0.0, "KNEE": -0.1, "ANKLE": 0.6, "HEEL": 0.5, "FOOT": 0.5,
+}  # fmt: skip
 HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
 
 
@@ -70,8 +75,8 @@ def load_banks(split: Split, textures: str | None = None, device: str = "cpu") -
     if textures is not None:
         from leffa.data.synthetic.photographs import load_pictures
 
-        pictures = Pyramid(load_pictures(textures, split), device, periodic=True)
-    return Banks(NoiseBank(device), Pyramid(prints, device, periodic=False), pictures)
+        pictures = Pyramid(load_pictures(textures, split), device, mirrored=True)
+    return Banks(NoiseBank(device), Pyramid(prints, device), pictures)
 
 
 @lru_cache(maxsize=3)
@@ -128,7 +133,7 @@ def make_pose_pair(index: int, settings: Settings = Settings(), scene: PosePairS
     rng = generator(settings.seed, settings.split, 4, index)
     banks = load_banks(settings.split, _name(settings.textures))
     complexion = draw_complexion(rng, scene.female, scene.older)
-    fabrics = tuple(_fabric(rng, banks) for _ in range(scene.garments))
+    fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
     shoes = draw_leather(rng)
     ground = draw_background(rng, *settings.size, "studio" if rng.random() < 0.75 else None)
     same_light = draw_lighting(rng, len(scene.target.buffer.lights))
@@ -180,9 +185,10 @@ def _name(textures: str | os.PathLike | None) -> str | None:
     return None if textures is None else os.fspath(textures)
 
 
-def _fabric(rng: np.random.Generator, banks: Banks):
+def _fabric(rng: np.random.Generator, banks: Banks, style: str) -> Fabric:
     return draw_fabric(
         rng,
+        style=style,
         prints=len(banks.prints) if banks.prints else 0,
         pictures=len(banks.pictures) if banks.pictures else 0,
     )
@@ -192,7 +198,7 @@ def draw_try_on_looks(
     rng: np.random.Generator, scene: TryOnScene, settings: Settings, banks: Banks
 ) -> tuple[Look, Look]:
     """Fresh looks of a scene: the person's, and the product shot's with the same cloth."""
-    fabrics = tuple(_fabric(rng, banks) for _ in range(scene.garments))
+    fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
     complexion = draw_complexion(rng, scene.female, scene.older)
     lights = len(scene.person.buffer.lights)
     kind = None if scene.snapshot or rng.random() < 0.45 else "studio"
@@ -240,11 +246,19 @@ def observe(rng: np.random.Generator, picture: Picture, jitter: float) -> tuple[
     torso = float(np.linalg.norm(shoulders - hips))
     noise = rng.normal(0, 1, (len(landmarks), 3))
     landmarks[:, :2] += jitter * 0.014 * torso * noise[:, :2]
-    landmarks[:, 2] += jitter * 0.08 * torso * noise[:, 2]
+    if jitter:
+        bias = np.array([DEPTH_HABIT.get(_limb_of(landmark), 0.0) for landmark in Landmark], np.float32)
+        landmarks[:, 2] = 2.2 * landmarks[:, 2] + torso * (bias + 0.25 * jitter * noise[:, 2])
     silhouette = picture.buffer.coverage()
     if jitter:
         silhouette = cv2.GaussianBlur(silhouette, (0, 0), 0.4 + 0.8 * jitter * rng.random())
     return landmarks.astype(np.float32), silhouette
+
+
+def _limb_of(landmark: Landmark) -> str:
+    """NOSE, EYE, SHOULDER ...: a landmark's name without its side."""
+    words = [word for word in landmark.name.split("_") if word not in ("LEFT", "RIGHT", "INNER", "OUTER")]
+    return words[0]
 
 
 def condition(landmarks: np.ndarray, silhouette: np.ndarray) -> Tensor:
@@ -256,13 +270,13 @@ def condition(landmarks: np.ndarray, silhouette: np.ndarray) -> Tensor:
 
 
 def garment_pixels(picture: Picture, garment: np.ndarray) -> np.ndarray:
-    """(H, W) bool: pixels that show the garment, given its surfels (n,) bool."""
+    """(H, W) bool: pixels that mostly show the garment, given its surfels (n,) bool; never face or hand."""
     share = np.bincount(
         picture.buffer.pixel[garment],
         picture.buffer.weight[garment],
         picture.buffer.height * picture.buffer.width,
     )
-    return share.reshape(picture.buffer.height, picture.buffer.width) >= 0.5
+    return (share.reshape(picture.buffer.height, picture.buffer.width) >= 0.5) & ~untouchable(picture)
 
 
 def try_on_mask(

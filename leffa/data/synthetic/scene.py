@@ -67,15 +67,19 @@ class TryOnScene:
 
     name: str
     kind: Kind
-    style: str
     person: Picture
     product: GBuffer
     main: int
-    garments: int
+    styles: tuple[str, ...]
     female: bool
     older: bool
     identity: int
     snapshot: bool
+
+    @property
+    def style(self) -> str:
+        """Style of the garment to try on, see ``wardrobe``."""
+        return self.styles[self.main]
 
     @property
     def material(self) -> int:
@@ -90,7 +94,7 @@ class PosePairScene:
     name: str
     target: Picture
     source: Picture
-    garments: int
+    styles: tuple[str, ...]
     female: bool
     older: bool
     identity: int
@@ -296,11 +300,10 @@ def make_try_on_scene(
     return TryOnScene(
         name=f"{split.value}-{seed}-{index:06d}",
         kind=kind,
-        style=garment.style,
         person=picture,
         product=product,
         main=main,
-        garments=len(figure.garments),
+        styles=tuple(garment.style for garment in figure.garments),
         female=person.female,
         older=person.older,
         identity=identity,
@@ -337,7 +340,7 @@ def make_pose_pair_scene(
         name=f"pair-{split.value}-{seed}-{index:06d}",
         target=target,
         source=source,
-        garments=len(figure.garments),
+        styles=tuple(garment.style for garment in figure.garments),
         female=person.female,
         older=person.older,
         identity=identity,

@@ -112,7 +112,7 @@ def paint_hair(surfels: "Surfels", looks: list[Look], noise: NoiseBank) -> tuple
     fine = _noise(noise, NoiseBank.STRANDS, torch.stack([u * 30, v * 1.2], 1)) * (
         0.004 / surfels.footprint
     ).clamp(max=1)
-    strand = 0.6 * coarse + 0.5 * fine
+    strand = 0.3 * coarse + 0.7 * fine
     colour = (tone * (1 + 0.26 * strand)[:, None]).clamp(0, 1)
     side = F.normalize(
         torch.stack([surfels.normal[:, 2], torch.zeros_like(u), -surfels.normal[:, 0]], 1), dim=1

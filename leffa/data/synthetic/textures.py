@@ -45,29 +45,32 @@ def periodic_noise(generator: torch.Generator, size: int, roughness: float, stre
 
 
 class Pyramid:
-    """Square pictures (k, size, size, channels) in [0, 1] with halved copies, read by index."""
+    """Square pictures (k, size, size, channels), uint8, with halved copies, read by index.
+
+    ``mirrored`` continues a picture by its mirror image on all sides; otherwise it ends at its edge.
+    """
 
     def __init__(
-        self, pictures: np.ndarray, device: torch.device | str = "cpu", periodic: bool = True
+        self, pictures: np.ndarray, device: torch.device | str = "cpu", mirrored: bool = False
     ) -> None:
         self._levels: list[Tensor] = []
         self._sizes: list[int] = []
-        self._periodic = periodic
-        level = torch.as_tensor(pictures, dtype=torch.float32).to(device)
+        self._mirrored = mirrored
+        level = torch.as_tensor(pictures)
         while True:
-            self._levels.append(level.reshape(-1, level.shape[-1]))
+            self._levels.append(level.reshape(-1, level.shape[-1]).to(device))
             self._sizes.append(level.shape[1])
             if level.shape[1] <= 4:
                 break
-            level = (
-                torch.nn.functional.avg_pool2d(level.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1).contiguous()
-            )
+            even, odd = level[:, ::2].short(), level[:, 1::2].short()
+            total = even[:, :, ::2] + even[:, :, 1::2] + odd[:, :, ::2] + odd[:, :, 1::2]
+            level = ((total + 2) // 4).to(torch.uint8)
 
     def __len__(self) -> int:
         return len(self._levels[0]) // self._sizes[0] ** 2
 
     def at(self, index: Tensor, place: Tensor, footprint: Tensor) -> Tensor:
-        """(n, channels): picture (n,) at place (n, 2) in units of the picture, over a footprint in units."""
+        """(n, channels) in [0, 1]: picture (n,) at place (n, 2) and over a footprint (n,), both in pictures."""
         result = torch.zeros(len(index), self._levels[0].shape[1], device=place.device)
         texels = (footprint * self._sizes[0]).clamp(min=1)
         level = torch.log2(texels).round().long().clamp(max=len(self._levels) - 1)
@@ -83,14 +86,19 @@ class Pyramid:
         fx, fy = (x - x0)[:, None], (y - y0)[:, None]
 
         def wrap(value: Tensor) -> Tensor:
-            value = value.long()
-            return value % size if self._periodic else value.clamp(0, size - 1)
+            whole = value.long()
+            if not self._mirrored:
+                return whole.clamp(0, size - 1)
+            whole = whole % (2 * size)
+            return torch.where(whole < size, whole, 2 * size - 1 - whole)
 
-        left, right, top, bottom = wrap(x0), wrap(x0 + 1), wrap(y0), wrap(y0 + 1)
+        left, right = wrap(x0), wrap(x0 + 1)
         base = index * (size * size)
-        upper = torch.lerp(flat[base + top * size + left], flat[base + top * size + right], fx)
-        lower = torch.lerp(flat[base + bottom * size + left], flat[base + bottom * size + right], fx)
-        return torch.lerp(upper, lower, fy)
+        rows = []
+        for row in (wrap(y0), wrap(y0 + 1)):
+            start = base + row * size
+            rows.append(torch.lerp(flat[start + left].float(), flat[start + right].float(), fx))
+        return torch.lerp(rows[0], rows[1], fy) / 255
 
 
 WORDS = (
@@ -101,7 +109,7 @@ WORDS = (
 
 
 def draw_print(rng: np.random.Generator, size: int = 128) -> np.ndarray:
-    """A placed print (size, size, 2): how much ink, and which of two inks (0 or 1)."""
+    """A placed print (size, size, 2) uint8: how much ink, and which of two inks (0 or 255)."""
     from PIL import Image, ImageDraw
 
     ink = Image.new("L", (size, size), 0)
@@ -109,7 +117,7 @@ def draw_print(rng: np.random.Generator, size: int = 128) -> np.ndarray:
     drawers = (_draw_words, _draw_badge, _draw_shapes, _draw_scene, _draw_figure)
     drawer = drawers[int(rng.choice(len(drawers), p=[0.4, 0.15, 0.2, 0.1, 0.15]))]
     drawer(rng, ImageDraw.Draw(ink), ImageDraw.Draw(second), size)
-    return np.stack([np.asarray(ink, np.float32), np.asarray(second, np.float32)], -1) / 255
+    return np.stack([np.asarray(ink), np.asarray(second)], -1)
 
 
 def _text(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from leffa.config import Garment as Kind
+from leffa.data.synthetic.collars import collar
 from leffa.data.synthetic.garments import Garment, LegShape, SkirtShape, TopShape, dress, legs, skirt, top
 from leffa.data.synthetic.hair import HairShape
 from leffa.preprocess.labels import Parse
@@ -34,6 +35,13 @@ def _shirt(rng: np.random.Generator) -> TopShape:
                     depth=rng.uniform(0.0, 0.05))  # fmt: skip
 
 
+def _polo(rng: np.random.Generator) -> TopShape:
+    return TopShape(
+        sleeve=rng.uniform(0.5, 0.9), hem=rng.uniform(-0.08, 0.02), loose=rng.uniform(0.2, 0.8), ease=0.005,
+        width=rng.uniform(0.05, 0.07), neck="v", depth=rng.uniform(-0.02, 0.02),
+    )  # fmt: skip
+
+
 def _sweater(rng: np.random.Generator) -> TopShape:
     return TopShape(sleeve=rng.uniform(1.8, 1.97), hem=rng.uniform(-0.06, 0.05), loose=rng.uniform(0.5, 1),
                     ease=rng.uniform(0.009, 0.016), width=rng.uniform(0.055, 0.08), **_neck(rng, "crew", "turtle", "v"))  # fmt: skip
@@ -61,7 +69,7 @@ def _jacket(rng: np.random.Generator) -> TopShape:
 
 
 TOPS: dict[str, tuple[float, Draw]] = {
-    "t_shirt": (0.3, _t_shirt), "long_sleeve": (0.16, _long_sleeve), "shirt": (0.12, _shirt),
+    "t_shirt": (0.3, _t_shirt), "long_sleeve": (0.16, _long_sleeve), "shirt": (0.12, _shirt), "polo": (0.06, _polo),
     "sweater": (0.12, _sweater), "tank": (0.12, _tank), "crop": (0.07, _crop), "jacket": (0.11, _jacket),
 }  # fmt: skip
 
@@ -71,7 +79,14 @@ def draw_top(rng: np.random.Generator, style: str | None = None) -> Garment:
     if style is None:
         names, chances = list(TOPS), np.array([chance for chance, _ in TOPS.values()])
         style = names[int(rng.choice(len(names), p=chances / chances.sum()))]
-    return Garment(Kind.UPPER, style, [top(TOPS[style][1](rng))])
+    shape = TOPS[style][1](rng)
+    pieces = [top(shape)]
+    if style in ("shirt", "polo"):
+        pieces.append(collar(shape, rng.uniform(0.02, 0.06), rng.uniform(0.0, 0.08)))
+    elif style == "jacket" and (shape.opening is not None or rng.random() < 0.4):
+        lapel = rng.uniform(0.03, 0.075) if rng.random() < 0.7 else 0.0
+        pieces.append(collar(shape, rng.uniform(0.02, 0.06), 0.08, lapel, rng.uniform(0.1, 0.32)))
+    return Garment(Kind.UPPER, style, pieces)
 
 
 BOTTOMS = {"trousers": 0.5, "shorts": 0.2, "skirt": 0.3}
@@ -140,6 +155,7 @@ def draw_hair(rng: np.random.Generator, female: bool) -> HairShape | None:
         nape=rng.uniform(-0.02, 0.02),
         sides=rng.uniform(-0.01, 0.01),
         mane=float(rng.uniform(-0.24, 0.12)) if long else None,
+        crown=rng.uniform(0, 1.2),
         seed=int(rng.integers(2**31)),
     )
 

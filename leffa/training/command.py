@@ -1,0 +1,170 @@
+"""``leffa train`` and ``leffa train-vae``: from arguments to a run."""
+
+import argparse
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leffa.errors import LeffaError
+from leffa.training.report import report
+from leffa.training.settings import PRESETS, TrainingSettings
+
+if TYPE_CHECKING:
+    from torch.utils.data import Dataset
+
+    from leffa.pipeline import LeffaPipeline
+
+EXAMPLES = (
+    "leffa train --preset tiny-1 --data packed:people --start nothing --vae runs/vae/vae --run runs/one\n"
+    "leffa train --preset paper-tryon-3 --data viton-hd:data/VITON-HD --start official:virtual_tryon.pth \\\n"
+    "      --base stable-diffusion-inpainting --run runs/fine\n"
+    "leffa train --preset tiny-3 --data packed:people --start runs/one/model --set steps=500 --run runs/two"
+)
+VAE_EXAMPLES = "leffa train-vae --data packed:people --pictures cloth/ --steps 3000 --run runs/vae"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", choices=list(PRESETS), required=True, help="stage of the schedule")
+    parser.add_argument(
+        "--data", action="append", required=True, metavar="KIND:DIR", help="packed:DIR; may be repeated"
+    )
+    parser.add_argument("--held-out", metavar="KIND:DIR", help="data to look at while training")
+    parser.add_argument(
+        "--start",
+        required=True,
+        metavar="FROM",
+        help="nothing (needs --vae), bundled, a saved pipeline's folder, an inpainting base folder, "
+        "or official:FILE (needs --base)",
+    )
+    parser.add_argument("--vae", metavar="DIR", help="trained VAE, for --start nothing")
+    parser.add_argument("--base", metavar="DIR", help="base folder that gives official weights their shape")
+    parser.add_argument("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset"
+    )
+    parser.add_argument("--cache-latents", action="store_true", help="encode packed data once, beside it")
+    parser.add_argument("--workers", type=int, default=0, help="processes that read data")
+    parser.add_argument("--dry-run", action="store_true", help="two steps that leave nothing behind")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train as the options say; resumes where the run's folder holds a checkpoint."""
+    import tempfile
+
+    from leffa.training.loop import train
+
+    settings = changed(PRESETS[options.preset], options.set)
+    pipeline = start(options.start, options.vae, options.base)
+    rows = open_rows(options.data, pipeline, settings, options.cache_latents)
+    held_out = None
+    if options.held_out:
+        held_out = open_rows([options.held_out], pipeline, settings, options.cache_latents)
+    size = sum(parameter.numel() for parameter in pipeline.unet.parameters()) / 1e6
+    report(f"{len(rows)} samples at {settings.size[0]}x{settings.size[1]}, {size:.1f} M parameters per UNet")  # type: ignore[arg-type]
+    if options.dry_run:
+        short = replace(settings, steps=2, warmup=0, cooldown=0, log_every=1, save_every=2, evaluate_every=2)
+        with tempfile.TemporaryDirectory() as folder:
+            train(pipeline, rows, Path(folder), short, held_out, options.workers)
+        report("dry run: two steps done, nothing kept")
+        return
+    model = train(pipeline, rows, Path(options.folder), settings, held_out, options.workers)
+    report(f"finished: {model}")
+
+
+def add_vae_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", action="append", default=[], metavar="packed:DIR", help="may be repeated")
+    parser.add_argument("--pictures", metavar="DIR", help="folder of further pictures, such as cloth")
+    parser.add_argument("--shape", default="tiny", help="named model shape (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--crop", type=int, default=96, help="side of the training crops in px")
+    parser.add_argument("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
+
+
+def run_vae(options: argparse.Namespace) -> None:
+    from leffa import presets
+    from leffa.data.packed import PackedDataset
+    from leffa.training.vae import Crops, train_vae
+
+    packed = [PackedDataset(_split(data)[1]) for data in options.data]
+    pictures = []
+    if options.pictures:
+        found = sorted(Path(options.pictures).iterdir())
+        pictures = [path for path in found if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
+    rows = Crops(packed, pictures, options.crop)
+    train_vae(presets.vae(options.shape), rows, Path(options.folder), options.steps, options.batch)
+    report(f"finished: {Path(options.folder) / 'vae'}")
+
+
+def changed(settings: TrainingSettings, changes: list[str]) -> TrainingSettings:
+    """Settings with ``NAME=VALUE`` changes; values are JSON, or plain words.
+
+    Raises LeffaError for an unknown name or a value of another type.
+    """
+    known = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    values: dict[str, Any] = {}
+    for change in changes:
+        name, _, text = change.partition("=")
+        if name not in known or not text:
+            raise LeffaError(f"--set {change}: give NAME=VALUE with one of {', '.join(known)}")
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        if isinstance(known[name], tuple):
+            value = tuple(value)
+        elif isinstance(known[name], float) and isinstance(value, int):
+            value = float(value)
+        if known[name] is not None and type(value) is not type(known[name]):
+            raise LeffaError(f"--set {change}: {name} is of type {type(known[name]).__name__}")
+        values[name] = value
+    return replace(settings, **values)
+
+
+def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":
+    """The pipeline to train, see ``--start``."""
+    from diffusers import AutoencoderKL
+
+    from leffa import models, presets
+    from leffa.pipeline import LeffaPipeline
+
+    if source == "nothing":
+        if vae is None:
+            raise LeffaError("--start nothing needs --vae: `leffa train-vae` makes one")
+        return presets.pipeline("tiny", AutoencoderKL.from_pretrained(vae))
+    if source.startswith("official:"):
+        if base is None:
+            raise LeffaError("--start official:FILE needs --base, the inpainting folder that gives its shape")
+        return LeffaPipeline.from_base(base).load_official(source.removeprefix("official:"))
+    folder = models.BUNDLED.folder if source == "bundled" else Path(source)
+    if (folder / "model_index.json").is_file() and (folder / "reference_unet").is_dir():
+        return LeffaPipeline.from_pretrained(folder)
+    return LeffaPipeline.from_base(folder)
+
+
+def open_rows(
+    sources: list[str], pipeline: "LeffaPipeline", settings: TrainingSettings, cached: bool
+) -> "Dataset":
+    """One data set of training rows from ``KIND:DIR`` sources."""
+    from torch.utils.data import ConcatDataset
+
+    from leffa.data.packed import PackedDataset
+    from leffa.training.latents import LatentRows, PictureRows
+
+    parts: list[Dataset] = []
+    for source in sources:
+        kind, folder = _split(source)
+        if kind != "packed":
+            raise LeffaError(f"unknown data {source!r}: give packed:DIR")
+        packed = PackedDataset(folder)
+        if cached:
+            parts.append(LatentRows(packed, pipeline, settings.size, pictures=settings.leffa is not None))
+        else:
+            parts.append(PictureRows(packed, settings.size, pipeline.downscale))
+    return ConcatDataset(parts)
+
+
+def _split(source: str) -> tuple[str, str]:
+    kind, _, folder = source.partition(":")
+    return (kind, folder) if folder else ("packed", kind)

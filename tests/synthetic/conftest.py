@@ -1,0 +1,12 @@
+"""Synthetic people are drawn by one thread: small arrays, and the same bytes everywhere."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,164 @@
+"""The whole road with a toy model on a synthetic person: pictures in, result out."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from leffa import models, presets
+from leffa.config import Garment, Task
+from leffa.engine import Engine
+from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
+from leffa.flow_start import FlowStart
+from leffa.result import Settings, StoppedError
+
+TOY = replace(models.BUNDLED, size=(64, 48), steps=4, flow_start=FlowStart(read_steps=1, timestep=500))
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    presets.pipeline("toy").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(toy_folder):
+    patch = pytest.MonkeyPatch()
+    patch.setitem(models.MODELS, "bundled", replace(TOY, folder=toy_folder))
+    yield Engine("cpu")
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def prepared(engine, person):
+    return engine.prepare(person)
+
+
+def test_the_result_is_the_photo_outside_the_mask(engine, prepared, garment):
+    result = engine.try_on(prepared, garment, "upper", settings=Settings(seed=3))
+    before, after = np.asarray(result.photo), np.asarray(result.images[0])
+    assert before.shape == after.shape == (*result.mask.shape, 3)
+    outside = result.mask == 0
+    assert np.array_equal(before[outside], after[outside])
+    assert (before[~outside] != after[~outside]).any()
+    assert 0.02 < (~outside).mean() < 0.8
+
+
+def test_the_seed_repeats_and_minus_one_draws(engine, prepared, garment):
+    def run(seed, **options):
+        return engine.try_on(prepared, garment, "upper", settings=Settings(seed=seed, **options))
+
+    first = run(5)
+    assert first.images[0].tobytes() == run(5).images[0].tobytes()
+    assert first.images[0].tobytes() != run(6).images[0].tobytes()
+    drawn = run(-1)
+    assert drawn.settings.seed >= 0
+    repeated = engine.try_on(prepared, garment, "upper", settings=drawn.settings.again())
+    assert repeated.images[0].tobytes() == drawn.images[0].tobytes()
+    both = run(5, samples=2)
+    assert len(both.images) == len(both.fields) == 2
+    assert np.abs(np.asarray(both.images[0], int) - np.asarray(first.images[0], int)).max() <= 1
+    assert np.abs(np.asarray(both.images[1], int) - np.asarray(run(6).images[0], int)).max() <= 1
+
+
+def test_flow_pictures_have_the_sizes_of_what_they_show(engine, prepared, garment):
+    result = engine.try_on(prepared, garment, Garment.UPPER, settings=Settings(seed=1))
+    height, width = result.mask.shape
+    assert result.fields[0].flow.shape == (height, width, 2)
+    pictures = result.flow_pictures()
+    for name in ("overlay", "warped", "spread", "mass"):
+        assert pictures[name].size == (width, height), name
+    assert pictures["legend"].size == garment.size
+    assert pictures["arrows"].width > width
+    assert len(result.flows[0].timesteps) > 1 and result.flows[0].layers
+
+
+def test_pose_transfer_has_the_size_of_the_pose_picture(engine, person, prepared):
+    pose = person.resize((300, 400))
+    result = engine.pose_transfer(prepared, pose, Settings(seed=1))
+    assert result.task is Task.POSE_TRANSFER
+    assert result.images[0].size == (300, 400)
+    assert (result.mask == 255).all()
+
+
+def test_a_given_mask_is_used_and_checked(engine, prepared, garment):
+    mask = np.zeros(prepared.size, np.uint8)
+    mask[100:160, 80:140] = 255
+    result = engine.try_on(prepared, garment, "upper", mask, Settings(seed=1))
+    changed = (np.asarray(result.photo) != np.asarray(result.images[0])).any(-1)
+    rows, columns = np.nonzero(changed)
+    assert rows.min() >= 100 and rows.max() < 160 and columns.min() >= 80 and columns.max() < 140
+    with pytest.raises(PictureError, match="both must agree"):
+        engine.try_on(prepared, garment, "upper", mask[:-1])
+    with pytest.raises(PictureError, match="mask is empty"):
+        engine.try_on(prepared, garment, "upper", mask * 0)
+
+
+def test_progress_reaches_one_with_previews_and_stop_ends_it(engine, prepared, garment):
+    seen = []
+    engine.try_on(
+        prepared, garment, "upper", settings=Settings(seed=1, steps=12), progress=lambda *a: seen.append(a)
+    )
+    shares = [share for share, _, _ in seen]
+    assert shares == sorted(shares) and shares[-1] == 1
+    assert any(isinstance(preview, Image.Image) for _, _, preview in seen)
+
+    stop = threading.Event()
+
+    def watch(share, what, preview):
+        if "step 3" in what:
+            stop.set()
+
+    with pytest.raises(StoppedError):
+        engine.try_on(
+            prepared, garment, "upper", settings=Settings(seed=1, steps=100), progress=watch, stop=stop
+        )
+
+
+def test_a_picture_without_people_says_what_would_do(engine, garment):
+    noise = np.random.default_rng(0).integers(0, 255, (256, 192, 3), dtype=np.uint8)
+    with pytest.raises(PersonError):
+        engine.try_on(Image.fromarray(noise), garment, "upper")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 1}, "steps must be"),
+        ({"guidance_scale": -1}, "guidance"),
+        ({"samples": 9}, "samples"),
+        ({"seed": -2}, "seed"),
+    ],
+)
+def test_settings_are_checked(change, message):
+    with pytest.raises(LeffaError, match=message):
+        Settings(**change).resolved(TOY)
+
+
+def test_missing_and_unknown_models(monkeypatch, tmp_path):
+    with pytest.raises(WeightsError, match="unknown model"):
+        models.find(Task.TRY_ON, "best")
+    monkeypatch.setitem(models.MODELS, "bundled", replace(TOY, folder=tmp_path))
+    with pytest.raises(WeightsError, match="leffa download"):
+        models.find(Task.TRY_ON)
+
+
+def test_two_visitors_at_once_get_what_each_would_get_alone(engine, prepared, garment):
+    alone = {seed: engine.try_on(prepared, garment, "upper", settings=Settings(seed=seed)) for seed in (1, 2)}
+    together = {}
+
+    def visit(seed):
+        together[seed] = engine.try_on(prepared, garment, "upper", settings=Settings(seed=seed))
+
+    threads = [threading.Thread(target=visit, args=(seed,)) for seed in alone]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for seed, result in alone.items():
+        assert together[seed].images[0].tobytes() == result.images[0].tobytes()
