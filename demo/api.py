@@ -37,13 +37,27 @@ def add_endpoints(sessions: Sessions) -> None:
         rescale = gr.Number(None, label="rescale")
         seed = gr.Number(-1, precision=0, label="seed")
         samples = gr.Number(1, precision=0, label="samples")
-        result, flow, picture = parts.picture(label="result"), parts.picture(label="flow"), parts.picture(label="picture")
+        result, flow, picture = (
+            parts.picture(label="result"),
+            parts.picture(label="flow"),
+            parts.picture(label="picture"),
+        )
         details = gr.JSON(label="details")
         settings = [steps, guidance, rescale, seed, samples]
         wishes = [garment, sleeve, hem, protect]
         for name, function, inputs, outputs in (
-            ("try_on", endpoints.try_on, [person, reference, *wishes, other, *settings], [result, flow, details]),
-            ("pose_transfer", endpoints.pose_transfer, [reference, other, *settings], [result, flow, details]),
+            (
+                "try_on",
+                endpoints.try_on,
+                [person, reference, *wishes, other, *settings],
+                [result, flow, details],
+            ),
+            (
+                "pose_transfer",
+                endpoints.pose_transfer,
+                [reference, other, *settings],
+                [result, flow, details],
+            ),
             ("mask", endpoints.mask, [person, *wishes], [picture, details]),
             ("parts", endpoints.parts, [person], [picture, details]),
         ):

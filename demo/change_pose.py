@@ -55,7 +55,9 @@ class ChangePose:
             self.person_note = parts.note(elem_id="person-note")
             self.people = self._labels.add(
                 parts.strip,
-                lambda language: {"value": examples.strip(examples.people(), say(language, "examples_photo"))},
+                lambda language: {
+                    "value": examples.strip(examples.people(), say(language, "examples_photo"))
+                },
                 elem_id="pose-people",
             )
 

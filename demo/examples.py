@@ -55,18 +55,18 @@ def partner(garment: Garment | None = None) -> Example | None:
     return chosen[0] if chosen else None
 
 
-def strip(examples: tuple[Example, ...], title: str) -> list[dict]:
+def strip(examples: tuple[Example, ...], title: str, name: str = "") -> list[dict]:
     """Examples as a group of a ``Strip``; no group if there are none."""
     items = [{"name": e.name, "src": _thumb(e.name), "alt": e.title} for e in examples]
-    return [{"title": title, "items": items}] if items else []
+    return [{"name": name, "title": title, "items": items}] if items else []
 
 
 def garment_strips(language: str) -> list[dict]:
-    """The garments, a group for each kind."""
+    """The garments, a group for each kind, named after it."""
     groups: list[dict] = []
     for kind in Garment:
         chosen = tuple(example for example in garments() if example.garment is kind)
-        groups += strip(chosen, say(language, f"examples_{kind.value}"))
+        groups += strip(chosen, say(language, f"examples_{kind.value}"), kind.value)
     return groups
 
 

@@ -24,7 +24,10 @@ LOG = logging.getLogger("leffa.demo")
 PRESETS = {"fast": 0.6, "balanced": 1.0, "quality": 2.5}
 _VIEWER_WORDS = {
     **{f"view_{name}": f"view_{name}" for name in ("result", "flow", "warped", "confidence", "difference")},
-    **{f"hint_{name}": f"viewhint_{name}" for name in ("result", "flow", "warped", "confidence", "difference")},
+    **{
+        f"hint_{name}": f"viewhint_{name}"
+        for name in ("result", "flow", "warped", "confidence", "difference")
+    },
     **{f"alt_{name}": f"alt_{name}" for name in ("result", "flow", "warped", "confidence", "difference")},
     "alt_preview": "alt_preview",
     "alt_before": "alt_before",
@@ -88,7 +91,12 @@ class GenerateStep:
         )
         button: dict[str, Any] = {"size": "lg", "elem_classes": "lf-go"}
         self.go = labels.say(
-            gr.Button, {"value": "generate"}, variant="primary", interactive=False, elem_id=f"{name}-go", **button
+            gr.Button,
+            {"value": "generate"},
+            variant="primary",
+            interactive=False,
+            elem_id=f"{name}-go",
+            **button,
         )
         self.halt = labels.say(
             gr.Button, {"value": "stop"}, variant="stop", visible=False, elem_id=f"{name}-stop", **button
@@ -96,8 +104,12 @@ class GenerateStep:
         self.reason = parts.note(elem_id=f"{name}-reason")
         with labels.say(gr.Accordion, {"label": "advanced"}, open=False, elem_classes="lf-more"):
             self.steps = self._slider(labels, "steps", 1, 100, default_steps(self.task, "balanced"), 1)
-            self.guidance = self._slider(labels, "guidance", 0, 10, _default(self.task, "guidance_scale"), 0.1)
-            self.rescale = self._slider(labels, "rescale", 0, 10, _default(self.task, "guidance_rescale"), 0.1)
+            self.guidance = self._slider(
+                labels, "guidance", 0, 10, _default(self.task, "guidance_scale"), 0.1
+            )
+            self.rescale = self._slider(
+                labels, "rescale", 0, 10, _default(self.task, "guidance_rescale"), 0.1
+            )
             with gr.Row(elem_classes="lf-seed"):
                 self.seed = labels.say(
                     gr.Number,
@@ -126,7 +138,9 @@ class GenerateStep:
         """Wire the step's own events."""
         self.preset.input(
             lambda preset: default_steps(self.task, preset), self.preset, self.steps, api_visibility="private"
-        ).then(self.state, self.inputs, [self.go, self.reason], show_progress="hidden", api_visibility="private")
+        ).then(
+            self.state, self.inputs, [self.go, self.reason], show_progress="hidden", api_visibility="private"
+        )
         for setting in (self.steps, self.guidance, self.samples):
             setting.change(
                 self.state,
@@ -185,7 +199,10 @@ class GenerateStep:
         session = self._sessions.of(request.session_hash)
         language = session.language
         stop = session.stops[self.tab] = threading.Event()
-        busy, idle = (gr.update(visible=False), gr.update(visible=True)), (gr.update(visible=True), gr.update(visible=False))
+        busy, idle = (
+            (gr.update(visible=False), gr.update(visible=True)),
+            (gr.update(visible=True), gr.update(visible=False)),
+        )
         started = time.monotonic()
         waiting = {"state": "running", "share": 0.0, "message": doing(language, "finding")}
         yield waiting, *busy, parts.quiet("")
@@ -228,7 +245,9 @@ def settings_of(steps: float, guidance: float, rescale: float, seed: float, samp
     from leffa.result import Settings
 
     try:
-        return Settings(int(steps), float(guidance), float(rescale), int(-1 if seed is None else seed), int(samples))
+        return Settings(
+            int(steps), float(guidance), float(rescale), int(-1 if seed is None else seed), int(samples)
+        )
     except (TypeError, ValueError) as wrong:
         raise LeffaError("steps, guidance, rescale, seed and pictures must be numbers") from wrong
 
@@ -258,7 +277,11 @@ def _default(task: Task, setting: str) -> float:
 def digest_of(path: str) -> str:
     """SHA-256 of a file."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else _digest(file)
+        )
 
 
 def _digest(file: io.BufferedReader) -> str:

@@ -40,7 +40,11 @@ class Run:
         from copy import copy
 
         kept = copy(slots)
-        kept.pictures, kept.choices, kept.strokes = dict(slots.pictures), dict(slots.choices), list(slots.strokes)
+        kept.pictures, kept.choices, kept.strokes = (
+            dict(slots.pictures),
+            dict(slots.choices),
+            list(slots.strokes),
+        )
         order = list(range(len(result.images)))
         return cls(result, kept, seconds, order, [0.0] * len(order))
 

@@ -28,7 +28,9 @@ class Labels:
 
     def say(self, make: Callable[..., Any], keys: dict[str, str], **options: Any) -> Any:
         """A component whose properties are the texts of these keys."""
-        return self.add(make, lambda language: {name: say(language, key) for name, key in keys.items()}, **options)
+        return self.add(
+            make, lambda language: {name: say(language, key) for name, key in keys.items()}, **options
+        )
 
     def words(self, make: Callable[..., Any], prefix: str, names: dict[str, str], **options: Any) -> Any:
         """A component of ours with its ``words``: its own names to keys that share a prefix."""

@@ -10,7 +10,10 @@ from demo.sessions import Sessions
 from demo.texts import preferred, say
 from demo.try_on import TryOn
 
-CACHE_SECONDS = (600, 6 * 3600)  # how often, and older than what, files of programs that never left are deleted
+CACHE_SECONDS = (
+    600,
+    6 * 3600,
+)  # how often, and older than what, files of programs that never left are deleted
 
 _LOGO = (
     '<svg viewBox="0 0 26 26" fill="none" aria-hidden="true"><path d="M5 4c7 1 8 17 16 18" stroke="#4f5fe0" '
@@ -26,16 +29,16 @@ def build(sessions: Sessions) -> gr.Blocks:
     with gr.Blocks(
         title=say("en", "title"), analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
     ) as page:
-        with gr.Row(elem_classes="lf-corner"):
+        with gr.Row(elem_classes="lf-top"):
+            labels.add(
+                parts.panel,
+                lambda spoken: {"value": _head(spoken)},
+                markup='<header class="lf-head"><h1>' + _LOGO + "Leffa</h1><p>{{value.tagline}}</p>"
+                '<span class="lf-model {{value.state}}">{{value.model}}</span></header>',
+                elem_id="head",
+            )
             language = labels.say(gr.Button, {"value": "language"}, size="sm", elem_id="language")
             dark = gr.Button("◐", size="sm", elem_id="theme")
-        labels.add(
-            parts.panel,
-            lambda spoken: {"value": _head(spoken)},
-            markup='<header class="lf-head"><h1>' + _LOGO + "Leffa</h1><p>{{value.tagline}}</p>"
-            '<span class="lf-model {{value.state}}">{{value.model}}</span></header>',
-            elem_id="head",
-        )
         with gr.Tabs(elem_id="tabs"):
             with labels.say(gr.Tab, {"label": "tab_try_on"}, id="try_on"):
                 TryOn(sessions, labels)

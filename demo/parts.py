@@ -87,9 +87,9 @@ def heading(value: dict, **options: Any) -> gr.HTML:
     return panel(value, markup, **options)
 
 
-def strip(value: list, **options: Any) -> gr.HTML:
+def strip(value: list, chosen: str = "", only: str = "", **options: Any) -> gr.HTML:
     """Pictures to pick from, see ``static/strip.js``. Event ``pick`` carries ``name``."""
-    return panel(value, '<div class="lf-strip"></div>', "strip.js", chosen="", **options)
+    return panel(value, '<div class="lf-strip"></div>', "strip.js", chosen=chosen, only=only, **options)
 
 
 def mask_editor(words: dict, fixed: bool = False, **options: Any) -> gr.HTML:
@@ -116,7 +116,10 @@ _MASK = (
     '<div class="lf-frame lf-is-empty"><canvas tabindex="0" role="img" hidden></canvas>'
     '<div class="lf-people"></div><div class="lf-cursor" hidden></div><p class="lf-empty"></p></div>'
     '<div class="lf-tools" role="toolbar" hidden>'
-    + _icon("brush", "M3 17c3 0 4-1 4-3 0-1.5-1-2.5-2.3-2.5C2.5 11.5 4 15 3 17zM7.5 11 15 3.2c.8-.8 2.6.9 1.8 1.8L9.5 13z")
+    + _icon(
+        "brush",
+        "M3 17c3 0 4-1 4-3 0-1.5-1-2.5-2.3-2.5C2.5 11.5 4 15 3 17zM7.5 11 15 3.2c.8-.8 2.6.9 1.8 1.8L9.5 13z",
+    )
     + _icon("eraser", "M7 16.5 2.8 12.3 11.5 3.5l5 5-8 8zM6.8 8.2l5 5M8.5 16.5H17")
     + '<label class="lf-size-label"><input class="lf-size" type="range" min="1" max="12" step="0.5" value="4"></label>'
     + _icon("undo", "M7 4 3 8l4 4M3 8h9a5 5 0 0 1 0 9H8")
@@ -125,8 +128,7 @@ _MASK = (
     '<p class="lf-share" aria-live="polite"></p>'
 )
 
-_VIEWER = """<div class="lf-views" role="tablist" hidden></div>
-<div class="lf-frame lf-result"><div class="lf-stage"><img class="lf-after" alt="" hidden>
+_VIEWER = """<div class="lf-frame lf-result"><div class="lf-stage"><img class="lf-after" alt="" hidden>
 <img class="lf-before" alt="" hidden><input type="range" min="0" max="100" value="50" step="0.5" hidden>
 <div class="lf-handle" hidden aria-hidden="true"></div></div>
 <span class="lf-tag lf-tag-before" hidden></span><span class="lf-tag lf-tag-after" hidden></span>
@@ -134,4 +136,4 @@ _VIEWER = """<div class="lf-views" role="tablist" hidden></div>
 <p class="lf-message" role="status" aria-live="polite"></p>
 <button type="button" class="lf-large lf-icon" hidden><svg viewBox="0 0 20 20" aria-hidden="true"><path
  d="M3 8V3h5M12 3h5v5M17 12v5h-5M8 17H3v-5"/></svg></button></div>
-<div class="lf-samples" hidden></div><p class="lf-share lf-caption" hidden></p>"""
+<div class="lf-views" role="tablist" hidden></div><div class="lf-samples" hidden></div><p class="lf-share lf-caption" hidden></p>"""

@@ -14,7 +14,12 @@ LOG = logging.getLogger("leffa.demo")
 
 
 def read(
-    session: Session, path: str | None, tab: str, slot: str, person: int | None = None, example: str | None = None
+    session: Session,
+    path: str | None,
+    tab: str,
+    slot: str,
+    person: int | None = None,
+    example: str | None = None,
 ) -> dict:
     """Read a file into a slot of the visitor's tab; returns the line to show beside it.
 

@@ -96,7 +96,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "hint_person": ("whose look is kept", "保留其外貌"),
     "step_pose": ("Pose", "姿势"),
     "hint_pose": ("from the gallery or a photo", "从姿势库选择或用照片"),
-    "pose_empty": ("Drop a photo with the pose here\n- or -\nClick to upload", "把带姿势的照片拖到这里\n- 或 -\n点击上传"),
+    "pose_empty": (
+        "Drop a photo with the pose here\n- or -\nClick to upload",
+        "把带姿势的照片拖到这里\n- 或 -\n点击上传",
+    ),
     "step_body": ("Check body", "检查身体"),
     "hint_body": ("what the model is told", "模型得到的信息"),
     "body_empty": ("Choose a pose to see the body the model is told", "选择姿势后可以看到模型得到的身体图"),
@@ -135,7 +138,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "view_confidence": ("Confidence", "置信度"),
     "view_difference": ("Difference", "差异"),
     "viewhint_result": ("Before and after", "前后对比"),
-    "viewhint_flow": ("Where each place looks on the reference, as colour", "每一处看向参考图的位置，以颜色表示"),
+    "viewhint_flow": (
+        "Where each place looks on the reference, as colour",
+        "每一处看向参考图的位置，以颜色表示",
+    ),
     "viewhint_warped": ("The reference as the flow carries it into the photo", "按流把参考图搬到照片上"),
     "viewhint_confidence": ("Bright where attention is gathered in one place", "注意力集中处较亮"),
     "viewhint_difference": ("What has changed: black is untouched", "改变之处：黑色为未改动"),

@@ -33,7 +33,15 @@ _BLUE = colors.Color(
     c900="#272f6b",
     c950="#181c42",
 )
-_SANS = ["-apple-system", "BlinkMacSystemFont", "Segoe UI", "Inter", "Roboto", "Noto Sans", "Noto Sans CJK SC"]
+_SANS = [
+    "-apple-system",
+    "BlinkMacSystemFont",
+    "Segoe UI",
+    "Inter",
+    "Roboto",
+    "Noto Sans",
+    "Noto Sans CJK SC",
+]
 _MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "Roboto Mono", "Noto Sans Mono", "monospace"]
 
 

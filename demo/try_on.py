@@ -20,7 +20,20 @@ KINDS = tuple(kind.value for kind in Garment)
 SLEEVES = ("auto", "none", "elbow", "wrist")
 HEMS = ("auto", "waist", "hip", "knee", "ankle")
 PROTECTED = ("hands", "hair", "face", "bag")
-_MASK_NAMES = ("empty", "alt", "alt_parts", "share", "brush", "eraser", "undo", "reset", "size", "parts", "tools", "person")
+_MASK_NAMES = (
+    "empty",
+    "alt",
+    "alt_parts",
+    "share",
+    "brush",
+    "eraser",
+    "undo",
+    "reset",
+    "size",
+    "parts",
+    "tools",
+    "person",
+)
 MASK_WORDS = {name: name for name in _MASK_NAMES}
 
 
@@ -59,7 +72,9 @@ class TryOn:
             self.photo_note = parts.note(elem_id="photo-note")
             self.people = self._labels.add(
                 parts.strip,
-                lambda language: {"value": examples.strip(examples.people(), say(language, "examples_photo"))},
+                lambda language: {
+                    "value": examples.strip(examples.people(), say(language, "examples_photo"))
+                },
                 elem_id="people",
             )
 
@@ -82,6 +97,7 @@ class TryOn:
             self.garments = self._labels.add(
                 parts.strip,
                 lambda language: {"value": examples.garment_strips(language)},
+                only="upper",
                 elem_id="garments",
             )
 
@@ -140,6 +156,7 @@ class TryOn:
             chooser.pick(self.pick, wishes, [*everything, *go], **quietly).then(
                 self.generate.state, self.generate.inputs, go, **quietly
             )
+        self.kind.input(self.show_kind, self.kind, self.garments, queue=False, **quietly)
         for wish in (self.kind, self.sleeve, self.hem, self.protect):
             wish.input(self.set_wishes, wishes, self.mask, **quietly)
         self.mask.choose(self.choose_person, wishes, [self.photo_note, self.mask], **quietly)
@@ -187,15 +204,19 @@ class TryOn:
             if slot == "photo":
                 slots.strokes = []
             noted = read(session, str(one.path), TAB, slot, person, example=one.name)
-            shown[slot] = (str(one.path), noted, gr.update(chosen=one.name))
             kind = one.garment.value if one.garment else kind
+            only = kind if slot == "garment" else ""
+            shown[slot] = (str(one.path), noted, gr.update(chosen=one.name, only=only))
         if "photo" in chosen or "garment" in chosen:
             mask = self._mask(session, kind, sleeve, hem, protect)
         return *shown["photo"], *shown["garment"], kind, mask, *self.generate.updates(session)
 
-    def set_wishes(
-        self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
-    ) -> dict:
+    def show_kind(self, kind: str, request: gr.Request) -> dict:
+        """Show the example garments of a kind."""
+        picked = self._sessions.of(request.session_hash).slots(TAB).pictures.get("garment")
+        return gr.update(only=kind, chosen=(picked and picked.example) or "")
+
+    def set_wishes(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> dict:
         """A new mask for another kind or length; the visitor's strokes stay."""
         return self._mask(self._sessions.of(request.session_hash), kind, sleeve, hem, protect)
 

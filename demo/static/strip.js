@@ -1,9 +1,9 @@
-// A strip of pictures to pick from, in groups. value: [{title, items: [{name, src, alt}]}]
+// Pictures to pick from. value: [{name, title, items: [{name, src, alt}]}]; only: the name of the group to show
 const root = element.querySelector(".lf-strip");
 let drawn = "";
 
 function draw() {
-  const groups = props.value || [];
+  const groups = (props.value || []).filter((group) => !props.only || group.name === props.only);
   const state = JSON.stringify([groups.map((g) => [g.title, g.items.map((i) => [i.name, i.alt])]), props.chosen]);
   if (state === drawn) return;
   drawn = state;
@@ -48,5 +48,5 @@ function draw() {
   root.hidden = groups.length === 0;
 }
 
-watch(["value", "chosen"], draw);
+watch(["value", "chosen", "only"], draw);
 draw();
