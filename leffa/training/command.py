@@ -85,6 +85,7 @@ def add_vae_arguments(parser: argparse.ArgumentParser) -> None:
 def run_vae(options: argparse.Namespace) -> None:
     from leffa import presets
     from leffa.data.packed import PackedDataset
+    from leffa.training.colour_path import lay_colour_path
     from leffa.training.vae import Crops, train_vae
 
     packed = [PackedDataset(_split(data)[1]) for data in options.data]
@@ -93,7 +94,9 @@ def run_vae(options: argparse.Namespace) -> None:
         found = sorted(Path(options.pictures).iterdir())
         pictures = [path for path in found if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
     rows = Crops(packed, pictures, options.crop)
-    train_vae(presets.vae(options.shape), rows, Path(options.folder), options.steps, options.batch)
+    train_vae(
+        lay_colour_path(presets.vae(options.shape)), rows, Path(options.folder), options.steps, options.batch
+    )
     report(f"finished: {Path(options.folder) / 'vae'}")
 
 
