@@ -9,7 +9,7 @@ from leffa.config import Garment
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 PEOPLE, GARMENTS, POSES = "examples/people", "examples/garments", "poses"
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".webp")  # beside them lie maps as PNG
 
 
 @dataclass(frozen=True)

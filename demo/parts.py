@@ -1,10 +1,12 @@
 """The page's own components. Their markup is here, their hands are in ``static/*.js``."""
 
+from abc import ABCMeta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.component_meta import ComponentMeta
 from gradio.components.image import ImageData
 
 STATIC = Path(__file__).parent / "static"
@@ -16,7 +18,14 @@ def static_text(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-class Picture(gr.Image):
+class _Quiet(ComponentMeta):
+    """Gradio's metaclass writes a stub beside the source of every component; a page has no business to."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> type:
+        return ABCMeta.__new__(cls, name, bases, attributes)
+
+
+class Picture(gr.Image, metaclass=_Quiet):
     """A picture input that hands over the uploaded file itself, so that the library reads it and nobody else.
 
     Gradio's own reading would turn a damaged file into a stack trace and drop what a PNG says of itself.
