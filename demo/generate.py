@@ -11,10 +11,11 @@ from typing import Any
 import gradio as gr
 
 from demo import painting, parts
-from demo.history import Run, remember
+from demo.history import Run, history_strip, remember
+from demo.inspector import Inspector
 from demo.labels import Labels
 from demo.painting import PACE, Work
-from demo.pictures import photo_url
+from demo.pictures import photo_url, png_url
 from demo.sessions import Session, Sessions
 from demo.texts import doing, problem, say
 from leffa.config import Task
@@ -38,7 +39,9 @@ _VIEWER_WORDS = {
     "progress": "progress",
     "large": "large",
     "empty": "result_empty",
+    "download": "download",
 }
+HANDS_OVER = {Task.TRY_ON: "pass_change_pose", Task.POSE_TRANSFER: "pass_try_on"}
 
 
 def default_steps(task: Task, preset: str) -> int:
@@ -73,13 +76,29 @@ class GenerateStep:
         self._missing, self._prepare = missing, prepare
         self._build(labels)
 
+    def build_below(self, labels: Labels) -> None:
+        """The inspector and the visitor's runs, which lie under the steps."""
+        self.inspector = Inspector(self.task, self._sessions, labels)
+        with gr.Column(elem_classes="lf-history"):
+            self.history = parts.strip([], elem_id=f"{self.tab}-history")
+            self.upload = labels.say(
+                gr.UploadButton,
+                {"label": "restore_png"},
+                file_types=[".png"],
+                size="sm",
+                elem_id=f"{self.tab}-restore",
+            )
+            self.history_note = parts.note(elem_id=f"{self.tab}-history-note")
+
     @property
     def tab(self) -> str:
         return self.task.value
 
     def _build(self, labels: Labels) -> None:
         name = self.tab
-        self.viewer = labels.words(parts.viewer, "", _VIEWER_WORDS, elem_id=f"{name}-viewer")
+        self.viewer = labels.words(
+            parts.viewer, "", _VIEWER_WORDS | {"hand_over": HANDS_OVER[self.task]}, elem_id=f"{name}-viewer"
+        )
         self.preset = labels.choices(
             gr.Radio,
             "preset",
@@ -154,14 +173,21 @@ class GenerateStep:
         self.go.click(
             self.run,
             self.inputs,
-            [self.viewer, self.go, self.halt, self.reason],
+            [self.viewer, self.go, self.halt, self.reason, self.inspector.widget, self.history],
             show_progress="hidden",
             concurrency_limit=None,
             api_visibility="private",
         )
         self.halt.click(self.stop, queue=False, show_progress="hidden", api_visibility="private")
         self.viewer.sample(
-            self.choose_sample, None, self.viewer, show_progress="hidden", api_visibility="private"
+            self.choose_sample,
+            None,
+            [self.viewer, self.inspector.widget],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        self.viewer.download(
+            self.download, None, self.viewer, show_progress="hidden", api_visibility="private"
         )
 
     def state(
@@ -199,45 +225,52 @@ class GenerateStep:
         session = self._sessions.of(request.session_hash)
         language = session.language
         stop = session.stops[self.tab] = threading.Event()
-        busy, idle = (
-            (gr.update(visible=False), gr.update(visible=True)),
-            (gr.update(visible=True), gr.update(visible=False)),
-        )
+        stay = (gr.skip(), gr.skip())
+        busy = (gr.update(visible=False), gr.update(visible=True), parts.quiet(""))
+        idle = (gr.update(visible=True), gr.update(visible=False), parts.quiet(""))
         started = time.monotonic()
-        waiting = {"state": "running", "share": 0.0, "message": doing(language, "finding")}
-        yield waiting, *busy, parts.quiet("")
+        yield {"state": "running", "share": 0.0, "message": doing(language, "finding")}, *busy, *stay
         try:
             missing = self._missing(session)
             if missing:
                 raise LeffaError(say(language, missing))
             work = self._prepare(session, settings_of(steps, guidance, rescale, seed, samples))
-            preview = None
+            slots, preview = session.slots(self.tab).copy(), None
             for event in painting.run(work, stop):
                 if isinstance(event, painting.Step):
                     preview = photo_url(event.preview) if event.preview else preview
-                    yield _progress(language, event, preview), *busy, gr.skip()
+                    yield _progress(language, event, preview), *busy, *stay
                 else:
-                    run = Run.of(event, session.slots(self.tab), time.monotonic() - started)
+                    run = Run(event, slots, work.person, time.monotonic() - started)
                     remember(session, self.tab, run)
-                    yield run.shown(language), *idle, parts.quiet("")
+                    yield run.shown(language), *idle, *stay
                     run.draw_views()
-                    yield run.shown(language), gr.skip(), gr.skip(), gr.skip()
+                    below = self.inspector.value(session), gr.update(**history_strip(session, self.tab))
+                    yield run.shown(language), *idle, *below
         except StoppedError:
-            yield {"state": "stopped", "message": say(language, "stopped")}, *idle, gr.skip()
+            yield {"state": "stopped", "message": say(language, "stopped")}, *idle, *stay
         except LeffaError as wrong:
-            yield {"state": "error", "message": problem(language, wrong)}, *idle, gr.skip()
+            yield {"state": "error", "message": problem(language, wrong)}, *idle, *stay
         except Exception:
             LOG.exception("a run failed")
-            yield {"state": "error", "message": say(language, "failed")}, *idle, gr.skip()
+            yield {"state": "error", "message": say(language, "failed")}, *idle, *stay
 
-    def choose_sample(self, event: gr.EventData, request: gr.Request) -> dict:
+    def download(self, request: gr.Request) -> Any:
+        """Hand the shown picture over at full size, with all that repeats its run written into it."""
+        run = self._sessions.of(request.session_hash).shown.get(self.tab)
+        if run is None:
+            return gr.skip()
+        name = f"leffa-{run.result.task.value.replace('_', '-')}-{run.seed}.png"
+        return gr.update(file={"name": name, "address": png_url(run.png()), "time": time.time()})
+
+    def choose_sample(self, event: gr.EventData, request: gr.Request) -> tuple:
         """Show another picture of the same run."""
         session = self._sessions.of(request.session_hash)
         run = session.shown.get(self.tab)
         if run is None:
-            return gr.skip()
+            return gr.skip(), gr.skip()
         run.choose(int(event.sample))
-        return run.shown(session.language)
+        return run.shown(session.language), self.inspector.value(session)
 
 
 def settings_of(steps: float, guidance: float, rescale: float, seed: float, samples: float) -> Any:

@@ -1,10 +1,13 @@
 """The whole page."""
 
+from typing import Any
+
 import gradio as gr
 
 from demo import parts
 from demo.api import add_endpoints
 from demo.change_pose import ChangePose
+from demo.files import keep
 from demo.labels import Labels
 from demo.sessions import Sessions
 from demo.texts import preferred, say
@@ -39,11 +42,12 @@ def build(sessions: Sessions) -> gr.Blocks:
             )
             language = labels.say(gr.Button, {"value": "language"}, size="sm", elem_id="language")
             dark = gr.Button("◐", size="sm", elem_id="theme")
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as tabs:
             with labels.say(gr.Tab, {"label": "tab_try_on"}, id="try_on"):
-                TryOn(sessions, labels)
+                try_on = TryOn(sessions, labels)
             with labels.say(gr.Tab, {"label": "tab_change_pose"}, id="change_pose"):
-                ChangePose(sessions, labels)
+                change_pose = ChangePose(sessions, labels)
+        _hand_over(sessions, tabs, try_on, change_pose)
         labels.add(
             parts.panel,
             lambda spoken: {"value": {"text": say(spoken, "privacy")}},
@@ -71,6 +75,36 @@ def build(sessions: Sessions) -> gr.Blocks:
         dark.click(None, None, None, js="() => { document.body.classList.toggle('dark'); }")
         page.unload(leave)
     return page
+
+
+def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: ChangePose) -> None:
+    """A result of one tab becomes the picture of the other, which comes to the front."""
+
+    def to(other: TryOn | ChangePose, name: str, tab: str, width: int) -> Any:
+        def take(request: gr.Request) -> tuple:
+            session = sessions.of(request.session_hash)
+            run = session.shown.get(tab)
+            if run is None:
+                return (gr.skip(),) * (width + 1)
+            path = keep(session, run.result.images[run.sample])
+            return gr.update(selected=name), *other.accept(session, path)
+
+        return take
+
+    for source, target, name, outputs in (
+        (try_on, change_pose, "change_pose", change_pose.pictures[:3]),
+        (change_pose, try_on, "try_on", [*try_on.pictures[:3], try_on.mask, try_on.doctor]),
+    ):
+        step = target.generate
+        source.generate.viewer.hand_over(
+            to(target, name, source.generate.tab, len(outputs)),
+            None,
+            [tabs, *outputs],
+            show_progress="hidden",
+            api_visibility="private",
+        ).then(
+            step.state, step.inputs, [step.go, step.reason], show_progress="hidden", api_visibility="private"
+        )
 
 
 def _head(language: str) -> dict[str, str]:

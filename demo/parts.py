@@ -66,25 +66,31 @@ def panel(value: Any, markup: str, script: str | None = None, **options: Any) ->
 
 
 def note(value: dict | None = None, **options: Any) -> gr.HTML:
-    """One line beside what it is about. value: what ``quiet``, ``good``, ``warn`` and ``error`` make."""
-    markup = '<p class="lf-note lf-{{value.tone}}" role="status">{{value.text}}</p>'
-    return panel(value or quiet(""), markup, **options)
+    """One line beside what it is about. value: what ``quiet``, ``good``, ``warn`` and ``error`` make.
+
+    Event ``act``: the visitor takes up what the line offers.
+    """
+    markup = (
+        '<p class="lf-note lf-{{value.tone}}" role="status">{{value.text}}'
+        '{{#if value.act}}<button type="button">{{value.act}}</button>{{/if}}</p>'
+    )
+    return panel(value or quiet(""), markup, "note.js", **options)
 
 
 def quiet(text: str) -> dict[str, str]:
-    return {"tone": "quiet", "text": text}
+    return {"tone": "quiet", "text": text, "act": ""}
 
 
 def good(text: str) -> dict[str, str]:
-    return {"tone": "good", "text": text}
+    return {"tone": "good", "text": text, "act": ""}
 
 
-def warn(text: str) -> dict[str, str]:
-    return {"tone": "warn", "text": text}
+def warn(text: str, act: str = "") -> dict[str, str]:
+    return {"tone": "warn", "text": text, "act": act}
 
 
 def error(text: str) -> dict[str, str]:
-    return {"tone": "error", "text": text}
+    return {"tone": "error", "text": text, "act": ""}
 
 
 def heading(value: dict, **options: Any) -> gr.HTML:
@@ -110,8 +116,19 @@ def mask_editor(words: dict, fixed: bool = False, **options: Any) -> gr.HTML:
 
 
 def viewer(words: dict, **options: Any) -> gr.HTML:
-    """Progress, preview and result, see ``static/viewer.js``. Event ``sample`` carries ``sample``."""
-    return panel({"state": "empty"}, _VIEWER, "viewer.js", words=words, **options)
+    """Progress, preview and result, see ``static/viewer.js``.
+
+    Events ``sample`` (``sample``), ``download``, ``hand_over``.
+    """
+    return panel({"state": "empty"}, _VIEWER, "viewer.js", words=words, file=None, **options)
+
+
+def inspector(words: dict, **options: Any) -> gr.HTML:
+    """Result and reference with what leads from one to the other, see ``static/inspector.js``.
+
+    Events ``trace`` (``side``, ``x``, ``y``, ``layer``, ``step``) and ``scrub`` (``layer``, ``step``).
+    """
+    return panel({}, _INSPECTOR, "inspector.js", words=words, marks=None, **options)
 
 
 def _icon(do: str, path: str) -> str:
@@ -145,4 +162,18 @@ _VIEWER = """<div class="lf-frame lf-result"><div class="lf-stage"><img class="l
 <p class="lf-message" role="status" aria-live="polite"></p>
 <button type="button" class="lf-large lf-icon" hidden><svg viewBox="0 0 20 20" aria-hidden="true"><path
  d="M3 8V3h5M12 3h5v5M17 12v5h-5M8 17H3v-5"/></svg></button></div>
-<div class="lf-views" role="tablist" hidden></div><div class="lf-samples" hidden></div><p class="lf-share lf-caption" hidden></p>"""
+<div class="lf-views" role="tablist" hidden></div><div class="lf-samples" hidden></div><p class="lf-share lf-caption" hidden></p>
+<div class="lf-acts" hidden><button type="button" data-act="download"></button>
+<button type="button" data-act="hand_over"></button></div>"""
+
+_INSPECTOR = """<section class="lf-inspect" hidden><div class="lf-inspect-head"><h2></h2>
+<span class="lf-score"></span><p class="lf-told" role="status" aria-live="polite"></p></div>
+<div class="lf-inspect-tools"><div class="lf-views" role="group"></div>
+<label><span class="lf-layer-title"></span><input type="range" class="lf-layer" min="0" max="0" value="0" step="1">
+<output class="lf-layer-name"></output></label>
+<label><span class="lf-step-title"></span><input type="range" class="lf-step-range" min="0" max="0" value="0" step="1">
+<output class="lf-step-name"></output></label></div>
+<div class="lf-panes"><div class="lf-pane" data-side="result" tabindex="0" role="button"><img alt="">
+<img class="lf-heat" alt="" hidden></div>
+<div class="lf-pane" data-side="reference" tabindex="0" role="button"><img alt=""></div>
+<svg class="lf-lines" aria-hidden="true"></svg></div><p class="lf-legend"></p></section>"""

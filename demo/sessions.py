@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,27 +20,42 @@ DEFAULT_LANGUAGE = "en"
 class Picked:
     """One picture a visitor has chosen, read once.
 
-    name      a short word for lists: never the file's path
+    path      the file, for the page to show again
     digest    SHA-256 of the file
     prepared  the people found in it; None for garments
-    example   number among the examples, None for an upload
+    measure   sleeve and hem of a garment, by its kind, once measured
+    example   its name among the examples; None for an upload
     """
 
     image: Any
+    path: str
     digest: str
-    name: str = ""
     prepared: "Prepared | None" = None
+    measure: dict[str, Any] = field(default_factory=dict)
     example: str | None = None
 
 
 @dataclass
 class Slots:
-    """The chosen pictures of one tab and what was made of them."""
+    """The chosen pictures of one tab and what was made of them.
+
+    pictures   slot -> picture; slots are photo and garment, or person and pose
+    choices    values of the widgets that a run depends on, beside the settings
+    automatic  the (H, W) uint8 mask before the strokes; when changing pose the prepared pose
+    expected   slot -> SHA-256 of the picture of a restored run that is still missing
+    """
 
     pictures: dict[str, Picked] = field(default_factory=dict)
     choices: dict[str, Any] = field(default_factory=dict)
-    automatic: Any = None  # (H, W) uint8 mask before the visitor's strokes
-    strokes: list[dict] = field(default_factory=list)
+    automatic: Any = None
+    strokes: list[Any] = field(default_factory=list)
+    expected: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> "Slots":
+        """The same, to be kept while the visitor goes on changing these."""
+        return replace(
+            self, pictures=dict(self.pictures), choices=dict(self.choices), strokes=list(self.strokes)
+        )
 
 
 @dataclass

@@ -3,17 +3,21 @@
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from demo import examples, parts
 from demo.generate import GenerateStep
+from demo.history import history_strip
 from demo.labels import Labels
 from demo.painting import Work, engine
 from demo.pictures import EDITOR_SIDE, mask_url, photo_url
-from demo.reading import boxes, read
+from demo.reading import boxes, found, read, restored_note
+from demo.restoring import Restored, from_run, read_png
 from demo.sessions import Session, Sessions
-from demo.texts import say
+from demo.texts import problem, say
 from demo.views import part_colours
 from leffa.config import Garment, Task
+from leffa.errors import LeffaError
 
 TAB = Task.TRY_ON.value
 KINDS = tuple(kind.value for kind in Garment)
@@ -49,6 +53,8 @@ class TryOn:
             with gr.Column(elem_classes="lf-step"):
                 self._heading(4, "generate")
                 self.generate = GenerateStep(Task.TRY_ON, sessions, labels, self._missing, self._work)
+        with gr.Column(elem_classes="lf-below"):
+            self.generate.build_below(labels)
         self._connect()
 
     def _heading(self, number: int, name: str) -> None:
@@ -105,6 +111,7 @@ class TryOn:
         with gr.Column(elem_classes="lf-step"):
             self._heading(3, "mask")
             self.mask = self._labels.words(parts.mask_editor, "mask_", MASK_WORDS, elem_id="mask")
+            self.doctor = parts.note(elem_id="doctor")
             self.sleeve = self._labels.choices(
                 gr.Radio,
                 "sleeve",
@@ -138,30 +145,46 @@ class TryOn:
     def _connect(self) -> None:
         go = [self.generate.go, self.generate.reason]
         wishes = [self.kind, self.sleeve, self.hem, self.protect]
+        seen = [self.mask, self.doctor]
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        looked = [self.photo_note, self.mask, *go]
+        ready = (self.generate.state, self.generate.inputs, go)
         for event in (self.photo.upload, self.photo.clear):
             event(self._look, None, [self.photo_note, *go], queue=False, **quietly).then(
-                self.set_photo, [self.photo, *wishes], looked, **quietly
-            ).then(self.generate.state, self.generate.inputs, go, **quietly)
+                self.set_photo, [self.photo, *wishes], [self.photo_note, *seen], **quietly
+            ).then(*ready, **quietly)
         for event in (self.garment.upload, self.garment.clear):
-            event(self.set_garment, self.garment, [self.garment_note, *go], **quietly).then(
-                self.generate.state, self.generate.inputs, go, **quietly
+            event(self.set_garment, [self.garment, *wishes], [self.garment_note, *seen], **quietly).then(
+                *ready, **quietly
             )
-        everything = [
-            self.photo, self.photo_note, self.people, self.garment, self.garment_note, self.garments, self.kind,
-            self.mask,
-        ]  # fmt: skip
         for chooser in (self.people, self.garments):
-            chooser.pick(self.pick, wishes, [*everything, *go], **quietly).then(
-                self.generate.state, self.generate.inputs, go, **quietly
+            chooser.pick(self.pick, wishes, [*self.pictures, self.kind, *seen], **quietly).then(
+                *ready, **quietly
             )
         self.kind.input(self.show_kind, self.kind, self.garments, queue=False, **quietly)
-        for wish in (self.kind, self.sleeve, self.hem, self.protect):
-            wish.input(self.set_wishes, wishes, self.mask, **quietly)
-        self.mask.choose(self.choose_person, wishes, [self.photo_note, self.mask], **quietly)
+        for wish in wishes:
+            wish.input(self.set_wishes, wishes, seen, **quietly)
+        self.doctor.act(self.mend, wishes, [self.sleeve, self.hem, *seen], **quietly)
+        self.mask.choose(self.choose_person, wishes, [self.photo_note, *seen], **quietly)
         self.mask.edit(self.edit, None, None, queue=False, **quietly)
         self.generate.connect()
+        restored = [
+            *self.pictures, *wishes, *seen, *self.generate.inputs, self.generate.viewer,
+            self.generate.inspector.widget, self.generate.history, self.generate.history_note,
+        ]  # fmt: skip
+        upload = self.generate.upload
+        for event, function, inputs in (
+            (self.generate.history.pick, self.restore_run, None),
+            (upload.upload, self.restore_png, upload),
+            (self.photo_note.act, self.restore_photo, None),
+        ):
+            event(function, inputs, restored, **quietly).then(*ready, **quietly)
+
+    @property
+    def pictures(self) -> list[Any]:
+        """The widgets of both pictures: picture, line, examples."""
+        return [
+            self.photo, self.photo_note, self.people, self.garment, self.garment_note, self.garments,
+        ]  # fmt: skip
 
     def _look(self, request: gr.Request) -> tuple[dict, dict, dict]:
         session = self._sessions.of(request.session_hash)
@@ -174,15 +197,19 @@ class TryOn:
     ) -> tuple:
         """Read the photo, find its people, propose a mask."""
         session = self._sessions.of(request.session_hash)
-        session.slots(TAB).strokes = []
+        slots = session.slots(TAB)
+        if "photo" not in slots.expected:
+            slots.strokes = []
         noted = read(session, path, TAB, "photo", person=0)
-        return noted, self._mask(session, kind, sleeve, hem, protect), *self.generate.updates(session)
+        return noted, *self._seen(session, kind, sleeve, hem, protect)
 
-    def set_garment(self, path: str | None, request: gr.Request) -> tuple:
-        """Read the garment."""
+    def set_garment(
+        self, path: str | None, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
+    ) -> tuple:
+        """Read the garment; the mask stays, but it may be too short for this one."""
         session = self._sessions.of(request.session_hash)
         noted = read(session, path, TAB, "garment")
-        return noted, *self.generate.updates(session)
+        return noted, *self._seen(session, kind, sleeve, hem, protect)
 
     def pick(
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
@@ -193,32 +220,49 @@ class TryOn:
         try:
             example = examples.find(event.name)
         except KeyError:
-            return (gr.skip(),) * 10
+            return (gr.skip(),) * 9
         chosen = {"garment" if example.garment else "photo": example}
         other = "photo" if example.garment else "garment"
         if other not in slots.pictures and (partner := examples.partner(example.garment)):
             chosen[other] = partner
         shown: dict[str, Any] = {"photo": (gr.skip(),) * 3, "garment": (gr.skip(),) * 3}
         for slot, one in chosen.items():
-            person = 0 if slot == "photo" else None
             if slot == "photo":
                 slots.strokes = []
-            noted = read(session, str(one.path), TAB, slot, person, example=one.name)
+            slots.expected.pop(slot, None)
+            noted = read(session, str(one.path), TAB, slot, 0 if slot == "photo" else None, example=one.name)
             kind = one.garment.value if one.garment else kind
             only = kind if slot == "garment" else ""
             shown[slot] = (str(one.path), noted, gr.update(chosen=one.name, only=only))
-        if "photo" in chosen or "garment" in chosen:
-            mask = self._mask(session, kind, sleeve, hem, protect)
-        return *shown["photo"], *shown["garment"], kind, mask, *self.generate.updates(session)
+        return *shown["photo"], *shown["garment"], kind, *self._seen(session, kind, sleeve, hem, protect)
+
+    def accept(self, session: Session, path: str) -> tuple:
+        """Take a picture from the other tab as the photo; values of ``pictures`` and of the mask."""
+        slots = session.slots(TAB)
+        slots.strokes = []
+        noted = read(session, path, TAB, "photo", person=0, example="")
+        choices = {"kind": "upper", "sleeve": "auto", "hem": "auto", "protect": PROTECTED} | slots.choices
+        seen = self._seen(
+            session, choices["kind"], choices["sleeve"], choices["hem"], list(choices["protect"])
+        )
+        return path, noted, gr.update(chosen=""), *seen
 
     def show_kind(self, kind: str, request: gr.Request) -> dict:
         """Show the example garments of a kind."""
         picked = self._sessions.of(request.session_hash).slots(TAB).pictures.get("garment")
         return gr.update(only=kind, chosen=(picked and picked.example) or "")
 
-    def set_wishes(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> dict:
+    def set_wishes(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """A new mask for another kind or length; the visitor's strokes stay."""
-        return self._mask(self._sessions.of(request.session_hash), kind, sleeve, hem, protect)
+        return self._seen(self._sessions.of(request.session_hash), kind, sleeve, hem, protect)
+
+    def mend(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
+        """Give the mask the room that the garment needs."""
+        session = self._sessions.of(request.session_hash)
+        if short := self._shortfall(session, kind, sleeve, hem, protect):
+            sleeve = short.sleeve.value if short.sleeve else sleeve
+            hem = short.hem.value if short.hem else hem
+        return sleeve, hem, *self._seen(session, kind, sleeve, hem, protect)
 
     def choose_person(
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
@@ -228,11 +272,11 @@ class TryOn:
         slots = session.slots(TAB)
         picked = slots.pictures.get("photo")
         if picked is None:
-            return gr.skip(), gr.skip()
+            return (gr.skip(),) * 3
         slots.strokes = []
         picked.prepared = engine().prepare(picked.image, int(event.person))
         chosen = parts.good(say(session.language, "mask_person", number=int(event.person) + 1))
-        return chosen, self._mask(session, kind, sleeve, hem, protect)
+        return chosen, *self._seen(session, kind, sleeve, hem, protect)
 
     def edit(self, event: gr.EventData, request: gr.Request) -> None:
         """Take the visitor's strokes over."""
@@ -240,7 +284,91 @@ class TryOn:
 
         self._sessions.of(request.session_hash).slots(TAB).strokes = parse_strokes(event.strokes)
 
+    # ------------------------------------------------------------------------------ bringing a run back
+
+    def restore_run(self, event: gr.EventData, request: gr.Request) -> tuple:
+        """Bring back a run of this session, with its result."""
+        session = self._sessions.of(request.session_hash)
+        run = next((run for run in session.runs if run.key == event.name), None)
+        if run is None:
+            return self._unrestored(parts.quiet(""))
+        session.shown[TAB] = run
+        return self._restored(session, from_run(run), run.shown(session.language))
+
+    def restore_photo(self, request: gr.Request) -> tuple:
+        """Bring back the run of the PNG that was given as a photo."""
+        picked = self._sessions.of(request.session_hash).slots(TAB).pictures.get("photo")
+        return self.restore_png(picked.path if picked else None, request)
+
+    def restore_png(self, path: str | None, request: gr.Request) -> tuple:
+        """Bring back the run that a PNG tells of."""
+        session = self._sessions.of(request.session_hash)
+        try:
+            restored = read_png(session, TAB, path)
+        except LeffaError as wrong:
+            return self._unrestored(parts.error(problem(session.language, wrong)))
+        if restored is None:
+            return self._unrestored(parts.error(say(session.language, "no_record")))
+        return self._restored(session, restored, {"state": "empty"})
+
+    def _unrestored(self, noted: dict) -> tuple:
+        return *((gr.skip(),) * 20), noted
+
+    def _restored(self, session: Session, restored: Restored, shown: dict) -> tuple:
+        session.tabs[TAB] = slots = restored.slots
+        choices = sound_choices(slots.choices)
+        wishes = (choices["kind"], choices["sleeve"], choices["hem"], choices["protect"])
+        pictures: list[Any] = []
+        for slot in ("photo", "garment"):
+            picked = slots.pictures.get(slot)
+            noted = found(session, picked) if picked else parts.quiet("")
+            strip = gr.update(
+                chosen=(picked and picked.example) or "", only=wishes[0] if slot == "garment" else ""
+            )
+            pictures += [picked.path if picked else None, noted, strip]
+        told = restored_note(session, restored.missing)
+        done = shown["state"] == "done"
+        below = self.generate.inspector.value(session) if done else {}
+        history = gr.update(**history_strip(session, TAB))
+        return (
+            *pictures,
+            *wishes,
+            *self._seen(session, *wishes),
+            *restored.settings,
+            shown,
+            below,
+            history,
+            told,
+        )
+
     # ------------------------------------------------------------------------------ what follows
+
+    def _seen(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> tuple:
+        """The editor's value and the mask doctor's line."""
+        return self._mask(session, kind, sleeve, hem, protect), self._advice(
+            session, kind, sleeve, hem, protect
+        )
+
+    def _advice(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> dict:
+        short = self._shortfall(session, kind, sleeve, hem, protect)
+        if short is None:
+            return parts.quiet("")
+        what, length = ("sleeve", short.sleeve) if short.sleeve else ("hem", short.hem)
+        reached = say(session.language, f"length_{length.value}") if length else ""
+        told = say(session.language, f"doctor_{what}", length=reached)
+        return parts.warn(told, say(session.language, "doctor_mend"))
+
+    def _shortfall(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> Any:
+        from leffa.preprocess.garment_measure import measure_garment, shortfall
+
+        pictures = session.slots(TAB).pictures
+        picked = pictures.get("garment")
+        if picked is None or "photo" not in pictures:
+            return None
+        if kind not in picked.measure:
+            picked.measure[kind] = measure_garment(np.asarray(picked.image), Garment(kind))
+        measure = picked.measure[kind]
+        return shortfall(measure, Garment(kind), mask_options(sleeve, hem, protect)) if measure else None
 
     def _mask(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> dict:
         """The automatic mask for the wishes, kept in the session, and the editor's value."""
@@ -288,3 +416,19 @@ def mask_options(sleeve: str, hem: str, protect: list[str]) -> Any:
         hem=None if hem == "auto" else Hem(hem),
         **{f"protect_{name}": name in protect for name in PROTECTED},
     )
+
+
+def sound_choices(choices: dict[str, Any]) -> dict[str, Any]:
+    """Choices from outside, with what the widgets do not know replaced by their defaults."""
+
+    def one_of(name: str, known: tuple[str, ...]) -> str:
+        value = choices.get(name)
+        return value if value in known else known[0]
+
+    protect = choices.get("protect", PROTECTED)
+    return {
+        "kind": one_of("kind", KINDS),
+        "sleeve": one_of("sleeve", SLEEVES),
+        "hem": one_of("hem", HEMS),
+        "protect": [name for name in PROTECTED if isinstance(protect, (list, tuple)) and name in protect],
+    }

@@ -10,6 +10,7 @@ const bar = element.querySelector(".lf-bar");
 const line = element.querySelector(".lf-line");
 const message = element.querySelector(".lf-message");
 const samples = element.querySelector(".lf-samples");
+const acts = element.querySelector(".lf-acts");
 const caption = element.querySelector(".lf-caption");
 const large = element.querySelector(".lf-large");
 const VIEWS = ["result", "flow", "warped", "confidence", "difference"];
@@ -132,9 +133,25 @@ function draw() {
   large.setAttribute("aria-label", words("large"));
   caption.textContent = value.caption || "";
   caption.hidden = !done;
+  acts.hidden = !done;
+  for (const button of acts.children) button.textContent = words(button.dataset.act);
   drawSamples(value);
   fit();
 }
+
+function save() {
+  if (!props.file) return;
+  const link = document.createElement("a");
+  link.href = props.file.address;
+  link.download = props.file.name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+acts.querySelector("[data-act=download]").addEventListener("click", () => trigger("download"));
+acts.querySelector("[data-act=hand_over]").addEventListener("click", () => trigger("hand_over"));
+watch("file", save);
 
 range.addEventListener("input", slide);
 base.addEventListener("load", fit);

@@ -135,7 +135,9 @@ def _sleeve_reach(silhouette: NDArray[np.bool_], width: float, garment: Garment)
     central = _runs(silhouette)
     # down to the armpits cloth beside the body is sleeve; below, only what a gap parts from the body
     narrow = np.flatnonzero(central.sum(1)[8:] < 1.12 * width) + 8
-    upper_end = WORKING_HEIGHT // (4 if garment is Garment.DRESS else 2)  # what widens lower is a flared skirt
+    upper_end = WORKING_HEIGHT // (
+        4 if garment is Garment.DRESS else 2
+    )  # what widens lower is a flared skirt
     wide = np.flatnonzero(central.sum(1)[:upper_end] > 1.2 * width)
     armpit = narrow[narrow > wide[0]].min(initial=WORKING_HEIGHT) if len(wide) else 0
     sleeves = silhouette & ~central
