@@ -43,9 +43,9 @@ def build(sessions: Sessions) -> gr.Blocks:
             language = labels.say(gr.Button, {"value": "language"}, size="sm", elem_id="language")
             dark = gr.Button("◐", size="sm", elem_id="theme")
         with gr.Tabs(elem_id="tabs") as tabs:
-            with labels.say(gr.Tab, {"label": "tab_try_on"}, id="try_on"):
+            with labels.say(gr.Tab, {"label": "tab_try_on"}, id="try_on", render_children=True):
                 try_on = TryOn(sessions, labels)
-            with labels.say(gr.Tab, {"label": "tab_change_pose"}, id="change_pose"):
+            with labels.say(gr.Tab, {"label": "tab_change_pose"}, id="change_pose", render_children=True):
                 change_pose = ChangePose(sessions, labels)
         _hand_over(sessions, tabs, try_on, change_pose)
         labels.add(
@@ -103,7 +103,12 @@ def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: Ch
             show_progress="hidden",
             api_visibility="private",
         ).then(
-            step.state, step.inputs, [step.go, step.reason], show_progress="hidden", api_visibility="private"
+            step.state,
+            step.inputs,
+            [step.go, step.reason],
+            js="(...values) => { window.scrollTo({ top: 0 }); return values; }",
+            show_progress="hidden",
+            api_visibility="private",
         )
 
 
