@@ -19,6 +19,7 @@ from leffa.config import Garment, Task
 from leffa.errors import LeffaError
 
 LOG = logging.getLogger("leffa.demo")
+_PROGRESS = gr.Progress()  # the mark by which Gradio knows the argument
 
 
 def add_endpoints(sessions: Sessions) -> None:
@@ -104,15 +105,15 @@ class Endpoints:
         rescale: float | None = None,
         seed: int = -1,
         samples: int = 1,
-        progress: gr.Progress = gr.Progress(),
+        progress: gr.Progress = _PROGRESS,
         request: gr.Request = None,  # type: ignore[assignment]
     ) -> tuple:
         """Put the garment of one picture on the person of another.
 
         Args:
-            person: Photo of a person, clearly visible. The result has its size, and outside the mask its pixels.
+            person: Photo of a person, clearly visible. The result has its size.
             reference: Picture of the garment, best on a plain background.
-            garment: Kind of the garment: upper (tops, shirts, jackets), lower (trousers, skirts) or dress.
+            garment: Its kind: upper (tops, shirts, jackets), lower (trousers, skirts) or dress.
             sleeve: How far down the arms to repaint: auto, none, elbow or wrist.
             hem: How far down the body to repaint: auto, waist, hip, knee or ankle.
             protect: What must not be repainted, any of hands, hair, face, bag.
@@ -149,7 +150,7 @@ class Endpoints:
         rescale: float | None = None,
         seed: int = -1,
         samples: int = 1,
-        progress: gr.Progress = gr.Progress(),
+        progress: gr.Progress = _PROGRESS,
         request: gr.Request = None,  # type: ignore[assignment]
     ) -> tuple:
         """Show the person of one picture in the pose of the person in another.

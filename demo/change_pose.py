@@ -221,7 +221,7 @@ class ChangePose:
 
     def _restored(self, session: Session, restored: Restored, shown: dict) -> tuple:
         session.tabs[TAB] = slots = restored.slots
-        mirror, language = bool(slots.choices.get("mirror")), session.language
+        mirror = bool(slots.choices.get("mirror"))
         pictures: list[Any] = []
         for slot in ("person", "pose"):
             picked = slots.pictures.get(slot)

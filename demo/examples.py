@@ -45,12 +45,12 @@ def garments() -> tuple[Example, ...]:
 
 
 def find(name: str) -> Example:
-    """The example of this name. Raises KeyError for anything else, so that no other file can be asked for."""
+    """The example of this name. Raises KeyError for anything else."""
     return {example.name: example for example in (*people(), *garments(), *poses())}[name]
 
 
 def partner(garment: Garment | None = None) -> Example | None:
-    """Somebody to try a garment on, or a garment to begin with, when a newcomer has picked only one of them."""
+    """Somebody to try a garment on, or a garment to begin with, where a newcomer picked only one."""
     chosen = people() if garment is not None else garments()
     return chosen[0] if chosen else None
 

@@ -13,15 +13,12 @@ from demo.sessions import Sessions
 from demo.texts import preferred, say
 from demo.try_on import TryOn
 
-CACHE_SECONDS = (
-    600,
-    6 * 3600,
-)  # how often, and older than what, files of programs that never left are deleted
+CACHE_SECONDS = (600, 6 * 3600)  # how often, and older than what, forgotten files are deleted
 
 _LOGO = (
     '<svg viewBox="0 0 26 26" fill="none" aria-hidden="true"><path d="M5 4c7 1 8 17 16 18" stroke="#4f5fe0" '
-    'stroke-width="2.4" stroke-linecap="round"/><path d="M5 13c5 .5 8 8 16 9" stroke="#12a594" stroke-width="2.4" '
-    'stroke-linecap="round" opacity=".8"/><circle cx="5" cy="4" r="2.6" fill="#4f5fe0"/>'
+    'stroke-width="2.4" stroke-linecap="round"/><path d="M5 13c5 .5 8 8 16 9" stroke="#12a594" '
+    'stroke-width="2.4" stroke-linecap="round" opacity=".8"/><circle cx="5" cy="4" r="2.6" fill="#4f5fe0"/>'
     '<circle cx="5" cy="13" r="2.6" fill="#12a594"/><circle cx="21" cy="22" r="3" fill="#e0218a"/></svg>'
 )
 

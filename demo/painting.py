@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -115,10 +116,8 @@ def warm_up() -> threading.Thread:
 
         from leffa.errors import LeffaError
 
-        try:
+        with suppress(LeffaError):  # there is nobody in a white picture
             engine().prepare(Image.new("RGB", (256, 256), "white"))
-        except LeffaError:
-            pass  # there is nobody in a white picture
 
     thread = threading.Thread(target=work, name="warm-up", daemon=True)
     thread.start()

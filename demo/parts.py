@@ -108,11 +108,13 @@ def strip(value: list, chosen: str = "", only: str = "", **options: Any) -> gr.H
 
 
 def mask_editor(words: dict, fixed: bool = False, **options: Any) -> gr.HTML:
-    """The photo with its mask, see ``static/mask.js``. Events ``edit`` (``strokes``), ``choose`` (``person``).
+    """The photo with its mask, see ``static/mask.js``.
+
+    Events ``edit`` (``strokes``), ``choose`` (``person``).
 
     fixed  shows the parts of the body only: nothing to paint
     """
-    return panel({}, _MASK, "mask.js", words=words, fixed=fixed, **options)
+    return panel({}, static_text("mask.html"), "mask.js", words=words, fixed=fixed, **options)
 
 
 def viewer(words: dict, **options: Any) -> gr.HTML:
@@ -120,7 +122,9 @@ def viewer(words: dict, **options: Any) -> gr.HTML:
 
     Events ``sample`` (``sample``), ``download``, ``hand_over``.
     """
-    return panel({"state": "empty"}, _VIEWER, "viewer.js", words=words, file=None, **options)
+    return panel(
+        {"state": "empty"}, static_text("viewer.html"), "viewer.js", words=words, file=None, **options
+    )
 
 
 def inspector(words: dict, **options: Any) -> gr.HTML:
@@ -128,52 +132,4 @@ def inspector(words: dict, **options: Any) -> gr.HTML:
 
     Events ``trace`` (``side``, ``x``, ``y``, ``layer``, ``step``) and ``scrub`` (``layer``, ``step``).
     """
-    return panel({}, _INSPECTOR, "inspector.js", words=words, marks=None, **options)
-
-
-def _icon(do: str, path: str) -> str:
-    return (
-        f'<button type="button" data-do="{do}" class="lf-icon"><svg viewBox="0 0 20 20" aria-hidden="true">'
-        f'<path d="{path}"/></svg></button>'
-    )
-
-
-_MASK = (
-    '<div class="lf-frame lf-is-empty"><canvas tabindex="0" role="img" hidden></canvas>'
-    '<div class="lf-people"></div><div class="lf-cursor" hidden></div><p class="lf-empty"></p></div>'
-    '<div class="lf-tools" role="toolbar" hidden>'
-    + _icon(
-        "brush",
-        "M3 17c3 0 4-1 4-3 0-1.5-1-2.5-2.3-2.5C2.5 11.5 4 15 3 17zM7.5 11 15 3.2c.8-.8 2.6.9 1.8 1.8L9.5 13z",
-    )
-    + _icon("eraser", "M7 16.5 2.8 12.3 11.5 3.5l5 5-8 8zM6.8 8.2l5 5M8.5 16.5H17")
-    + '<label class="lf-size-label"><input class="lf-size" type="range" min="1" max="12" step="0.5" value="4"></label>'
-    + _icon("undo", "M7 4 3 8l4 4M3 8h9a5 5 0 0 1 0 9H8")
-    + _icon("reset", "m5 5 10 10M15 5 5 15")
-    + '<button type="button" data-do="parts" class="lf-chip"></button></div>'
-    '<p class="lf-share" aria-live="polite"></p>'
-)
-
-_VIEWER = """<div class="lf-frame lf-result"><div class="lf-stage"><img class="lf-after" alt="" hidden>
-<img class="lf-before" alt="" hidden><input type="range" min="0" max="100" value="50" step="0.5" hidden>
-<div class="lf-handle" hidden aria-hidden="true"></div></div>
-<span class="lf-tag lf-tag-before" hidden></span><span class="lf-tag lf-tag-after" hidden></span>
-<div class="lf-bar" role="progressbar" aria-valuemin="0" aria-valuemax="100" hidden><div class="lf-line"></div></div>
-<p class="lf-message" role="status" aria-live="polite"></p>
-<button type="button" class="lf-large lf-icon" hidden><svg viewBox="0 0 20 20" aria-hidden="true"><path
- d="M3 8V3h5M12 3h5v5M17 12v5h-5M8 17H3v-5"/></svg></button></div>
-<div class="lf-views" role="tablist" hidden></div><div class="lf-samples" hidden></div><p class="lf-share lf-caption" hidden></p>
-<div class="lf-acts" hidden><button type="button" data-act="download"></button>
-<button type="button" data-act="hand_over"></button></div>"""
-
-_INSPECTOR = """<section class="lf-inspect" hidden><div class="lf-inspect-head"><h2></h2>
-<span class="lf-score"></span><p class="lf-told" role="status" aria-live="polite"></p></div>
-<div class="lf-inspect-tools"><div class="lf-views" role="group"></div>
-<label><span class="lf-layer-title"></span><input type="range" class="lf-layer" min="0" max="0" value="0" step="1">
-<output class="lf-layer-name"></output></label>
-<label><span class="lf-step-title"></span><input type="range" class="lf-step-range" min="0" max="0" value="0" step="1">
-<output class="lf-step-name"></output></label></div>
-<div class="lf-panes"><div class="lf-pane" data-side="result" tabindex="0" role="button"><img alt="">
-<img class="lf-heat" alt="" hidden></div>
-<div class="lf-pane" data-side="reference" tabindex="0" role="button"><img alt=""></div>
-<svg class="lf-lines" aria-hidden="true"></svg></div><p class="lf-legend"></p></section>"""
+    return panel({}, static_text("inspector.html"), "inspector.js", words=words, marks=None, **options)

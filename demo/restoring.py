@@ -1,4 +1,4 @@
-"""Bringing a run back: from the history with all its pictures, or from a PNG as far as its pictures are known."""
+"""Bringing a run back: from the history, or from a PNG as far as its pictures are known here."""
 
 from dataclasses import dataclass, field
 from functools import cache

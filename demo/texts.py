@@ -27,8 +27,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有安装模型权重。请重新克隆仓库，或运行 `leffa download`。",
     ),
     "privacy": (
-        "Your pictures stay in this computer's memory while the page is open, and are deleted when you leave. "
-        "Nothing is sent anywhere else.",
+        "Your pictures stay in this computer's memory while the page is open, and are deleted when you "
+        "leave. Nothing is sent anywhere else.",
         "页面打开期间图片只保存在运行本程序的电脑内存中，离开后即删除，不会发送到别处。",
     ),
     # try on
@@ -175,7 +175,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     # the inspector
     "inspect_title": ("Why this result", "为什么是这个结果"),
     "inspect_invite": (
-        "Click a place on the result to see where its look comes from, or on the garment to see where it went.",
+        "Click a place on the result to see where its look comes from, or on the garment to see where it "
+        "went.",
         "点击结果上的位置，看它来自何处；点击服装，看它去了哪里。",
     ),
     "inspect_layer": ("Layer", "层"),
@@ -213,7 +214,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "从结果的位置指向它所看的位置。",
     ),
     "trace_found": (
-        "This place looks at the ringed spot: {spread} % of the reference's width wide, with {mass} % of its attention.",
+        "This place looks at the ringed spot, {spread} % of the reference's width wide, with {mass} % of its "
+        "attention.",
         "此处看向圈内位置：宽为参考图的 {spread}%，占其注意力的 {mass}%。",
     ),
     "trace_outside": (

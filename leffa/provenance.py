@@ -27,7 +27,7 @@ LARGEST = 1_000_000  # characters: no record of ours is nearly as long
 def record(
     result: "Result", model_hash: str, files: Mapping[str, str], choices: Mapping[str, Any], sample: int = 0
 ) -> dict[str, Any]:
-    """All that repeats a run: task, model, settings, choices, and the hashes of its files. No names, no paths.
+    """All that repeats a run: task, model, settings, choices, and hashes of its files. No names, no paths.
 
     files    slot -> SHA-256 of the file, such as {"person": ..., "reference": ...}
     choices  what was chosen beside the settings: the garment's kind, lengths, strokes; JSON values
@@ -88,7 +88,7 @@ def read_record(path: str | Path) -> dict[str, Any] | None:
 
 
 def model_hash(model: "Model") -> str:
-    """SHA-256 over the weights of a model, in the order of their paths. Read once for each state of the files."""
+    """SHA-256 over the weights of a model, in the order of their paths; read once."""
     files = sorted(model.folder.rglob("*.safetensors"))
     return _hash(tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 

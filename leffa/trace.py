@@ -153,7 +153,7 @@ def field_on_photo(
 def _chosen(
     result: "Result", sample: int, layer: str | None, timestep: int | None
 ) -> Iterator[tuple[str, int, FlowField]]:
-    """Captured fields of a layer and step; with no step asked for, those the loss trains, if there are any."""
+    """Captured fields of a layer and step; with no step asked for, those the loss trains, if any."""
     from leffa.recorder import FlowOptions
 
     flows = result.flows[sample]

@@ -1,4 +1,4 @@
-"""A headless Chromium and one page of the app, which may neither ask the outside for anything nor complain."""
+"""A headless Chromium and pages of the app, which may neither ask outside for anything nor complain."""
 
 import os
 import shutil
