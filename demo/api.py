@@ -1,7 +1,9 @@
 """The named endpoints, for programs and agents: what the page can do, without the page."""
 
 import logging
+import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
@@ -11,8 +13,10 @@ import gradio as gr
 
 from demo import painting, parts
 from demo.files import keep
+from demo.generate import digest_of
+from demo.history import Run, remember
 from demo.painting import Work, engine
-from demo.sessions import Session, Sessions
+from demo.sessions import Picked, Session, Sessions, Slots
 from demo.texts import problem, say
 from demo.try_on import HEMS, KINDS, PROTECTED, SLEEVES, mask_options
 from leffa.config import Garment, Task
@@ -38,29 +42,28 @@ def add_endpoints(sessions: Sessions) -> None:
         rescale = gr.Number(None, label="rescale")
         seed = gr.Number(-1, precision=0, label="seed")
         samples = gr.Number(1, precision=0, label="samples")
-        result, flow, picture = (
-            parts.picture(label="result"),
-            parts.picture(label="flow"),
-            parts.picture(label="picture"),
-        )
+        result, flow = parts.picture(label="result"), parts.picture(label="flow")
+        picture = parts.picture(label="picture")
+        gallery = gr.Gallery(label="pictures")
+        task = gr.Dropdown([one.value for one in Task], value=Task.TRY_ON.value, label="task")
+        side = gr.Dropdown(["result", "reference"], value="result", label="side")
+        x, y = gr.Number(0.5, label="x"), gr.Number(0.5, label="y")
+        layer = gr.Textbox(None, label="layer")
+        timestep = gr.Number(None, precision=0, label="timestep")
         details = gr.JSON(label="details")
         settings = [steps, guidance, rescale, seed, samples]
         wishes = [garment, sleeve, hem, protect]
+        painted = [result, flow, gallery, details]
         for name, function, inputs, outputs in (
-            (
-                "try_on",
-                endpoints.try_on,
-                [person, reference, *wishes, other, *settings],
-                [result, flow, details],
-            ),
-            (
-                "pose_transfer",
-                endpoints.pose_transfer,
-                [reference, other, *settings],
-                [result, flow, details],
-            ),
+            ("try_on", endpoints.try_on, [person, reference, *wishes, other, *settings], painted),
+            ("pose_transfer", endpoints.pose_transfer, [reference, other, *settings], painted),
             ("mask", endpoints.mask, [person, *wishes], [picture, details]),
             ("parts", endpoints.parts, [person], [picture, details]),
+            ("measure_garment", endpoints.measure_garment, [reference, garment], [details]),
+            ("trace", endpoints.trace, [x, y, side, task, layer, timestep], [details]),
+            ("views", endpoints.views, [task, layer, timestep], [gallery, details]),
+            ("read_settings", endpoints.read_settings, [picture], [details]),
+            ("models", endpoints.models, [], [details]),
         ):
             gr.Button(visible=False).click(
                 _spoken(function), inputs, outputs, api_name=name, concurrency_limit=None
@@ -106,7 +109,7 @@ class Endpoints:
         seed: int = -1,
         samples: int = 1,
         progress: gr.Progress = _PROGRESS,
-        request: gr.Request = None,  # type: ignore[assignment]
+        request: gr.Request | None = None,
     ) -> tuple:
         """Put the garment of one picture on the person of another.
 
@@ -125,21 +128,25 @@ class Endpoints:
             samples: 1 to 4 pictures; the first one returned is the best by flow score.
 
         Returns:
-            The finished picture, its attention flow as colours, and details with the seed and settings used.
+            The finished picture, its attention flow as colours, all pictures best first, and details: the
+            seed and settings used, flow scores, and parts of the body over which attention is scattered.
         """
-        prepared = engine().prepare(_picture(person, "person"))
+        photo, garment_picture = _picked(person, "person", 0), _picked(reference, "reference")
+        prepared = photo.prepared
+        assert prepared is not None  # a person was asked for
         area = _mask_of(mask, prepared.size)
         if area is None:
             area = engine().mask(prepared, _kind(garment), _wishes(sleeve, hem, protect))
+        choices = {"kind": _kind(garment).value, "sleeve": sleeve, "hem": hem, "protect": protect or []}
         work = Work(
             Task.TRY_ON,
             prepared,
-            _picture(reference, "reference"),
+            garment_picture.image,
             _settings(steps, guidance, rescale, seed, samples),
             _kind(garment).value,
             area,
         )
-        return self._paint(work, progress, request)
+        return self._paint(work, {"photo": photo, "garment": garment_picture}, choices, progress, request)
 
     def pose_transfer(
         self,
@@ -151,7 +158,7 @@ class Endpoints:
         seed: int = -1,
         samples: int = 1,
         progress: gr.Progress = _PROGRESS,
-        request: gr.Request = None,  # type: ignore[assignment]
+        request: gr.Request | None = None,
     ) -> tuple:
         """Show the person of one picture in the pose of the person in another.
 
@@ -165,15 +172,17 @@ class Endpoints:
             samples: 1 to 4 pictures; the first one returned is the best by flow score.
 
         Returns:
-            The finished picture, its attention flow as colours, and details with the seed and settings used.
+            The finished picture, its attention flow as colours, all pictures best first, and details: the
+            seed and settings used, flow scores, and parts of the body over which attention is scattered.
         """
+        target, look = _picked(pose, "pose", 0), _picked(reference, "reference", 0)
         work = Work(
             Task.POSE_TRANSFER,
-            engine().prepare(_picture(pose, "pose")),
-            engine().prepare(_picture(reference, "reference")),
+            target.prepared,
+            look.prepared,
             _settings(steps, guidance, rescale, seed, samples),
         )
-        return self._paint(work, progress, request)
+        return self._paint(work, {"person": look, "pose": target}, {"mirror": False}, progress, request)
 
     def mask(
         self,
@@ -182,7 +191,7 @@ class Endpoints:
         sleeve: str = "auto",
         hem: str = "auto",
         protect: list[str] | None = None,
-        request: gr.Request = None,  # type: ignore[assignment]
+        request: gr.Request | None = None,
     ) -> tuple:
         """Find the area that try-on would repaint. Quick; run it before try_on to check or correct the mask.
 
@@ -210,7 +219,7 @@ class Endpoints:
     def parts(
         self,
         person: str,
-        request: gr.Request = None,  # type: ignore[assignment]
+        request: gr.Request | None = None,
     ) -> tuple:
         """Show the parts of a person's body as the model is told them.
 
@@ -226,30 +235,191 @@ class Endpoints:
         picture = part_colours(engine().parts(prepared))
         return keep(self._session(request), picture), {"people": prepared.people, "notes": prepared.notes}
 
+    def measure_garment(self, reference: str, garment: str = "upper") -> dict:
+        """Read off a garment picture how long its sleeves and hem are, to choose a mask with room for them.
+
+        Args:
+            reference: Picture of the garment on a plain background.
+            garment: Its kind: upper, lower or dress.
+
+        Returns:
+            sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both lengths in widths of
+            the garment's body; or found = false where no garment stands out from the background.
+        """
+        import numpy as np
+
+        from leffa.preprocess.garment_measure import measure_garment
+
+        found = measure_garment(np.asarray(_picture(reference, "reference")), _kind(garment))
+        return {"found": False} if found is None else {"found": True, **asdict(found)}
+
+    def trace(
+        self,
+        x: float,
+        y: float,
+        side: str = "result",
+        task: str = "try_on",
+        layer: str | None = None,
+        timestep: int | None = None,
+        request: gr.Request | None = None,
+    ) -> dict:
+        """Follow a place of the last result to the reference it was painted from, or the other way.
+
+        Run try_on or pose_transfer first, in the same session.
+
+        Args:
+            x: Place from the left, in [0, 1] of the picture's width.
+            y: Place from the top, in [0, 1] of the picture's height.
+            side: Where the place is: result or reference.
+            task: Whose last result: try_on or pose_transfer.
+            layer: Only this attention layer, as views lists them; leave out for all.
+            timestep: Only this sampling timestep, as views lists them; leave out for all that the loss trains.
+
+        Returns:
+            places on the other picture with weights, heaviest first, their middle, and for a look at the
+            reference how scattered it is (in widths of the reference) and how much attention goes there.
+        """
+        from leffa import trace
+
+        if side not in ("result", "reference"):
+            raise LeffaError(f"side must be result or reference, got {side!r}")
+        run = self._last(task, request)
+        follow = trace.to_reference if side == "result" else trace.to_result
+        found = follow(run.result, float(x), float(y), run.sample, layer or None, timestep)
+        return {
+            "places": [asdict(place) for place in found.places],
+            "middle": asdict(found.middle) if found.middle else None,
+            "spread": found.spread if side == "result" and found.places else None,
+            "mass": found.mass if side == "result" and found.places else None,
+        }
+
+    def views(
+        self,
+        task: str = "try_on",
+        layer: str | None = None,
+        timestep: int | None = None,
+        request: gr.Request | None = None,
+    ) -> tuple:
+        """Show pictures that explain the last result: flow, warped reference, spread, mass, arrows.
+
+        Run try_on or pose_transfer first, in the same session.
+
+        Args:
+            task: Whose last result: try_on or pose_transfer.
+            layer: Only this attention layer; leave out for all.
+            timestep: Only this sampling timestep; leave out for all that the loss trains.
+
+        Returns:
+            The pictures with their names, and details: the layers and timesteps there are.
+        """
+        from dataclasses import replace
+
+        from demo.views import difference
+        from leffa.trace import field_on_photo
+
+        run = self._last(task, request)
+        fields = list(run.result.fields)
+        fields[run.sample] = field_on_photo(run.result, run.sample, layer or None, timestep)
+        result = replace(run.result, fields=fields)
+        pictures = result.flow_pictures(run.sample)
+        pictures["difference"] = difference(result.photo, result.images[run.sample])
+        session, flows = self._session(request), result.flows[run.sample]
+        files = [(keep(session, picture), name) for name, picture in pictures.items()]
+        return files, {"layers": flows.layers, "timesteps": flows.timesteps}
+
+    def read_settings(self, picture: str) -> dict:
+        """Read from a PNG made here how it was made: settings, choices, hashes of its files and of the model.
+
+        Args:
+            picture: A PNG that this app returned or downloaded.
+
+        Returns:
+            The record; found = false for any other picture.
+        """
+        from leffa.provenance import read_record
+
+        record = read_record(picture) if picture else None
+        return {"found": False} if record is None else {"found": True, **record}
+
+    def models(self) -> dict:
+        """List the models that are installed, what they are good for, and their defaults.
+
+        Returns:
+            For each model its name, what it is good for, its tasks, the size it paints at and default steps.
+        """
+        from leffa.models import MODELS
+
+        return {
+            "models": [
+                {
+                    "name": model.name,
+                    "title": model.title,
+                    "tasks": [task.value for task in model.tasks],
+                    "size": list(model.size),
+                    "steps": model.steps,
+                    "present": model.is_present,
+                }
+                for model in MODELS.values()
+            ]
+        }
+
     # ------------------------------------------------------------------------------ shared
 
     def _session(self, request: gr.Request | None) -> Session:
+        """The caller's session; a new one for whoever does not say which is theirs."""
         key = getattr(request, "session_hash", None)
-        return self._sessions.of(key or "no session")
+        return self._sessions.of(key or secrets.token_urlsafe(12))
 
-    def _paint(self, work: Work, progress: gr.Progress, request: gr.Request | None) -> tuple:
-        session = self._session(request)
-        stop = session.stops[f"api {work.task.value}"] = threading.Event()
-        result = None
+    def _last(self, task: str, request: gr.Request | None) -> Run:
+        if task not in {one.value for one in Task}:
+            raise LeffaError(f"task must be try_on or pose_transfer, got {task!r}")
+        run = self._session(request).shown.get(task)
+        if run is None:
+            raise LeffaError(f"there is no result of {task} in this session: run it first")
+        return run
+
+    def _paint(
+        self,
+        work: Work,
+        pictures: dict[str, Picked],
+        choices: dict[str, Any],
+        progress: gr.Progress,
+        request: gr.Request | None,
+    ) -> tuple:
+        session, task = self._session(request), work.task.value
+        stop = session.stops[f"api {task}"] = threading.Event()
+        started, result = time.monotonic(), None
         for event in painting.run(work, stop):
             if isinstance(event, painting.Step):
                 progress(event.share, desc=event.what)
             else:
                 result = event
         assert result is not None  # run ends with a result or raises
-        flow = result.flow_pictures(0)["overlay"]
+        run = Run(result, Slots(pictures, choices), work.person, time.monotonic() - started)
+        remember(session, task, run)
         details = {
-            "task": result.task.value,
+            "task": task,
             "model": result.model,
             **asdict(result.settings),
+            "scores": [round(score, 4) for score in run.scores],
+            "seeds": [(result.settings.seed + sample) % 2**32 for sample, _ in run.ranked],
+            "scattered": {one.part: round(one.share, 3) for one in run.scatter()},
             "notes": result.notes,
         }
-        return keep(session, result.images[0]), keep(session, flow), details
+        files = []
+        for place in range(len(run.ranked)):
+            run.chosen = place
+            files.append(keep(session, run.png()))
+        run.chosen = 0
+        flow = result.flow_pictures(run.sample)["overlay"]
+        return files[0], keep(session, flow), files, details
+
+
+def _picked(path: str | None, name: str, person: int | None = None) -> Picked:
+    image = _picture(path, name)
+    assert path is not None  # or the line above had raised
+    prepared = None if person is None else engine().prepare(image, person)
+    return Picked(image, path, digest_of(path), prepared)
 
 
 def _picture(path: str | None, name: str) -> Any:

@@ -198,7 +198,9 @@ def _paint(work: Work, stop: threading.Event | None) -> "Iterator[Step | Result]
                 "stop": stop,
             }
             if work.task is Task.TRY_ON:
-                result = engine().try_on(work.person, work.reference, work.garment, work.mask, **shared)
+                result = engine().try_on(
+                    work.person, work.reference, work.garment or "upper", work.mask, **shared
+                )
             else:
                 result = engine().pose_transfer(work.reference, work.person, **shared)
             events.put(result)

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.component_meta import ComponentMeta
-from gradio.components.image import ImageData
+from gradio.data_classes import ImageData
 
 STATIC = Path(__file__).parent / "static"
 

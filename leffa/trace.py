@@ -119,7 +119,7 @@ def to_result(
     """
     _check(result, x, y, sample)
     field = field_on_photo(result, sample, layer, timestep)
-    size = _map_size(result.mask.shape)
+    size = _map_size((result.mask.shape[0], result.mask.shape[1]))
     shown = cv2.resize(result.shown_flow(sample), size[::-1], interpolation=cv2.INTER_AREA)
     flow = cv2.resize(field.flow.numpy(), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     reference_width, reference_height = result.reference.size
