@@ -3,6 +3,7 @@
 import argparse
 
 from demo.launch import launch
+from leffa.errors import LeffaError
 
 
 def main() -> None:
@@ -13,7 +14,10 @@ def main() -> None:
     parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as tools for agents")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     options = parser.parse_args()
-    launch(host=options.host, port=options.port, mcp=options.mcp, open_browser=options.open)
+    try:
+        launch(host=options.host, port=options.port, mcp=options.mcp, open_browser=options.open)
+    except LeffaError as error:
+        parser.exit(2, f"leffa: {error}\n")
 
 
 if __name__ == "__main__":

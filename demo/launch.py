@@ -4,7 +4,10 @@ import atexit
 import os
 import shutil
 import tempfile
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -40,6 +43,8 @@ def launch(
     mcp         also serve the endpoints as tools for agents
     """
     settle()
+    if mcp and find_spec("mcp") is None:
+        raise LeffaError("the tool server needs one more package: pip install 'leffa[mcp]'")
     from demo import examples, painting, theme
     from demo.page import build
     from demo.sessions import Sessions

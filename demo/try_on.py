@@ -3,42 +3,23 @@
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from demo import examples, parts
 from demo.generate import GenerateStep
 from demo.history import history_strip
 from demo.labels import Labels
 from demo.painting import Work, engine
-from demo.pictures import EDITOR_SIDE, mask_url, photo_url
-from demo.reading import boxes, found, read, restored_note
+from demo.reading import found, read, restored_note
 from demo.restoring import Restored, from_run, read_png
 from demo.sessions import Session, Sessions
 from demo.texts import problem, say
-from demo.views import part_colours
-from leffa.config import Garment, Task
+from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes, advice, mask_value, mended
+from leffa.config import Task
 from leffa.errors import LeffaError
 
 TAB = Task.TRY_ON.value
-KINDS = tuple(kind.value for kind in Garment)
-SLEEVES = ("auto", "none", "elbow", "wrist")
-HEMS = ("auto", "waist", "hip", "knee", "ankle")
-PROTECTED = ("hands", "hair", "face", "bag")
-_MASK_NAMES = (
-    "empty",
-    "alt",
-    "alt_parts",
-    "share",
-    "brush",
-    "eraser",
-    "undo",
-    "reset",
-    "size",
-    "parts",
-    "tools",
-    "person",
-)
-MASK_WORDS = {name: name for name in _MASK_NAMES}
+_NAMES = "empty alt alt_parts share brush eraser undo reset size parts tools person"
+MASK_WORDS = {name: name for name in _NAMES.split()}
 
 
 class TryOn:
@@ -201,7 +182,7 @@ class TryOn:
         if "photo" not in slots.expected:
             slots.strokes = []
         noted = read(session, path, TAB, "photo", person=0)
-        return noted, *self._seen(session, kind, sleeve, hem, protect)
+        return noted, *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect)))
 
     def set_garment(
         self, path: str | None, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
@@ -209,7 +190,7 @@ class TryOn:
         """Read the garment; the mask stays, but it may be too short for this one."""
         session = self._sessions.of(request.session_hash)
         noted = read(session, path, TAB, "garment")
-        return noted, *self._seen(session, kind, sleeve, hem, protect)
+        return noted, *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect)))
 
     def pick(
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
@@ -234,17 +215,19 @@ class TryOn:
             kind = one.garment.value if one.garment else kind
             only = kind if slot == "garment" else ""
             shown[slot] = (str(one.path), noted, gr.update(chosen=one.name, only=only))
-        return *shown["photo"], *shown["garment"], kind, *self._seen(session, kind, sleeve, hem, protect)
+        return (
+            *shown["photo"],
+            *shown["garment"],
+            kind,
+            *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect))),
+        )
 
     def accept(self, session: Session, path: str) -> tuple:
         """Take a picture from the other tab as the photo; values of ``pictures`` and of the mask."""
         slots = session.slots(TAB)
         slots.strokes = []
         noted = read(session, path, TAB, "photo", person=0, example="")
-        choices = {"kind": "upper", "sleeve": "auto", "hem": "auto", "protect": PROTECTED} | slots.choices
-        seen = self._seen(
-            session, choices["kind"], choices["sleeve"], choices["hem"], list(choices["protect"])
-        )
+        seen = self._seen(session, Wishes.sound(slots.choices))
         return path, noted, gr.update(chosen=""), *seen
 
     def show_kind(self, kind: str, request: gr.Request) -> dict:
@@ -254,15 +237,13 @@ class TryOn:
 
     def set_wishes(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """A new mask for another kind or length; the visitor's strokes stay."""
-        return self._seen(self._sessions.of(request.session_hash), kind, sleeve, hem, protect)
+        return self._seen(self._sessions.of(request.session_hash), Wishes(kind, sleeve, hem, tuple(protect)))
 
     def mend(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """Give the mask the room that the garment needs."""
         session = self._sessions.of(request.session_hash)
-        if short := self._shortfall(session, kind, sleeve, hem, protect):
-            sleeve = short.sleeve.value if short.sleeve else sleeve
-            hem = short.hem.value if short.hem else hem
-        return sleeve, hem, *self._seen(session, kind, sleeve, hem, protect)
+        wishes = mended(session.slots(TAB), Wishes(kind, sleeve, hem, tuple(protect)))
+        return wishes.sleeve, wishes.hem, *self._seen(session, wishes)
 
     def choose_person(
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
@@ -276,7 +257,7 @@ class TryOn:
         slots.strokes = []
         picked.prepared = engine().prepare(picked.image, int(event.person))
         chosen = parts.good(say(session.language, "mask_person", number=int(event.person) + 1))
-        return chosen, *self._seen(session, kind, sleeve, hem, protect)
+        return chosen, *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect)))
 
     def edit(self, event: gr.EventData, request: gr.Request) -> None:
         """Take the visitor's strokes over."""
@@ -316,14 +297,13 @@ class TryOn:
 
     def _restored(self, session: Session, restored: Restored, shown: dict) -> tuple:
         session.tabs[TAB] = slots = restored.slots
-        choices = sound_choices(slots.choices)
-        wishes = (choices["kind"], choices["sleeve"], choices["hem"], choices["protect"])
+        wishes = Wishes.sound(slots.choices)
         pictures: list[Any] = []
         for slot in ("photo", "garment"):
             picked = slots.pictures.get(slot)
             noted = found(session, picked) if picked else parts.quiet("")
             strip = gr.update(
-                chosen=(picked and picked.example) or "", only=wishes[0] if slot == "garment" else ""
+                chosen=(picked and picked.example) or "", only=wishes.kind if slot == "garment" else ""
             )
             pictures += [picked.path if picked else None, noted, strip]
         told = restored_note(session, restored.missing)
@@ -332,8 +312,8 @@ class TryOn:
         history = gr.update(**history_strip(session, TAB))
         return (
             *pictures,
-            *wishes,
-            *self._seen(session, *wishes),
+            *wishes.values,
+            *self._seen(session, wishes),
             *restored.settings,
             shown,
             below,
@@ -343,51 +323,10 @@ class TryOn:
 
     # ------------------------------------------------------------------------------ what follows
 
-    def _seen(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> tuple:
+    def _seen(self, session: Session, wishes: Wishes) -> tuple[dict, dict]:
         """The editor's value and the mask doctor's line."""
-        return self._mask(session, kind, sleeve, hem, protect), self._advice(
-            session, kind, sleeve, hem, protect
-        )
-
-    def _advice(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> dict:
-        short = self._shortfall(session, kind, sleeve, hem, protect)
-        if short is None:
-            return parts.quiet("")
-        what, length = ("sleeve", short.sleeve) if short.sleeve else ("hem", short.hem)
-        reached = say(session.language, f"length_{length.value}") if length else ""
-        told = say(session.language, f"doctor_{what}", length=reached)
-        return parts.warn(told, say(session.language, "doctor_mend"))
-
-    def _shortfall(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> Any:
-        from leffa.preprocess.garment_measure import measure_garment, shortfall
-
-        pictures = session.slots(TAB).pictures
-        picked = pictures.get("garment")
-        if picked is None or "photo" not in pictures:
-            return None
-        if kind not in picked.measure:
-            picked.measure[kind] = measure_garment(np.asarray(picked.image), Garment(kind))
-        measure = picked.measure[kind]
-        return shortfall(measure, Garment(kind), mask_options(sleeve, hem, protect)) if measure else None
-
-    def _mask(self, session: Session, kind: str, sleeve: str, hem: str, protect: list[str]) -> dict:
-        """The automatic mask for the wishes, kept in the session, and the editor's value."""
         slots = session.slots(TAB)
-        slots.choices = {"kind": kind, "sleeve": sleeve, "hem": hem, "protect": list(protect)}
-        picked = slots.pictures.get("photo")
-        if picked is None or picked.prepared is None:
-            slots.automatic = None
-            return {}
-        prepared = picked.prepared
-        slots.automatic = engine().mask(prepared, Garment(kind), mask_options(sleeve, hem, protect))
-        return {
-            "photo": photo_url(prepared.photo, EDITOR_SIDE),
-            "mask": mask_url(slots.automatic),
-            "parts": photo_url(part_colours(engine().parts(prepared)), EDITOR_SIDE),
-            "strokes": [stroke.as_dict() for stroke in slots.strokes],
-            "people": boxes(picked),
-            "chosen": prepared.chosen,
-        }
+        return mask_value(slots, wishes), advice(session, slots, wishes)
 
     def _missing(self, session: Session) -> str | None:
         pictures = session.slots(TAB).pictures
@@ -405,30 +344,3 @@ class TryOn:
             garment=slots.choices["kind"],
             mask=paint_strokes(slots.automatic, slots.strokes),
         )
-
-
-def mask_options(sleeve: str, hem: str, protect: list[str]) -> Any:
-    """The engine's options from the widgets' values."""
-    from leffa.preprocess.masks import Hem, MaskOptions, Sleeve
-
-    return MaskOptions(
-        sleeve=None if sleeve == "auto" else Sleeve(sleeve),
-        hem=None if hem == "auto" else Hem(hem),
-        **{f"protect_{name}": name in protect for name in PROTECTED},
-    )
-
-
-def sound_choices(choices: dict[str, Any]) -> dict[str, Any]:
-    """Choices from outside, with what the widgets do not know replaced by their defaults."""
-
-    def one_of(name: str, known: tuple[str, ...]) -> str:
-        value = choices.get(name)
-        return value if value in known else known[0]
-
-    protect = choices.get("protect", PROTECTED)
-    return {
-        "kind": one_of("kind", KINDS),
-        "sleeve": one_of("sleeve", SLEEVES),
-        "hem": one_of("hem", HEMS),
-        "protect": [name for name in PROTECTED if isinstance(protect, (list, tuple)) and name in protect],
-    }
