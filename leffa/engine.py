@@ -233,6 +233,8 @@ class Engine:
             densepose=Image.fromarray(((job.densepose + 1) * 127.5).round().astype(np.uint8)),
             fields=[field for _, field in finished],
             flows=flows,
+            region=job.region,
+            reference_region=job.reference_region,
             notes=notes,
         )
 

@@ -6,11 +6,12 @@ intermediate timestep, instead of from the painter's own first guess.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # the settings are read by pages that must be there before torch is
+    from torch import Tensor
 
-from leffa.flow import FlowField, warp
+    from leffa.flow import FlowField
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,29 @@ class FlowStart:
         painting = count - self.read_steps
         return reading + [self.timestep - i * self.timestep // painting for i in range(painting)]
 
-    def alpha(self, field: FlowField) -> Tensor:
+    def alpha(self, field: "FlowField") -> "Tensor":
         """How much of the warp to take, (B, 1, h, w) in [0, 1], from the field's occupancy."""
         if field.occupancy is None:
             raise ValueError("flow start needs reference_mask, to tell the garment from its background")
         return ((field.occupancy[:, None] - 0.5) * self.sharpness + 0.5).clamp(0, 1)
 
     def composite(
-        self, reference: Tensor, predicted: Tensor, person: Tensor, mask: Tensor, field: FlowField
-    ) -> Tensor:
+        self,
+        reference: "Tensor",
+        predicted: "Tensor",
+        person: "Tensor",
+        mask: "Tensor",
+        field: "FlowField",
+    ) -> "Tensor":
         """The picture to go on from, (B, 3, H, W) in [-1, 1].
 
         The warped reference where the attention falls on the garment, the painter's prediction elsewhere in
         the mask, the person outside. All pictures (B, 3, H, W) in [-1, 1], ``field`` at their size.
         """
+        import torch
+
+        from leffa.flow import warp
+
         alpha = self.alpha(field)
         inside = torch.lerp(predicted, warp(reference, field.flow), alpha)
         return torch.where(mask > 0.5, inside, person)

@@ -14,7 +14,7 @@ from leffa.config import Task
 from leffa.errors import LeffaError
 from leffa.flow import FlowField
 from leffa.models import Model
-from leffa.region import confidence
+from leffa.region import Region, confidence
 
 if TYPE_CHECKING:
     from leffa.recorder import SampleFlow
@@ -104,6 +104,7 @@ class Result:
     densepose  the body-part condition as the model saw it, as a picture
     fields     per sample the merged flow (H, W), with places on ``reference`` in [-1, 1]
     flows      per sample the flow of every captured layer and step, in the model's frame
+    region, reference_region  how photo and reference lay in that frame
     notes      sentences a user should read
     """
 
@@ -117,6 +118,8 @@ class Result:
     densepose: Image.Image
     fields: list[FlowField]
     flows: "list[SampleFlow]"
+    region: Region
+    reference_region: Region
     notes: list[str]
 
     def shown_flow(self, sample: int = 0) -> NDArray[np.float32]:

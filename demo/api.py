@@ -1,0 +1,80 @@
+"""The named endpoints on the page: their inputs and outputs, and how their errors read."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+
+from demo import parts
+from demo.endpoints import Endpoints
+from demo.sessions import Sessions
+from demo.texts import problem, say
+from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES
+from leffa.config import Task
+from leffa.errors import LeffaError
+
+LOG = logging.getLogger("leffa.demo")
+
+
+def add_endpoints(sessions: Sessions) -> None:
+    """Add the endpoints to the page that is being built; they show nothing on it."""
+    endpoints = Endpoints(sessions)
+    with gr.Row(visible=False):
+        person = parts.picture(label="person")
+        reference = parts.picture(label="reference")
+        other = parts.picture(label="mask or pose")
+        garment = gr.Dropdown(KINDS, value="upper", label="garment")
+        sleeve = gr.Dropdown(SLEEVES, value="auto", label="sleeve")
+        hem = gr.Dropdown(HEMS, value="auto", label="hem")
+        protect = gr.CheckboxGroup(PROTECTED, value=list(PROTECTED), label="protect")
+        steps = gr.Number(None, precision=0, label="steps")
+        guidance = gr.Number(None, label="guidance")
+        rescale = gr.Number(None, label="rescale")
+        seed = gr.Number(-1, precision=0, label="seed")
+        samples = gr.Number(1, precision=0, label="samples")
+        result, flow = parts.picture(label="result"), parts.picture(label="flow")
+        picture = parts.picture(label="picture")
+        gallery = gr.Gallery(label="pictures")
+        task = gr.Dropdown([one.value for one in Task], value=Task.TRY_ON.value, label="task")
+        side = gr.Dropdown(["result", "reference"], value="result", label="side")
+        x, y = gr.Number(0.5, label="x"), gr.Number(0.5, label="y")
+        layer = gr.Textbox(None, label="layer")
+        timestep = gr.Number(None, precision=0, label="timestep")
+        details = gr.JSON(label="details")
+        settings = [steps, guidance, rescale, seed, samples]
+        wishes = [garment, sleeve, hem, protect]
+        painted = [result, flow, gallery, details]
+        for name, function, inputs, outputs in (
+            ("try_on", endpoints.try_on, [person, reference, *wishes, other, *settings], painted),
+            ("pose_transfer", endpoints.pose_transfer, [reference, other, *settings], painted),
+            ("mask", endpoints.mask, [person, *wishes], [picture, details]),
+            ("parts", endpoints.parts, [person], [picture, details]),
+            ("measure_garment", endpoints.measure_garment, [reference, garment], [details]),
+            ("trace", endpoints.trace, [x, y, side, task, layer, timestep], [details]),
+            ("views", endpoints.views, [task, layer, timestep], [gallery, details]),
+            ("read_settings", endpoints.read_settings, [picture], [details]),
+            ("models", endpoints.models, [], [details]),
+        ):
+            gr.Button(visible=False).click(
+                _spoken(function), inputs, outputs, api_name=name, concurrency_limit=None
+            )
+
+
+def _spoken(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors as one sentence; what was not foreseen goes to the log, not to the caller."""
+
+    @wraps(function)
+    def speak(*values: Any, **named: Any) -> Any:
+        try:
+            return function(*values, **named)
+        except LeffaError as wrong:
+            raise gr.Error(problem("en", wrong), print_exception=False) from None
+        except gr.Error:
+            raise
+        except Exception:
+            LOG.exception("an endpoint failed")
+            raise gr.Error(say("en", "failed"), print_exception=False) from None
+
+    return speak

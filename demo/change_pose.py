@@ -1,0 +1,272 @@
+"""The tab *Change pose*: person, pose, body, result."""
+
+from typing import Any
+
+import gradio as gr
+
+from demo import examples, parts
+from demo.generate import GenerateStep
+from demo.history import history_strip
+from demo.labels import Labels
+from demo.painting import Work, engine
+from demo.pictures import EDITOR_SIDE, photo_url
+from demo.reading import boxes, found, read, restored_note
+from demo.restoring import Restored, from_run, read_png
+from demo.sessions import Session, Sessions
+from demo.texts import problem, say, words
+from demo.try_on import MASK_WORDS
+from demo.views import part_colours
+from leffa.config import Task
+from leffa.errors import LeffaError
+
+TAB = Task.POSE_TRANSFER.value
+BODY_WORDS = {name: f"mask_{name}" for name in MASK_WORDS} | {"empty": "body_empty"}
+
+
+class ChangePose:
+    """Layout and events of the tab."""
+
+    def __init__(self, sessions: Sessions, labels: Labels):
+        self._sessions, self._labels = sessions, labels
+        with gr.Column(elem_classes="lf-road"):
+            self._build_person()
+            self._build_pose()
+            self._build_body()
+            with gr.Column(elem_classes="lf-step"):
+                self._heading(4, "generate")
+                self.generate = GenerateStep(Task.POSE_TRANSFER, sessions, labels, self._missing, self._work)
+        with gr.Column(elem_classes="lf-below"):
+            self.generate.build_below(labels)
+        self._connect()
+
+    def _heading(self, number: int, name: str) -> None:
+        self._labels.add(
+            parts.heading,
+            lambda language: {
+                "value": {
+                    "number": number,
+                    "title": say(language, f"step_{name}"),
+                    "hint": say(language, f"hint_{name}"),
+                }
+            },
+        )
+
+    def _build_person(self) -> None:
+        with gr.Column(elem_classes="lf-step"):
+            self._heading(1, "person")
+            self.person = self._labels.say(
+                parts.picture, {"placeholder": "photo_empty", "label": "step_person"}, elem_id="person"
+            )
+            self.person_note = parts.note(elem_id="person-note")
+            self.people = self._labels.add(
+                parts.strip,
+                lambda language: {
+                    "value": examples.strip(examples.people(), say(language, "examples_photo"))
+                },
+                elem_id="pose-people",
+            )
+
+    def _build_pose(self) -> None:
+        with gr.Column(elem_classes="lf-step"):
+            self._heading(2, "pose")
+            self.pose = self._labels.say(
+                parts.picture, {"placeholder": "pose_empty", "label": "step_pose"}, elem_id="pose"
+            )
+            self.pose_note = parts.note(elem_id="pose-note")
+            self.mirror = self._labels.say(
+                gr.Checkbox,
+                {"label": "mirror"},
+                value=False,
+                container=False,
+                elem_id="mirror",
+                elem_classes="lf-protect",
+            )
+            self.poses = self._labels.add(
+                parts.strip,
+                lambda language: {"value": examples.strip(examples.poses(), say(language, "pose_gallery"))},
+                elem_id="poses",
+            )
+
+    def _build_body(self) -> None:
+        with gr.Column(elem_classes="lf-step"):
+            self._heading(3, "body")
+            self.body = self._labels.add(
+                parts.mask_editor,
+                lambda language: {"words": words(language, BODY_WORDS), "fixed": True},
+                elem_id="body",
+            )
+
+    def _connect(self) -> None:
+        go = [self.generate.go, self.generate.reason]
+        quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        ready = (self.generate.state, self.generate.inputs, go)
+        for event in (self.person.upload, self.person.clear):
+            event(self._look_person, None, [self.person_note, *go], queue=False, **quietly).then(
+                self.set_person, self.person, self.person_note, **quietly
+            ).then(*ready, **quietly)
+        for event in (self.pose.upload, self.pose.clear):
+            event(self._look_pose, None, [self.pose_note, *go], queue=False, **quietly).then(
+                self.set_pose, [self.pose, self.mirror], [self.pose_note, self.body], **quietly
+            ).then(*ready, **quietly)
+        for chooser in (self.people, self.poses):
+            chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **quietly).then(
+                *ready, **quietly
+            )
+        self.mirror.input(self.set_mirror, self.mirror, self.body, **quietly)
+        self.body.choose(self.choose_person, self.mirror, [self.pose_note, self.body], **quietly)
+        self.generate.connect()
+        restored = [
+            *self.pictures, self.mirror, self.body, *self.generate.inputs, self.generate.viewer,
+            self.generate.inspector.widget, self.generate.history, self.generate.history_note,
+        ]  # fmt: skip
+        upload = self.generate.upload
+        for event, function, inputs in (
+            (self.generate.history.pick, self.restore_run, None),
+            (upload.upload, self.restore_png, upload),
+        ):
+            event(function, inputs, restored, **quietly).then(*ready, **quietly)
+
+    @property
+    def pictures(self) -> list[Any]:
+        """The widgets of both pictures: picture, line, examples."""
+        return [
+            self.person, self.person_note, self.people, self.pose, self.pose_note, self.poses,
+        ]  # fmt: skip
+
+    def _look_person(self, request: gr.Request) -> tuple:
+        return self._look(request, "person")
+
+    def _look_pose(self, request: gr.Request) -> tuple:
+        return self._look(request, "pose")
+
+    def _look(self, request: gr.Request, slot: str) -> tuple:
+        session = self._sessions.of(request.session_hash)
+        session.slots(TAB).pictures.pop(slot, None)
+        return parts.quiet(say(session.language, "looking")), gr.update(interactive=False), parts.quiet("")
+
+    def set_person(self, path: str | None, request: gr.Request) -> dict:
+        """Read the person whose look is kept."""
+        return read(self._sessions.of(request.session_hash), path, TAB, "person", person=0)
+
+    def set_pose(self, path: str | None, mirror: bool, request: gr.Request) -> tuple:
+        """Read the picture that gives the pose."""
+        session = self._sessions.of(request.session_hash)
+        noted = read(session, path, TAB, "pose", person=0)
+        return noted, self._body(session, mirror)
+
+    def pick(self, mirror: bool, event: gr.EventData, request: gr.Request) -> tuple:
+        """Take an example; a newcomer's first pick gets a partner."""
+        session = self._sessions.of(request.session_hash)
+        slots = session.slots(TAB)
+        try:
+            example = examples.find(event.name)
+        except KeyError:
+            return (gr.skip(),) * 7
+        slot, other = ("pose", "person") if example in examples.poses() else ("person", "pose")
+        chosen = {slot: example}
+        partners = examples.people() if other == "person" else examples.poses()
+        if other not in slots.pictures and partners:
+            chosen[other] = partners[0]
+        shown: dict[str, Any] = {"person": (gr.skip(),) * 3, "pose": (gr.skip(),) * 3}
+        for name, one in chosen.items():
+            slots.expected.pop(name, None)
+            noted = read(session, str(one.path), TAB, name, 0, example=one.name)
+            shown[name] = (str(one.path), noted, gr.update(chosen=one.name))
+        body = self._body(session, mirror) if "pose" in chosen else gr.skip()
+        return *shown["person"], *shown["pose"], body
+
+    def accept(self, session: Session, path: str) -> tuple:
+        """Take a picture from the other tab as the person; its picture, line and examples."""
+        noted = read(session, path, TAB, "person", person=0, example="")
+        return path, noted, gr.update(chosen="")
+
+    def set_mirror(self, mirror: bool, request: gr.Request) -> dict:
+        """Turn the pose's left and right."""
+        return self._body(self._sessions.of(request.session_hash), mirror)
+
+    def choose_person(self, mirror: bool, event: gr.EventData, request: gr.Request) -> tuple:
+        """Take the pose of another of the people."""
+        session = self._sessions.of(request.session_hash)
+        picked = session.slots(TAB).pictures.get("pose")
+        if picked is None:
+            return gr.skip(), gr.skip()
+        picked.prepared = engine().prepare(picked.image, int(event.person))
+        chosen = parts.good(say(session.language, "mask_person", number=int(event.person) + 1))
+        return chosen, self._body(session, mirror)
+
+    # ------------------------------------------------------------------------------ bringing a run back
+
+    def restore_run(self, event: gr.EventData, request: gr.Request) -> tuple:
+        """Bring back a run of this session, with its result."""
+        session = self._sessions.of(request.session_hash)
+        run = next((run for run in session.runs if run.key == event.name), None)
+        if run is None:
+            return self._unrestored(parts.quiet(""))
+        session.shown[TAB] = run
+        return self._restored(session, from_run(run), run.shown(session.language))
+
+    def restore_png(self, path: str | None, request: gr.Request) -> tuple:
+        """Bring back the run that a PNG tells of."""
+        session = self._sessions.of(request.session_hash)
+        try:
+            restored = read_png(session, TAB, path)
+        except LeffaError as wrong:
+            return self._unrestored(parts.error(problem(session.language, wrong)))
+        if restored is None:
+            return self._unrestored(parts.error(say(session.language, "no_record")))
+        return self._restored(session, restored, {"state": "empty"})
+
+    def _unrestored(self, noted: dict) -> tuple:
+        return *((gr.skip(),) * 16), noted
+
+    def _restored(self, session: Session, restored: Restored, shown: dict) -> tuple:
+        session.tabs[TAB] = slots = restored.slots
+        mirror = bool(slots.choices.get("mirror"))
+        pictures: list[Any] = []
+        for slot in ("person", "pose"):
+            picked = slots.pictures.get(slot)
+            noted = found(session, picked) if picked else parts.quiet("")
+            chosen = gr.update(chosen=(picked and picked.example) or "")
+            pictures += [picked.path if picked else None, noted, chosen]
+        told = restored_note(session, restored.missing)
+        below = self.generate.inspector.value(session) if shown["state"] == "done" else {}
+        history = gr.update(**history_strip(session, TAB))
+        body = self._body(session, mirror)
+        return *pictures, mirror, body, *restored.settings, shown, below, history, told
+
+    # ------------------------------------------------------------------------------ what follows
+
+    def _body(self, session: Session, mirror: bool) -> dict:
+        """The body the model is told, and with it the pose as it will be used."""
+        slots = session.slots(TAB)
+        slots.choices = {"mirror": bool(mirror)}
+        picked = slots.pictures.get("pose")
+        if picked is None or picked.prepared is None:
+            return {}
+        prepared = picked.prepared
+        if mirror:
+            from leffa.known_poses import mirrored
+
+            prepared = mirrored(prepared)
+        slots.automatic = prepared
+        return {
+            "photo": photo_url(prepared.photo, EDITOR_SIDE),
+            "mask": "",
+            "parts": photo_url(part_colours(engine().parts(prepared)), EDITOR_SIDE),
+            "strokes": [],
+            "people": [] if mirror else boxes(picked),
+            "chosen": prepared.chosen,
+        }
+
+    def _missing(self, session: Session) -> str | None:
+        pictures = session.slots(TAB).pictures
+        return next((f"need_{slot}" for slot in ("person", "pose") if slot not in pictures), None)
+
+    def _work(self, session: Session, settings: Any) -> Work:
+        slots = session.slots(TAB)
+        return Work(
+            Task.POSE_TRANSFER,
+            person=slots.automatic,
+            reference=slots.pictures["person"].prepared,
+            settings=settings,
+        )

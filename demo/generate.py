@@ -1,0 +1,321 @@
+"""The last step of both tabs: quality, settings, the button, the run and its result."""
+
+import hashlib
+import io
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from demo import painting, parts
+from demo.history import Run, history_strip, remember
+from demo.inspector import Inspector
+from demo.labels import Labels
+from demo.painting import PACE, Work
+from demo.pictures import photo_url, png_url
+from demo.sessions import Session, Sessions
+from demo.texts import doing, problem, say
+from leffa.config import Task
+from leffa.errors import LeffaError
+
+LOG = logging.getLogger("leffa.demo")
+PRESETS = {"fast": 0.6, "balanced": 1.0, "quality": 2.5}
+_VIEWER_WORDS = {
+    **{f"view_{name}": f"view_{name}" for name in ("result", "flow", "warped", "confidence", "difference")},
+    **{
+        f"hint_{name}": f"viewhint_{name}"
+        for name in ("result", "flow", "warped", "confidence", "difference")
+    },
+    **{f"alt_{name}": f"alt_{name}" for name in ("result", "flow", "warped", "confidence", "difference")},
+    "alt_preview": "alt_preview",
+    "alt_before": "alt_before",
+    "before": "before",
+    "after": "after",
+    "slider": "slider",
+    "views": "views",
+    "progress": "progress",
+    "large": "large",
+    "empty": "result_empty",
+    "download": "download",
+}
+HANDS_OVER = {Task.TRY_ON: "pass_change_pose", Task.POSE_TRANSFER: "pass_try_on"}
+
+
+def default_steps(task: Task, preset: str) -> int:
+    """Sampling steps of a preset for the model at hand."""
+    from leffa.models import BUNDLED, find
+
+    try:
+        model = find(task)
+    except LeffaError:
+        model = BUNDLED
+    least = model.flow_start.read_steps + 1 if model.flow_start else 1
+    return max(least, round(PRESETS[preset] * model.steps))
+
+
+class GenerateStep:
+    """The widgets of the step, and what happens when the button is pressed.
+
+    task     of the tab
+    missing  the key of the text that says what is still missing for a run, or None
+    prepare  the work for a run from the visitor's session and the settings
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        sessions: Sessions,
+        labels: Labels,
+        missing: Callable[[Session], str | None],
+        prepare: Callable[[Session, Any], Work],
+    ):
+        self.task, self._sessions = task, sessions
+        self._missing, self._prepare = missing, prepare
+        self._build(labels)
+
+    def build_below(self, labels: Labels) -> None:
+        """The inspector and the visitor's runs, which lie under the steps."""
+        self.inspector = Inspector(self.task, self._sessions, labels)
+        with gr.Column(elem_classes="lf-history"):
+            self.history = parts.strip([], elem_id=f"{self.tab}-history")
+            self.upload = labels.say(
+                gr.UploadButton,
+                {"label": "restore_png"},
+                file_types=[".png"],
+                size="sm",
+                elem_id=f"{self.tab}-restore",
+            )
+            self.history_note = parts.note(elem_id=f"{self.tab}-history-note")
+
+    @property
+    def tab(self) -> str:
+        return self.task.value
+
+    def _build(self, labels: Labels) -> None:
+        name = self.tab
+        self.viewer = labels.words(
+            parts.viewer, "", _VIEWER_WORDS | {"hand_over": HANDS_OVER[self.task]}, elem_id=f"{name}-viewer"
+        )
+        self.preset = labels.choices(
+            gr.Radio,
+            "preset",
+            "preset_",
+            tuple(PRESETS),
+            value="balanced",
+            elem_classes="lf-segments",
+            elem_id=f"{name}-preset",
+        )
+        button: dict[str, Any] = {"size": "lg", "elem_classes": "lf-go"}
+        self.go = labels.say(
+            gr.Button,
+            {"value": "generate"},
+            variant="primary",
+            interactive=False,
+            elem_id=f"{name}-go",
+            **button,
+        )
+        self.halt = labels.say(
+            gr.Button, {"value": "stop"}, variant="stop", visible=False, elem_id=f"{name}-stop", **button
+        )
+        self.reason = parts.note(elem_id=f"{name}-reason")
+        with labels.say(gr.Accordion, {"label": "advanced"}, open=False, elem_classes="lf-more"):
+            self.steps = self._slider(labels, "steps", 1, 100, default_steps(self.task, "balanced"), 1)
+            self.guidance = self._slider(
+                labels, "guidance", 0, 10, _default(self.task, "guidance_scale"), 0.1
+            )
+            self.rescale = self._slider(
+                labels, "rescale", 0, 10, _default(self.task, "guidance_rescale"), 0.1
+            )
+            with gr.Row(elem_classes="lf-seed"):
+                self.seed = labels.say(
+                    gr.Number,
+                    {"label": "seed", "info": "seed_info"},
+                    value=-1,
+                    precision=0,
+                    minimum=-1,
+                    elem_id=f"{name}-seed",
+                )
+                self.dice = gr.Button("⚄", size="sm", min_width=44, scale=0, elem_id=f"{name}-dice")
+            self.samples = self._slider(labels, "samples", 1, 4, 1, 1)
+        self.inputs = [self.steps, self.guidance, self.rescale, self.seed, self.samples]
+
+    def _slider(self, labels: Labels, name: str, low: float, high: float, value: float, step: float) -> Any:
+        return labels.say(
+            gr.Slider,
+            {"label": name, "info": f"{name}_info"},
+            minimum=low,
+            maximum=high,
+            value=value,
+            step=step,
+            elem_id=f"{self.tab}-{name}",
+        )
+
+    def connect(self) -> None:
+        """Wire the step's own events."""
+        self.preset.input(
+            lambda preset: default_steps(self.task, preset), self.preset, self.steps, api_visibility="private"
+        ).then(
+            self.state, self.inputs, [self.go, self.reason], show_progress="hidden", api_visibility="private"
+        )
+        for setting in (self.steps, self.guidance, self.samples):
+            setting.change(
+                self.state,
+                self.inputs,
+                [self.go, self.reason],
+                show_progress="hidden",
+                api_visibility="private",
+                trigger_mode="always_last",
+            )
+        self.dice.click(lambda: -1, None, self.seed, show_progress="hidden", api_visibility="private")
+        self.go.click(
+            self.run,
+            self.inputs,
+            [self.viewer, self.go, self.halt, self.reason, self.inspector.widget, self.history],
+            show_progress="hidden",
+            concurrency_limit=None,
+            api_visibility="private",
+        )
+        self.halt.click(self.stop, queue=False, show_progress="hidden", api_visibility="private")
+        self.viewer.sample(
+            self.choose_sample,
+            None,
+            [self.viewer, self.inspector.widget],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        self.viewer.download(
+            self.download, None, self.viewer, show_progress="hidden", api_visibility="private"
+        )
+
+    def state(
+        self, steps: float, guidance: float, rescale: float, seed: float, samples: float, request: gr.Request
+    ) -> tuple[dict, dict]:
+        """Whether the button may be pressed, and why not, or how long it will take."""
+        session = self._sessions.of(request.session_hash)
+        return self.updates(session, steps, guidance, rescale, seed, samples)
+
+    def updates(self, session: Session, *values: float) -> tuple[dict, dict]:
+        """Updates of the button and of the line below it."""
+        missing = self._missing(session)
+        if missing:
+            return gr.update(interactive=False), parts.quiet(say(session.language, missing))
+        if not values:
+            return gr.update(interactive=True), parts.quiet("")
+        try:
+            weight = Work(self.task, None, None, settings_of(*values)).weight
+        except LeffaError as wrong:
+            return gr.update(interactive=False), parts.error(problem(session.language, wrong))
+        seconds = max(1, round(PACE.seconds(weight)))
+        return gr.update(interactive=True), parts.quiet(say(session.language, "ready", seconds=seconds))
+
+    def stop(self, request: gr.Request) -> None:
+        """End the visitor's run at its next step."""
+        if stop := self._sessions.of(request.session_hash).stops.get(self.tab):
+            stop.set()
+
+    def run(
+        self, steps: float, guidance: float, rescale: float, seed: float, samples: float, request: gr.Request
+    ) -> Iterator[tuple]:
+        """Paint, and show how it goes. Errors become a sentence in the frame, never a trace."""
+        from leffa.result import StoppedError
+
+        session = self._sessions.of(request.session_hash)
+        language = session.language
+        stop = session.stops[self.tab] = threading.Event()
+        stay = (gr.skip(), gr.skip())
+        busy = (gr.update(visible=False), gr.update(visible=True), parts.quiet(""))
+        idle = (gr.update(visible=True), gr.update(visible=False), parts.quiet(""))
+        started = time.monotonic()
+        yield {"state": "running", "share": 0.0, "message": doing(language, "finding")}, *busy, *stay
+        try:
+            missing = self._missing(session)
+            if missing:
+                raise LeffaError(say(language, missing))
+            work = self._prepare(session, settings_of(steps, guidance, rescale, seed, samples))
+            slots, preview = session.slots(self.tab).copy(), None
+            for event in painting.run(work, stop):
+                if isinstance(event, painting.Step):
+                    preview = photo_url(event.preview) if event.preview else preview
+                    yield _progress(language, event, preview), *busy, *stay
+                else:
+                    run = Run(event, slots, work.person, time.monotonic() - started)
+                    remember(session, self.tab, run)
+                    yield run.shown(language), *idle, *stay
+                    run.draw_views()
+                    below = self.inspector.value(session), gr.update(**history_strip(session, self.tab))
+                    yield run.shown(language), *idle, *below
+        except StoppedError:
+            yield {"state": "stopped", "message": say(language, "stopped")}, *idle, *stay
+        except LeffaError as wrong:
+            yield {"state": "error", "message": problem(language, wrong)}, *idle, *stay
+        except Exception:
+            LOG.exception("a run failed")
+            yield {"state": "error", "message": say(language, "failed")}, *idle, *stay
+
+    def download(self, request: gr.Request) -> Any:
+        """Hand the shown picture over at full size, with all that repeats its run written into it."""
+        run = self._sessions.of(request.session_hash).shown.get(self.tab)
+        if run is None:
+            return gr.skip()
+        name = f"leffa-{run.result.task.value.replace('_', '-')}-{run.seed}.png"
+        return gr.update(file={"name": name, "address": png_url(run.png()), "time": time.time()})
+
+    def choose_sample(self, event: gr.EventData, request: gr.Request) -> tuple:
+        """Show another picture of the same run."""
+        session = self._sessions.of(request.session_hash)
+        run = session.shown.get(self.tab)
+        if run is None:
+            return gr.skip(), gr.skip()
+        run.choose(int(event.sample))
+        return run.shown(session.language), self.inspector.value(session)
+
+
+def settings_of(steps: float, guidance: float, rescale: float, seed: float, samples: float) -> Any:
+    """The engine's settings from the widgets' values. Raises LeffaError for what is no number."""
+    from leffa.result import Settings
+
+    try:
+        return Settings(
+            int(steps), float(guidance), float(rescale), int(-1 if seed is None else seed), int(samples)
+        )
+    except (TypeError, ValueError) as wrong:
+        raise LeffaError("steps, guidance, rescale, seed and pictures must be numbers") from wrong
+
+
+def _progress(language: str, step: painting.Step, preview: str | None) -> dict:
+    if step.ahead:
+        seconds = max(1, round(step.ahead * PACE.seconds(12)))
+        message = say(language, "waiting", ahead=step.ahead, seconds=seconds)
+        return {"state": "waiting", "share": 0.0, "message": message}
+    message = doing(language, step.what)
+    if step.remaining and step.remaining >= 1:
+        message = say(language, "remaining", what=message, seconds=round(step.remaining))
+    return {"state": "running", "share": step.share, "message": message, "preview": preview}
+
+
+def _default(task: Task, setting: str) -> float:
+    from leffa.models import BUNDLED, find
+
+    try:
+        model = find(task)
+    except LeffaError:
+        model = BUNDLED
+    value = getattr(model, setting)
+    return model.guidance_scale if value is None else value
+
+
+def digest_of(path: str) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else _digest(file)
+        )
+
+
+def _digest(file: io.BufferedReader) -> str:
+    return hashlib.sha256(file.read()).hexdigest()

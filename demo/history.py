@@ -1,0 +1,154 @@
+"""Finished runs of a visitor: what is shown of them, and what brings them back."""
+
+import secrets
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from demo.pictures import photo_url, thumb_url
+from demo.texts import say
+from leffa.config import Task
+
+if TYPE_CHECKING:
+    from demo.sessions import Session, Slots
+    from leffa.engine import Prepared
+    from leffa.flow_score import Scatter
+    from leffa.result import Result
+
+MOST_RUNS = 12
+
+
+@dataclass
+class Run:
+    """A finished run.
+
+    slots    the pictures and choices it was made from, as they were
+    person   the prepared picture that was painted
+    seconds  it took
+    chosen   place of the shown picture in ``order``
+    """
+
+    result: "Result"
+    slots: "Slots"
+    person: "Prepared"
+    seconds: float
+    chosen: int = 0
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(9))
+    _views: dict[int, dict[str, str]] = field(default_factory=dict)
+    _scatter: "dict[int, list[Scatter]]" = field(default_factory=dict)
+
+    @cached_property
+    def ranked(self) -> list[tuple[int, float]]:
+        """Samples with their flow scores, best first."""
+        from leffa.flow_score import rank
+
+        return rank(self.result)
+
+    @property
+    def scores(self) -> list[float]:
+        return [score for _, score in self.ranked]
+
+    @property
+    def sample(self) -> int:
+        """Number of the shown picture in the result."""
+        return self.ranked[self.chosen][0]
+
+    @property
+    def seed(self) -> int:
+        """The seed that gives the shown picture alone."""
+        return (self.result.settings.seed + self.sample) % 2**32
+
+    def choose(self, place: int) -> None:
+        """Show the picture at this place of the ranking; does nothing for a place there is not."""
+        if 0 <= place < len(self.ranked):
+            self.chosen = place
+            self.draw_views()
+
+    def scatter(self) -> "list[Scatter]":
+        """Parts of the body over which the shown picture's attention is scattered."""
+        if self.sample not in self._scatter:
+            from demo.painting import engine
+            from leffa.flow_score import scattered
+
+            parts = engine().parts(self.person)[..., 0]
+            self._scatter[self.sample] = scattered(self.result, parts, self.sample)
+        return self._scatter[self.sample]
+
+    def draw_views(self) -> None:
+        """Make the pictures of the shown sample's flow, once."""
+        if self.sample in self._views:
+            return
+        from demo.views import difference
+
+        result, sample = self.result, self.sample
+        pictures: dict[str, Any] = result.flow_pictures(sample)
+        self._views[sample] = {
+            "flow": photo_url(pictures["overlay"]),
+            "warped": photo_url(pictures["warped"]),
+            "confidence": photo_url(pictures["spread"]),
+            "difference": photo_url(difference(result.photo, result.images[sample])),
+        }
+
+    def shown(self, language: str) -> dict:
+        """Value of the viewer."""
+        result, used = self.result, self.result.settings
+        done = say(language, "done", seed=self.seed, steps=used.steps, seconds=f"{self.seconds:.0f}")
+        score = say(language, "score", score=round(100 * self.scores[self.chosen]))
+        samples = [
+            {"thumb": thumb_url(result.images[sample]), "note": f"{round(100 * score)}"}
+            for sample, score in self.ranked
+        ]
+        return {
+            "state": "done",
+            "run": self.key,
+            "before": photo_url(result.photo) if result.task is Task.TRY_ON else "",
+            "image": photo_url(result.images[self.sample]),
+            "samples": samples if len(samples) > 1 else [],
+            "chosen": self.chosen,
+            "views": self._views.get(self.sample, {}),
+            "caption": " · ".join([done, score, *result.notes]),
+        }
+
+    def record(self) -> dict[str, Any]:
+        """All that repeats the shown picture."""
+        from leffa.models import MODELS
+        from leffa.provenance import model_hash, record
+
+        files = {slot: picked.digest for slot, picked in self.slots.pictures.items()}
+        strokes = [stroke.as_dict() for stroke in self.slots.strokes]
+        people = {
+            slot: picked.prepared.chosen for slot, picked in self.slots.pictures.items() if picked.prepared
+        }
+        choices = {**self.slots.choices, "strokes": strokes, "people": people}
+        return record(self.result, model_hash(MODELS[self.result.model]), files, choices, self.sample)
+
+    def png(self) -> bytes:
+        """The shown picture as a PNG that carries its record."""
+        from leffa.provenance import png_bytes
+
+        return png_bytes(self.result.images[self.sample], self.record())
+
+
+def remember(session: "Session", tab: str, run: Run) -> None:
+    """Keep a run as the newest; the oldest go."""
+    session.shown[tab] = run
+    session.runs.insert(0, run)
+    del session.runs[MOST_RUNS:]
+
+
+def history_strip(session: "Session", tab: str) -> dict[str, Any]:
+    """Properties of the strip that shows the runs of a tab, newest first."""
+    runs = [run for run in session.runs if run.result.task.value == tab]
+    shown = session.shown.get(tab)
+    items = [
+        {
+            "name": run.key,
+            "src": thumb_url(run.result.images[run.sample]),
+            "alt": f"{say(session.language, 'seed')} {run.seed}",
+            "note": f"{round(100 * run.scores[run.chosen])}",
+        }
+        for run in runs
+    ]
+    title = f"{say(session.language, 'history')} — {say(session.language, 'history_hint')}"
+    value = [{"name": "", "title": title, "items": items}] if items else []
+    return {"value": value, "chosen": shown.key if shown else ""}

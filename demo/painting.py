@@ -1,0 +1,217 @@
+"""A run in the background: waiting in line, progress with previews, stop, and how long it will take."""
+
+import contextvars
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from demo.gpu import gpu, on_shared_gpu
+from demo.line import Line
+from leffa.config import Task
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from leffa.engine import Engine
+    from leffa.result import Result, Settings
+
+FIXED_SECONDS = 1.5  # of a run beside its steps, until the first ones have been timed
+STEP_SECONDS = 0.7
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be painted.
+
+    person     the prepared photo; in pose transfer the prepared picture that gives the pose
+    reference  the garment picture; in pose transfer the prepared person whose look is kept
+    """
+
+    task: Task
+    person: Any
+    reference: Any
+    settings: "Settings"
+    garment: str | None = None
+    mask: Any = None
+    model: str | None = None
+
+    @property
+    def weight(self) -> int:
+        """How much there is to do, in steps of one sample, counting guidance twice."""
+        from leffa.models import find
+
+        resolved = self.settings.resolved(find(self.task, self.model))
+        return resolved.steps * resolved.samples * (2 if resolved.guidance_scale > 1 else 1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a run is.
+
+    share      done, in [0, 1]
+    what       what is being done, as the engine says it
+    preview    the unfinished picture, where there is a new one
+    remaining  seconds left, about
+    ahead      people before this one, while waiting; else 0
+    """
+
+    share: float
+    what: str
+    preview: "Image.Image | None" = None
+    remaining: float | None = None
+    ahead: int = 0
+
+
+class Pace:
+    """How long a unit of work takes on this machine: learnt from the runs it sees."""
+
+    def __init__(self) -> None:
+        self._per_unit = STEP_SECONDS
+        self._timed = False
+        self._lock = threading.Lock()
+
+    def seconds(self, weight: int) -> float:
+        return FIXED_SECONDS + weight * self._per_unit
+
+    def learn(self, weight: int, seconds: float) -> None:
+        measured = max(seconds - FIXED_SECONDS, 0.1) / max(weight, 1)
+        with self._lock:
+            share = 0.4 if self._timed else 1.0
+            self._per_unit += share * (measured - self._per_unit)
+            self._timed = True
+
+
+PACE = Pace()
+LINE = Line()
+
+
+@cache
+def _engine_once() -> "Engine":
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch comes in
+    from leffa.engine import Engine
+
+    return Engine()
+
+
+_ENGINE_LOCK = threading.Lock()
+
+
+def engine() -> "Engine":
+    """The engine of this process, made on the first call."""
+    with _ENGINE_LOCK:
+        return _engine_once()
+
+
+def warm_up() -> threading.Thread:
+    """Bring in the heavy packages and the people finder behind the page; returns the thread that does it."""
+
+    def work() -> None:
+        from PIL import Image
+
+        from leffa.errors import LeffaError
+
+        with suppress(LeffaError):  # there is nobody in a white picture
+            engine().prepare(Image.new("RGB", (256, 256), "white"))
+
+    thread = threading.Thread(target=work, name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def run(work: Work, stop: threading.Event) -> "Iterator[Step | Result]":
+    """Wait in line and paint: ``Step``s, and at last the ``Result``.
+
+    Raises what the engine raises; ``StoppedError`` if ``stop`` was set, also while waiting.
+    """
+    from leffa.result import StoppedError
+
+    events: queue.Queue = queue.Queue()
+    weight = work.weight  # raises for settings that no model can do, before anybody waits
+
+    def wait_and_paint() -> None:
+        try:
+            with LINE.turn(stop, lambda ahead: events.put(Step(0, "waiting", ahead=ahead))) as may_go:
+                if not may_go:
+                    raise StoppedError("The run was stopped.")
+                started = time.monotonic()
+                for event in _paint(work, None if on_shared_gpu() else stop):
+                    events.put(event)
+                PACE.learn(weight, time.monotonic() - started)
+        except BaseException as problem:
+            events.put(problem)
+
+    context = contextvars.copy_context()  # a Space finds in it who asks for the GPU
+    threading.Thread(target=context.run, args=(wait_and_paint,), name="painting", daemon=True).start()
+    started = None
+    try:
+        while True:
+            event = events.get()
+            if isinstance(event, BaseException):
+                raise event
+            if not isinstance(event, Step):
+                yield event
+                return
+            if event.ahead == 0:
+                started = started or time.monotonic()
+                event = _with_remaining(event, weight, time.monotonic() - started)
+            yield event
+    finally:
+        stop.set()  # a visitor who leaves takes the run along
+
+
+def _with_remaining(step: Step, weight: int, gone: float) -> Step:
+    expected = PACE.seconds(weight)
+    if step.share > 0.3:  # what is seen of this run counts more than what is known of others
+        expected = gone / step.share
+    return Step(step.share, step.what, step.preview, max(0.0, expected - gone))
+
+
+def _seconds_on_gpu(work: Work, stop: threading.Event | None) -> int:
+    """What a run may take of a shared GPU: asked for tightly, since it comes off a visitor's daily share."""
+    return int(6 + 0.4 * work.weight)
+
+
+@gpu(duration=_seconds_on_gpu)
+def _paint(work: Work, stop: threading.Event | None) -> "Iterator[Step | Result]":
+    """Paint in a thread of this process and hand on what it reports.
+
+    On a shared GPU this runs in a process of its own, which an event of ours does not reach: ``stop`` is None
+    there, and giving up the iterator ends it.
+    """
+    events: queue.Queue = queue.Queue()
+
+    def report(share: float, what: str, preview: "Image.Image | None") -> None:
+        events.put(Step(share, what, preview))
+
+    def paint() -> None:
+        try:
+            shared: dict[str, Any] = {
+                "settings": work.settings,
+                "model": work.model,
+                "progress": report,
+                "stop": stop,
+            }
+            if work.task is Task.TRY_ON:
+                result = engine().try_on(
+                    work.person, work.reference, work.garment or "upper", work.mask, **shared
+                )
+            else:
+                result = engine().pose_transfer(work.reference, work.person, **shared)
+            events.put(result)
+        except BaseException as problem:
+            events.put(problem)
+
+    threading.Thread(target=paint, name="engine", daemon=True).start()
+    while True:
+        event = events.get()
+        if isinstance(event, BaseException):
+            raise event
+        yield event
+        if not isinstance(event, Step):
+            return

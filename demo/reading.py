@@ -1,0 +1,106 @@
+"""A visitor's file becomes a picture the engine can work with; what is wrong with it becomes a sentence."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from demo import parts
+from demo.examples import POSES
+from demo.generate import digest_of
+from demo.painting import engine
+from demo.sessions import Picked, Session
+from demo.texts import problem, say
+from leffa.errors import LeffaError
+
+if TYPE_CHECKING:
+    from leffa.engine import Prepared
+
+LOG = logging.getLogger("leffa.demo")
+
+
+def read(
+    session: Session,
+    path: str | None,
+    tab: str,
+    slot: str,
+    person: int | None = None,
+    example: str | None = None,
+) -> dict:
+    """Read a file into a slot of the visitor's tab; returns the line to show beside it.
+
+    person  find the people and take this one; None: the picture is a garment
+    """
+    slots = session.slots(tab)
+    slots.pictures.pop(slot, None)
+    if path is None:
+        return parts.quiet("")
+    if example is None:
+        session.files.add(Path(path))
+    try:
+        from leffa.images import load_image
+
+        picked = Picked(load_image(path), path, digest_of(path), example=example)
+        if person is not None:
+            picked.prepared = _known(path, example) or engine().prepare(picked.image, person)
+    except LeffaError as wrong:
+        return parts.error(problem(session.language, wrong))
+    except Exception:
+        LOG.exception("a picture could not be read")
+        return parts.error(say(session.language, "failed"))
+    slots.pictures[slot] = picked
+    if expected := slots.expected.pop(slot, None):
+        same = picked.digest == expected
+        noted = parts.good if same else parts.warn
+        return noted(say(session.language, "restored_same" if same else "restored_other"))
+    if example is None and has_record(path):
+        return parts.warn(say(session.language, "made_here"), say(session.language, "made_here_act"))
+    return found(session, picked)
+
+
+def _known(path: str, example: str | None) -> "Prepared | None":
+    """The body of one of our own poses, which need not be searched for."""
+    if not example or not example.startswith(POSES):
+        return None
+    from leffa.known_poses import known_pose
+
+    return known_pose(path)
+
+
+def has_record(path: str) -> bool:
+    """Whether a file is a PNG that tells of its run."""
+    from leffa.provenance import read_record
+
+    try:
+        return read_record(path) is not None
+    except LeffaError:
+        return False
+
+
+def found(session: Session, picked: Picked) -> dict:
+    """The line beside a picture that was read."""
+    if picked.prepared is None:
+        return parts.good(say(session.language, "garment_found"))
+    count = len(picked.prepared.people)
+    if count > 1:
+        return parts.warn(say(session.language, "people", count=count))
+    return parts.good(say(session.language, "person_found"))
+
+
+def boxes(picked: Picked) -> list[list[float]]:
+    """Boxes of the people in [0, 1], for the page."""
+    prepared = picked.prepared
+    if prepared is None:
+        return []
+    height, width = prepared.size
+    return [
+        [left / width, top / height, right / width, bottom / height]
+        for left, top, right, bottom in prepared.people
+    ]
+
+
+def restored_note(session: Session, missing: list[str]) -> dict:
+    """The line about a run that was brought back, and which pictures it still needs."""
+    if not missing:
+        return parts.good(say(session.language, "restored"))
+    named = ", ".join(say(session.language, f"slot_{slot}") for slot in missing)
+    return parts.warn(say(session.language, "restored_missing", slots=named))

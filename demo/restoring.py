@@ -1,0 +1,110 @@
+"""Bringing a run back: from the history, or from a PNG as far as its pictures are known here."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from demo import examples
+from demo.sessions import Picked, Session, Slots
+from leffa.config import Task
+
+if TYPE_CHECKING:
+    from demo.history import Run
+
+SLOTS = {Task.TRY_ON.value: ("photo", "garment"), Task.POSE_TRANSFER.value: ("person", "pose")}
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run to be laid back onto the page.
+
+    settings  steps, guidance, rescale, seed, samples: the values of their widgets
+    missing   slots whose picture is not known here
+    """
+
+    slots: Slots
+    settings: tuple[float, float, float, int, int]
+    missing: list[str] = field(default_factory=list)
+
+
+def from_run(run: "Run") -> Restored:
+    """A run of this session."""
+    used = run.result.settings
+    settings = (used.steps, used.guidance_scale, used.guidance_rescale, used.seed, used.samples)
+    return Restored(run.slots.copy(), settings)
+
+
+def read_png(session: Session, tab: str, path: str | None) -> Restored | None:
+    """The run a PNG tells of; None for any other file. Errors as in ``from_record``."""
+    from leffa.provenance import read_record
+
+    record = read_record(path) if path else None
+    return None if record is None else from_record(session, tab, record)
+
+
+def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
+    """A run told by a PNG. Its pictures are looked for in this session and among the examples.
+
+    Raises LeffaError if the record is of another task, or has values that make no sense.
+    """
+    from leffa.errors import LeffaError
+    from leffa.preprocess.strokes import parse_strokes
+
+    if record.get("task") != tab:
+        raise LeffaError("this PNG was made with the other tab: restore it there")
+    used, choices, slots = record["settings"], dict(record["choices"]), Slots()
+    try:
+        settings = (
+            int(used["steps"]),
+            float(used["guidance_scale"]),
+            float(used["guidance_rescale"]),
+            int(used["seed"]),
+            1,
+        )
+    except (KeyError, TypeError, ValueError):
+        raise LeffaError("the settings in this PNG are not complete: it was changed since") from None
+    slots.strokes = parse_strokes(choices.pop("strokes", []))
+    people = choices.pop("people", {})
+    slots.choices = choices
+    missing = []
+    for slot in SLOTS[tab]:
+        digest = str(record["files"].get(slot, ""))
+        if picked := _known(session, digest):
+            slots.pictures[slot] = _prepared(picked, slot, people)
+        else:
+            slots.expected[slot] = digest
+            missing.append(slot)
+    return Restored(slots, settings, missing)
+
+
+def _prepared(picked: Picked, slot: str, people: Any) -> Picked:
+    """The picture with its people found and the same one chosen; garments as they are."""
+    if slot == "garment":
+        return picked
+    from demo.painting import engine
+
+    person = int(people.get(slot, 0)) if isinstance(people, dict) else 0
+    if picked.prepared is None or picked.prepared.chosen != person:
+        picked.prepared = engine().prepare(picked.image, person)
+    return picked
+
+
+def _known(session: Session, digest: str) -> Picked | None:
+    """The picture whose file has this SHA-256, if it is at hand."""
+    for slots in (*(run.slots for run in session.runs), *session.tabs.values()):
+        for picked in slots.pictures.values():
+            if picked.digest == digest:
+                return picked
+    if example := _examples().get(digest):
+        from leffa.images import load_image
+
+        return Picked(load_image(example.path), str(example.path), digest, example=example.name)
+    return None
+
+
+@cache
+def _examples() -> dict[str, examples.Example]:
+    from demo.generate import digest_of
+
+    everything = (*examples.people(), *examples.garments(), *examples.poses())
+    return {digest_of(str(example.path)): example for example in everything}

@@ -1,0 +1,102 @@
+"""The looks: a quiet neutral page, one accent, system fonts. Nothing is fetched from anywhere."""
+
+import gradio as gr
+from gradio.themes.utils import colors, sizes
+
+from demo.parts import static_text
+
+_INK = colors.Color(
+    name="ink",
+    c50="#f6f7f9",
+    c100="#eef0f3",
+    c200="#dfe3e8",
+    c300="#c8ced6",
+    c400="#98a1ad",
+    c500="#66707d",
+    c600="#4d5662",
+    c700="#373f4a",
+    c800="#232a33",
+    c900="#171c23",
+    c950="#0f1318",
+)
+_BLUE = colors.Color(
+    name="accent",
+    c50="#eef1ff",
+    c100="#dfe5ff",
+    c200="#c3cdff",
+    c300="#9fadff",
+    c400="#7d8cf8",
+    c500="#4f5fe0",
+    c600="#3f4dc9",
+    c700="#343fa6",
+    c800="#2c3585",
+    c900="#272f6b",
+    c950="#181c42",
+)
+_SANS = [
+    "-apple-system",
+    "BlinkMacSystemFont",
+    "Segoe UI",
+    "Inter",
+    "Roboto",
+    "Noto Sans",
+    "Noto Sans CJK SC",
+]
+_MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "Roboto Mono", "Noto Sans Mono", "monospace"]
+
+
+def theme() -> gr.themes.Base:
+    """The theme of the page, light and dark."""
+    return gr.themes.Base(
+        primary_hue=_BLUE,
+        secondary_hue=_BLUE,
+        neutral_hue=_INK,
+        radius_size=sizes.radius_lg,
+        spacing_size=sizes.spacing_md,
+        text_size=sizes.text_md,
+        font=[gr.themes.Font(name) for name in (*_SANS, "sans-serif")],
+        font_mono=[gr.themes.Font(name) for name in _MONO],
+    ).set(
+        body_background_fill="#f4f5f7",
+        body_background_fill_dark="#0f1215",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#171b20",
+        block_border_width="0px",
+        block_shadow="none",
+        block_label_background_fill="transparent",
+        block_label_background_fill_dark="transparent",
+        block_title_text_weight="500",
+        border_color_primary="#dfe3e8",
+        border_color_primary_dark="#2a3038",
+        background_fill_primary="#ffffff",
+        background_fill_primary_dark="#171b20",
+        background_fill_secondary="#f6f7f9",
+        background_fill_secondary_dark="#1d2228",
+        input_background_fill="#f6f7f9",
+        input_background_fill_dark="#1d2228",
+        body_text_color="#1b2027",
+        body_text_color_dark="#e8eaee",
+        body_text_color_subdued="#596270",
+        body_text_color_subdued_dark="#9aa4b1",
+        block_title_text_color="#3a434e",
+        block_title_text_color_dark="#c5ccd6",
+        block_info_text_color="#596270",
+        block_info_text_color_dark="#9aa4b1",
+        button_primary_background_fill="#3f4dc9",
+        button_primary_background_fill_hover="#343fa6",
+        button_primary_background_fill_dark="#5b6af0",
+        button_primary_background_fill_hover_dark="#6f7df8",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="#ffffff",
+        button_secondary_background_fill="#eef0f3",
+        button_secondary_background_fill_dark="#232a33",
+        button_border_width="0px",
+        button_large_radius="10px",
+        slider_color="#4f5fe0",
+        slider_color_dark="#7d8cf8",
+    )
+
+
+def style() -> str:
+    """The style sheet beyond the theme."""
+    return static_text("style.css")

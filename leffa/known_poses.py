@@ -1,0 +1,86 @@
+"""Pictures whose pose is known: no search for the body, and none that can fail on a back or a profile."""
+
+import json
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from leffa.engine import Prepared
+from leffa.images import load_image
+from leffa.preprocess.labels import Landmark
+from leffa.preprocess.pose import Person
+
+INDEX = "poses.json"
+SILHOUETTE = ".silhouette.png"
+
+
+def known_pose(path: str | Path) -> Prepared | None:
+    """The picture with its body as ``poses.json`` beside it tells; None if it tells nothing of this picture.
+
+    The index has ``height``, ``width`` and ``poses``: a list of ``name`` (the picture's, without suffix) and
+    ``landmarks`` (33 times x, y, z in pixels and visibility). Beside the picture lies its silhouette.
+    """
+    path = Path(path)
+    known = _index(path.parent / INDEX).get(path.stem)
+    outline = path.with_name(path.stem + SILHOUETTE)
+    if known is None or not outline.is_file():
+        return None
+    photo = load_image(path)
+    with Image.open(outline) as opened:
+        silhouette = np.asarray(opened.convert("L").resize(photo.size), np.float32) / 255
+    height, width, landmarks = known
+    stretch = np.array([photo.width / width, photo.height / height, photo.width / width, 1], np.float32)
+    person = Person(landmarks * stretch, silhouette, _box(silhouette))
+    return Prepared(photo, [person.box], 0, np.asarray(photo), person)
+
+
+def mirrored(prepared: Prepared) -> Prepared:
+    """The same with left and right exchanged: photo, people, and the sides of the chosen body."""
+    width, analysis_width = prepared.photo.width, prepared.analysis.shape[1]
+    boxes = [(width - right, top, width - left, bottom) for left, top, right, bottom in prepared.people]
+    left, top, right, bottom = prepared.person.box
+    landmarks = prepared.person.landmarks[_swapped()].copy()
+    landmarks[:, 0] = analysis_width - landmarks[:, 0]
+    person = Person(
+        landmarks,
+        np.ascontiguousarray(prepared.person.silhouette[:, ::-1]),
+        (analysis_width - right, top, analysis_width - left, bottom),
+    )
+    return replace(
+        prepared,
+        photo=ImageOps.mirror(prepared.photo),
+        people=boxes,
+        analysis=np.ascontiguousarray(prepared.analysis[:, ::-1]),
+        person=person,
+    )
+
+
+def _swapped() -> list[int]:
+    """For each landmark the one that takes its place in a mirror."""
+
+    def other(name: str) -> str:
+        if "LEFT" in name:
+            return name.replace("LEFT", "RIGHT")
+        return name.replace("RIGHT", "LEFT")
+
+    return [int(Landmark[other(landmark.name)]) for landmark in Landmark]
+
+
+def _box(silhouette: NDArray[np.float32]) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero((silhouette > 0.5).any(1)), np.flatnonzero((silhouette > 0.5).any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+@lru_cache(maxsize=4)
+def _index(path: Path) -> dict[str, tuple[int, int, NDArray[np.float32]]]:
+    if not path.is_file():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        pose["name"]: (told["height"], told["width"], np.array(pose["landmarks"], np.float32))
+        for pose in told["poses"]
+    }

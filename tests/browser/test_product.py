@@ -1,0 +1,186 @@
+"""What makes the page a product: mask, stop, inspector, history, languages, phone, dark, access."""
+
+import json
+import shutil
+
+import pytest
+from browsing import generate, upload
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+
+
+def filled(page, pictures):
+    upload(page, "photo", pictures.person)
+    upload(page, "garment", pictures.garment)
+    page.wait_for_selector("#try_on-go:not([disabled])")
+    return page
+
+
+def percent(page) -> float:
+    return float(page.inner_text("#mask .lf-share").split()[0])
+
+
+def paint(page, start, end) -> None:
+    box = page.locator("#mask canvas").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=5)
+    page.mouse.up()
+
+
+def test_the_mask_is_painted_erased_undone_and_used(visit, pictures):
+    page = filled(visit(), pictures)
+    automatic = percent(page)
+    paint(page, (0.1, 0.9), (0.9, 0.9))
+    painted = percent(page)
+    assert painted > automatic + 1
+    page.click("#mask [data-do=eraser]")
+    paint(page, (0.3, 0.5), (0.7, 0.5))
+    assert percent(page) < painted - 1
+    page.click("#mask [data-do=undo]")
+    assert percent(page) == painted
+    page.locator("#mask canvas").focus()
+    page.keyboard.press("Control+z")
+    assert percent(page) == automatic
+    page.click("#sleeve label:has-text('None')")
+    page.wait_for_function(
+        f"() => !document.querySelector('#mask .lf-share').textContent.startsWith('{automatic} ')"
+    )
+    assert percent(page) < automatic
+    page.click("#mask [data-do=parts]")
+    assert page.get_attribute("#mask [data-do=parts]", "aria-pressed") == "true"
+
+
+def test_the_keyboard_paints_too(visit, pictures):
+    page = filled(visit(), pictures)
+    automatic = percent(page)
+    page.locator("#mask canvas").focus()
+    for key in ["Shift+ArrowDown"] * 9 + [" "]:
+        page.keyboard.press(key)
+    assert percent(page) > automatic
+
+
+def test_stop_ends_a_run(visit, pictures):
+    page = filled(visit(), pictures)
+    page.locator(".lf-more button:visible").first.click()
+    page.fill("#try_on-steps input[type=number]", "100")
+    page.keyboard.press("Tab")
+    page.click("#try_on-go:not([disabled])")
+    page.wait_for_selector("#try_on-stop")
+    page.wait_for_selector("#try_on-viewer [data-state=running] .lf-after[src]", state="attached")
+    page.click("#try_on-stop")
+    page.wait_for_selector("#try_on-viewer [data-state=stopped]", state="attached")
+    assert page.is_enabled("#try_on-go")
+
+
+def test_a_click_is_followed_both_ways(visit, pictures):
+    page = filled(visit(), pictures)
+    assert generate(page) == "done"
+    page.wait_for_selector("#try_on-inspector .lf-inspect:not([hidden])")
+    page.click("#try_on-inspector [data-side=result]")
+    page.wait_for_selector("#try_on-inspector .lf-middle", state="attached")
+    assert "looks at" in page.inner_text("#try_on-inspector .lf-told")
+    assert page.locator("#try_on-inspector .lf-place").count() > 1
+    page.click("#try_on-inspector [data-side=reference]")
+    page.wait_for_function(
+        "() => /went to|No place/.test(document.querySelector('#try_on-inspector .lf-told').textContent)"
+    )
+    before = page.get_attribute("#try_on-inspector [data-side=result] img", "src")
+    page.locator("#try_on-inspector .lf-layer").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => document.querySelector('#try_on-inspector [data-side=result] img').src !== before",
+        arg=before,
+    )
+    assert "●" in page.inner_text("#try_on-inspector .lf-layer-name")
+
+
+def test_history_and_png_bring_a_run_back(visit, pictures, tmp_path):
+    page = filled(visit(accept_downloads=True), pictures)
+    page.click("#kind label:has-text('Dress')")
+    page.click("#sleeve label:has-text('Elbow')")
+    page.wait_for_timeout(500)
+    paint(page, (0.1, 0.95), (0.4, 0.95))
+    masked = percent(page)
+    assert generate(page) == "done"
+    page.wait_for_selector("#try_on-history .lf-thumb")
+    with page.expect_download() as waiting:
+        page.click("#try_on-viewer [data-act=download]")
+    file = tmp_path / "result.png"
+    shutil.copy(waiting.value.path(), file)
+    with Image.open(file) as opened:
+        opened.load()
+        record = json.loads(opened.info["leffa"])
+        assert opened.size == Image.open(pictures.person).size
+    assert record["choices"]["kind"] == "dress" and len(record["choices"]["strokes"]) == 1
+
+    page.click("#kind label:has-text('Top')")
+    page.click("#mask [data-do=reset]")
+    page.click("#try_on-history .lf-thumb")
+    page.wait_for_selector("#kind label.selected:has-text('Dress')")
+    page.wait_for_selector("#sleeve label.selected:has-text('Elbow')")
+    page.wait_for_function(
+        f"() => document.querySelector('#mask .lf-share').textContent.startsWith('{masked} ')"
+    )
+
+    fresh = visit()
+    fresh.set_input_files(
+        "#try_on-restore input[type=file], input#try_on-restore, #try_on-restore + input[type=file]", file
+    )
+    fresh.wait_for_selector("#try_on-history-note .lf-warn:has-text('photo, garment')")
+    fresh.wait_for_selector("#kind label.selected:has-text('Dress')")
+    upload(fresh, "photo", pictures.person)
+    assert "same picture" in fresh.inner_text("#photo-note")
+    assert percent(fresh) == masked
+
+
+def test_a_result_goes_on_in_the_other_tab(visit, pictures):
+    page = filled(visit(), pictures)
+    assert generate(page) == "done"
+    page.click("#try_on-viewer [data-act=hand_over]")
+    page.wait_for_selector("#person img[src*='/file=']")
+    assert page.get_by_role("tab", name="Change pose").get_attribute("aria-selected") == "true"
+
+
+def test_two_visitors_share_nothing(visit, pictures):
+    one, other = visit(), visit()
+    filled(one, pictures)
+    assert generate(one) == "done"
+    assert other.is_disabled("#try_on-go")
+    assert other.locator("#try_on-history .lf-thumb").count() == 0
+    assert other.get_attribute("#try_on-viewer .lf-frame", "data-state") == "empty"
+
+
+def test_chinese_and_back(visit):
+    page = visit(locale="zh-CN")
+    page.wait_for_selector("#try_on-go:has-text('生成')")
+    assert page.get_by_role("tab", name="换姿势").count() == 1
+    page.click("#language")
+    page.wait_for_selector("#try_on-go:has-text('Generate')")
+
+
+@pytest.mark.parametrize(
+    "options", [{"viewport": {"width": 390, "height": 844}, "has_touch": True}, {"color_scheme": "dark"}]
+)
+def test_phone_and_dark_show_everything_without_scrolling_sideways(visit, options):
+    page = visit(**options)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for selector in ("#photo", "#garment", "#mask", "#try_on-go"):
+        assert page.locator(selector).bounding_box()["width"] > 150
+    if options.get("color_scheme") == "dark":
+        shade = page.evaluate("getComputedStyle(document.querySelector('.lf-step')).backgroundColor")
+        assert sum(int(part) for part in shade[4:-1].split(",")) < 200
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_fault_of_accessibility(visit, pictures, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = filled(visit(color_scheme=scheme), pictures)
+    assert generate(page) == "done"
+    page.wait_for_selector("#try_on-inspector .lf-inspect:not([hidden])")
+    found = axe.run(page).response["violations"]
+    serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+    told = [(fault["id"], [node["html"][:120] for node in fault["nodes"][:3]]) for fault in serious]
+    assert not told

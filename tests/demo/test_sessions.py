@@ -1,0 +1,101 @@
+"""Visitors are kept apart and forgotten; the line is fair; texts are complete."""
+
+import threading
+import time
+
+import pytest
+
+from demo.line import Line
+from demo.painting import Pace
+from demo.sessions import Sessions
+from demo.texts import TEXTS, doing, preferred, problem, say
+from leffa.errors import LeffaError, PersonError
+
+
+def test_an_ended_session_leaves_no_file_and_stops_its_run(tmp_path):
+    sessions = Sessions()
+    one, other = sessions.of("one"), sessions.of("other")
+    assert one is sessions.of("one") and one is not other
+    file = tmp_path / "folder" / "photo.png"
+    file.parent.mkdir()
+    file.write_bytes(b"photo")
+    one.files.add(file)
+    stop = one.stops["try_on"] = threading.Event()
+    sessions.end("one")
+    assert stop.is_set() and not file.parent.exists()
+    assert sessions.of("one") is not one and sessions.of("other") is other
+
+
+def test_idle_and_surplus_sessions_end():
+    sessions = Sessions(most=2)
+    first = sessions.of("1")
+    sessions.of("2"), sessions.of("3")
+    assert len(sessions) == 2 and sessions.of("1") is not first
+    idle = Sessions(idle_seconds=0)
+    before = idle.of("a")
+    time.sleep(0.01)
+    idle.of("b")
+    assert idle.of("a") is not before
+
+
+def test_the_line_serves_in_order_and_tells_how_many_are_before():
+    line, served, told = Line(), [], []
+    first_in, leave = threading.Event(), threading.Event()
+
+    def visit(name, wait):
+        with line.turn(threading.Event(), told.append) as may_go:
+            assert may_go
+            served.append(name)
+            first_in.set()
+            if wait:
+                leave.wait(5)
+
+    threads = [threading.Thread(target=visit, args=("first", True))]
+    threads[0].start()
+    assert first_in.wait(5)
+    for name in ("second", "third"):
+        threads.append(threading.Thread(target=visit, args=(name, False)))
+        threads[-1].start()
+        while len(line) < len(threads):
+            time.sleep(0.005)
+    leave.set()
+    for thread in threads:
+        thread.join(5)
+    assert served == ["first", "second", "third"]
+    assert told[:2] == [1, 2] and len(line) == 0
+
+
+def test_whoever_gives_up_leaves_the_line():
+    line, stop = Line(), threading.Event()
+    with line.turn(threading.Event(), print):
+        stop.set()
+        with line.turn(stop, print) as may_go:
+            assert not may_go
+        assert len(line) == 1
+
+
+def test_the_pace_is_learnt():
+    pace = Pace()
+    pace.learn(10, 11.5)
+    assert pace.seconds(20) == pytest.approx(21.5)
+    pace.learn(10, 21.5)
+    assert 21.5 < pace.seconds(20) < 41.5
+
+
+def test_every_text_is_there_in_both_languages_with_the_same_places():
+    import string
+
+    for key, (english, chinese) in TEXTS.items():
+        assert bool(english) == bool(chinese), key
+        places = [
+            {name for _, name, _, _ in string.Formatter().parse(text) if name} for text in (english, chinese)
+        ]
+        assert places[0] == places[1] or key.startswith("error_"), key
+
+
+def test_the_language_follows_the_browser_and_errors_are_sentences():
+    assert preferred("zh-CN,zh;q=0.9,en;q=0.8") == "zh"
+    assert preferred("fr-FR,en;q=0.5") == "en" and preferred(None) == "en"
+    assert doing("zh", "painting, step 3 of 12") == say("zh", "what_painting", step=3, steps=12)
+    assert problem("en", LeffaError("no such thing")) == "No such thing."
+    assert problem("zh", PersonError("nobody there")) == TEXTS["error_PersonError"][1]
