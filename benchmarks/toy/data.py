@@ -18,7 +18,7 @@ GRID = (16, 12)
 
 
 def make(folder: Path, train: int, held_out: int) -> tuple[PackedDataset, PackedDataset]:
-    """Training and held-out people, rendered once; try-on only, no camera damage, disjoint by person and cloth."""
+    """Training and held-out people, rendered once: try-on, no camera damage, disjoint by person and cloth."""
     parts = []
     for split, count, reuse in ((Split.TRAIN, train, 5), (Split.TEST, held_out, 1)):
         settings = Settings(split=split, size=SIZE, reuse=reuse, damage=False)

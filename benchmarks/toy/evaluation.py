@@ -18,7 +18,9 @@ TIMESTEP = 250
 
 
 @torch.no_grad()
-def flow_figures(model: torch.nn.Module, rows: Rows, count: int, temperature: float = TEMPERATURE) -> dict[str, float]:
+def flow_figures(
+    model: torch.nn.Module, rows: Rows, count: int, temperature: float = TEMPERATURE
+) -> dict[str, float]:
     """End-point error (% of the width) and PCK@5 % over the layers the loss trains, and by their grid."""
     everything, by_grid = FlowError(), {}
     generator = torch.Generator().manual_seed(0)
@@ -31,7 +33,9 @@ def flow_figures(model: torch.nn.Module, rows: Rows, count: int, temperature: fl
         collector = StateCollector(GRID, SIZE[0], 1 / 32)
         model(torch.cat([noisy, batch["condition"]], dim=1), steps, batch["reference_latents"], collector)
         for state in collector.close():
-            flow = attention_flow(state.query, state.reference_key, state.query_grid, state.reference_grid, temperature)
+            flow = attention_flow(
+                state.query, state.reference_key, state.query_grid, state.reference_grid, temperature
+            )
             truth, known = coarse_flow(batch["true_flow"], batch["true_visible"], state.query_grid)
             for error in (everything, by_grid.setdefault(state.query_grid, FlowError())):
                 error.update(flow, truth, known, ASPECT)
@@ -41,7 +45,7 @@ def flow_figures(model: torch.nn.Module, rows: Rows, count: int, temperature: fl
 
 @torch.no_grad()
 def paint(model: torch.nn.Module, rows: Rows, count: int, steps: int = 12) -> Tensor:
-    """Pictures (count, 3, H, W) in [-1, 1]: painted inside the mask, the person outside; the same noise always."""
+    """(count, 3, H, W) in [-1, 1]: painted inside the mask, the person outside; always the same noise."""
     painted = []
     for start in range(0, count, 16):
         batch = rows.batch(slice(start, min(start + 16, count)))

@@ -17,7 +17,8 @@ def _cosines() -> Tensor:
     waves = torch.stack([torch.cos(math.pi * k * place / BLOCK) for k in range(BLOCK)])
     waves = waves / waves.norm(dim=1, keepdim=True)
     order = sorted(
-        ((y, x) for y in range(BLOCK) for x in range(BLOCK)), key=lambda yx: (yx[0] + yx[1], abs(yx[0] - yx[1]))
+        ((y, x) for y in range(BLOCK) for x in range(BLOCK)),
+        key=lambda yx: (yx[0] + yx[1], abs(yx[0] - yx[1])),
     )
     return torch.stack([torch.outer(waves[y], waves[x]) for y, x in order])
 
@@ -27,7 +28,11 @@ def _basis() -> Tensor:
     opponent = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [0.5, 0.5, -1.0]])
     opponent = opponent / opponent.norm(dim=1, keepdim=True)
     cosines = _cosines()
-    rows = [colour[:, None, None] * cosines[i] for colour, kept in zip(opponent, KEPT, strict=True) for i in range(kept)]
+    rows = [
+        colour[:, None, None] * cosines[i]
+        for colour, kept in zip(opponent, KEPT, strict=True)
+        for i in range(kept)
+    ]
     return torch.stack(rows)
 
 

@@ -88,7 +88,7 @@ class OneCanvas(nn.Module):
 
 
 class JointTransformer(nn.Module):
-    """(c) A small Flux: person and reference tokens one after the other, joint attention, rotary positions."""
+    """(c) A small Flux: joint attention over person and reference tokens, rotary positions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,7 +120,8 @@ class JointTransformer(nn.Module):
         tokens = height * width
         watch = SequenceObserver(observer, one_after_the_other(tokens, tokens)) if observer else None
         pictures = torch.cat(
-            [x.flatten(2).transpose(1, 2) for x in (generative_input, reference_side(reference_latents))], dim=1
+            [x.flatten(2).transpose(1, 2) for x in (generative_input, reference_side(reference_latents))],
+            dim=1,
         )
         painted = self.transformer(
             hidden_states=pictures,

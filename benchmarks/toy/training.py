@@ -1,4 +1,4 @@
-"""A run of the proof: a warm start of the flow that both arms share, then a branch with or without the loss."""
+"""A run of the proof: a warm start of the flow that all arms share, then a branch of its own for each."""
 
 import os
 import time
@@ -17,7 +17,14 @@ from leffa.training.objective import compute_losses
 from leffa.training.settings import TrainingSettings
 
 WARM = TrainingSettings(
-    size=SIZE, steps=500, batch=8, learning_rate=1e-3, ema=0.99, warmup=50, densepose_dropout=0.15, flow_weight=1.0
+    size=SIZE,
+    steps=500,
+    batch=8,
+    learning_rate=1e-3,
+    ema=0.99,
+    warmup=50,
+    densepose_dropout=0.15,
+    flow_weight=1.0,
 )
 BRANCH = replace(WARM, steps=400, learning_rate=5e-4, warmup=0, flow_weight=0.0)
 

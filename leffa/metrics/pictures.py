@@ -76,5 +76,6 @@ def _mean_inside(values: Tensor, inside: Tensor | None) -> Tensor:
 def _check(prediction: Tensor, truth: Tensor) -> None:
     if prediction.shape != truth.shape or prediction.dim() != 4:
         raise ValueError(
-            f"pictures must have one shape (B, C, H, W), got {tuple(prediction.shape)} and {tuple(truth.shape)}"
+            f"pictures must have one shape (B, C, H, W), got {tuple(prediction.shape)} "
+            f"and {tuple(truth.shape)}"
         )
