@@ -16,18 +16,19 @@ def gaussian_kernel(size: int, sigma: float) -> Tensor:
 
 
 def blur(maps: Tensor, size: int, sigma: float) -> Tensor:
-    """Gaussian blur of (B, C, H, W) in float64, only where the window fits: (B, C, H - size + 1, ...)."""
+    """Gaussian blur of (B, C, H, W) in float64; beyond its border a map is mirrored."""
     kernel = gaussian_kernel(size, sigma).to(maps.device)
     channels = maps.shape[1]
     rows = kernel.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
     columns = kernel.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
-    return F.conv2d(F.conv2d(maps.double(), rows, groups=channels), columns, groups=channels)
+    padded = F.pad(maps.double(), (size // 2,) * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, rows, groups=channels), columns, groups=channels)
 
 
 def ssim_map(prediction: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity at every pixel whose 11x11 window fits: (B, C, H - 10, W - 10) float64.
+    """Structural similarity at every pixel, (B, C, H, W) float64, for pictures of range 1.
 
-    Wang et al. 2004 with the usual Gaussian window of sigma 1.5, for pictures of range 1.
+    Wang et al. 2004 with the usual Gaussian window, 11x11 of sigma 1.5.
     """
     _check(prediction, truth)
     if min(prediction.shape[-2:]) < WINDOW:
@@ -50,9 +51,7 @@ def ssim(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tenso
     mask  (B, 1, H, W), 1 = counts: the mean over the windows whose middle is inside; nan where it is empty
     """
     values = ssim_map(prediction, truth).mean(dim=1)
-    margin = WINDOW // 2
-    inside = None if mask is None else mask[:, 0, margin:-margin, margin:-margin] > 0.5
-    return _mean_inside(values, inside)
+    return _mean_inside(values, None if mask is None else mask[:, 0] > 0.5)
 
 
 def psnr(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -62,8 +61,7 @@ def psnr(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tenso
     """
     _check(prediction, truth)
     squared = (prediction.double() - truth.double()).square().mean(dim=1)
-    inside = None if mask is None else mask[:, 0] > 0.5
-    return -10 * torch.log10(_mean_inside(squared, inside))
+    return -10 * torch.log10(_mean_inside(squared, None if mask is None else mask[:, 0] > 0.5))
 
 
 def _mean_inside(values: Tensor, inside: Tensor | None) -> Tensor:
