@@ -5,10 +5,10 @@
 
 Each model is trained at toy size on synthetic pairs at 64x48. A warm start, the same for all arms of a
 seed, teaches it to denoise and points its flow roughly the right way (garment box to garment box; from
-uniform attention the loss has no gradient to follow). No exact flow is used anywhere in training. Then arms branch off
-with the same batches, timesteps and noise, and differ only in the loss. The judge is the end-point error
-against the exact flow of held-out people, never the loss value: a flow that collapses onto the garment's
-middle lowers the loss too.
+uniform attention the loss has no gradient to follow). No exact flow is used anywhere in training. Then
+arms branch off with the same batches, timesteps and noise, and differ only in the loss. The judge is the
+end-point error against the exact flow of held-out people, never the loss value: a flow that collapses onto
+the garment's middle lowers the loss too.
 """
 
 import argparse

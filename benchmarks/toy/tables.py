@@ -71,7 +71,7 @@ def _row(cells: list[str]) -> str:
 
 
 def verdict(better: list[dict[str, float]], worse: list[dict[str, float]], figure: str = "epe") -> str:
-    """ "yes", "no" or "not told apart": is a figure better in the first in every seed, in none, or in some?"""
+    """Is a figure better in the first arm? "yes" or "no" if all seeds agree, else "not told apart"."""
     sign = COLUMNS[figure][2]
     gains = [sign * (a[figure] - b[figure]) for a, b in zip(better, worse, strict=True)]
     if all(gain > 0 for gain in gains):
