@@ -15,9 +15,12 @@ from leffa.flow import (
     attended_map,
     attention_flow,
     coarse_flow,
+    coordinates,
     resize_flow,
     warp,
 )
+
+SPREAD_SHARE = 0.1  # weight of the variance beside the squared flow error
 
 
 @dataclass(frozen=True)
@@ -100,59 +103,59 @@ def _layer_error(
     return F.mse_loss(warped * weight, target * weight)
 
 
-def correspondence_loss(
+@dataclass(frozen=True)
+class KnownCorrespondence:
+    """Where the painted picture comes from, as synthetic people know it. Any size; reduced to each layer's.
+
+    flow            (B, H, W, 2) true absolute flow in [-1, 1]
+    visible         (B, H, W) bool: where it is known
+    worn            (B, 1, H, W) in [0, 1]: the garment, or the person, in the painted picture
+    reference_mask  (B, 1, H, W) in [0, 1]: the same on the reference
+    region          (B, 1, H, W) in [0, 1]: where the occupancy counts, the repaint mask
+    """
+
+    flow: Tensor
+    visible: Tensor
+    worn: Tensor
+    reference_mask: Tensor
+    region: Tensor
+
+
+def correspondence_losses(
     layers: list[AttentionStates],
-    flow: Tensor,
-    visible: Tensor,
+    truth: KnownCorrespondence,
     temperature: float = TEMPERATURE,
     convention: GridConvention = GridConvention.CENTERS,
-) -> Tensor:
-    """Squared distance of the attention flow from a known one; for synthetic people, not in the paper.
+) -> tuple[Tensor, Tensor]:
+    """Two losses on a known correspondence, for synthetic people; ours, not the paper's.
 
-    flow     (B, H, W, 2) true absolute flow in [-1, 1]; any size, reduced to each layer's grid
-    visible  (B, H, W) bool: where it is known
+    Flow: squared distance of the attention flow from the true one, in squared normalised units, and a little
+    of the attention's variance, because a right mean of scattered attention gives a painter nothing to copy;
+    mean over the visible places and the layers. Occupancy: cross-entropy of the share of attention that
+    falls on the garment of the reference; places where it is worn should look at it, the others at its
+    surroundings, so that what attention sees of the reference's mask tells where the garment goes.
 
-    Returns a scalar: mean over the visible places and the layers, in squared normalised units.
+    Returns (flow, occupancy), scalars. One fused attention per layer serves both.
     """
-    total = flow.new_zeros(())
+    flow_total = truth.flow.new_zeros(())
+    occupancy_total = truth.flow.new_zeros(())
     for layer in layers:
-        truth, known = coarse_flow(flow, visible, layer.query_grid)
-        predicted = attention_flow(
-            layer.query, layer.reference_key, layer.query_grid, layer.reference_grid, temperature, convention
+        grid = coordinates(*layer.reference_grid, convention, truth.flow.device).movedim(-1, 0)
+        cells = F.adaptive_avg_pool2d(truth.reference_mask.float(), layer.reference_grid)
+        squares = grid.square().sum(dim=0, keepdim=True)
+        maps = torch.cat([torch.cat([grid, squares]).expand(len(cells), -1, -1, -1), cells], dim=1)
+        seen = attended_map(layer.query, layer.reference_key, maps, layer.query_grid, temperature)
+
+        flow, known = coarse_flow(truth.flow, truth.visible, layer.query_grid)
+        error = (seen[:, :2].movedim(1, -1) - flow).square().sum(-1)
+        variance = (seen[:, 2] - seen[:, :2].square().sum(dim=1)).clamp_min(0)
+        error = error + SPREAD_SHARE * variance
+        flow_total = flow_total + torch.where(known, error, 0).sum() / known.sum().clamp_min(1)
+
+        worn, weight = (
+            F.adaptive_avg_pool2d(x.float(), layer.query_grid) for x in (truth.worn, truth.region)
         )
-        error = (predicted - truth).square().sum(-1)
-        total = total + torch.where(known, error, 0).sum() / known.sum().clamp_min(1)
-    return total / len(layers)
-
-
-def occupancy_loss(
-    layers: list[AttentionStates],
-    worn: Tensor,
-    reference_mask: Tensor,
-    region: Tensor,
-    temperature: float = TEMPERATURE,
-) -> Tensor:
-    """Cross-entropy of the share of attention that falls on the garment of the reference; not in the paper.
-
-    Places where the garment is worn should look at the garment, the others at its surroundings, so that
-    the attended ``reference_mask`` tells where the garment goes (see "flow start" in the pipeline).
-
-    worn            (B, 1, H, W) in {0, 1}: the garment, or the person, in the painted picture
-    reference_mask  (B, 1, H, W) in {0, 1}: the same on the reference
-    region          (B, 1, H, W) in {0, 1}: where the loss counts, the repaint mask
-
-    Returns a scalar: mean over the region and the layers.
-    """
-    total = worn.new_zeros(())
-    for layer in layers:
-        target, weight = (F.adaptive_avg_pool2d(x.float(), layer.query_grid) for x in (worn, region))
-        share = attended_map(
-            layer.query,
-            layer.reference_key,
-            F.adaptive_avg_pool2d(reference_mask.float(), layer.reference_grid),
-            layer.query_grid,
-            temperature,
-        )
-        error = F.binary_cross_entropy(share.clamp(1e-4, 1 - 1e-4), target.clamp(0, 1), reduction="none")
-        total = total + (error * weight).sum() / weight.sum().clamp_min(1)
-    return total / len(layers)
+        share = seen[:, 3:].clamp(1e-4, 1 - 1e-4)
+        error = F.binary_cross_entropy(share, worn.clamp(0, 1), reduction="none")
+        occupancy_total = occupancy_total + (error * weight).sum() / weight.sum().clamp_min(1)
+    return flow_total / len(layers), occupancy_total / len(layers)

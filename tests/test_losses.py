@@ -7,10 +7,10 @@ from leffa.config import GridConvention, LeffaLossConfig, Photometric
 from leffa.flow import coordinates
 from leffa.losses import (
     AttentionStates,
-    correspondence_loss,
+    KnownCorrespondence,
+    correspondence_losses,
     diffusion_loss,
     leffa_loss,
-    occupancy_loss,
 )
 
 GRID, SIZE = (8, 6), (64, 48)
@@ -153,21 +153,42 @@ def test_a_flow_optimised_by_the_loss_alone_recovers_a_known_shift():
     assert abs(moved[0] + shift) < 1.5 and abs(moved[1]) < 1.5
 
 
-def test_correspondence_loss_falls_to_zero_only_at_the_truth():
-    truth = coordinates(*SIZE)[None]
-    visible = torch.ones(1, *SIZE, dtype=torch.bool)
-    assert correspondence_loss([states(IDENTITY)], truth, visible) < 1e-6
-    assert correspondence_loss([states(IDENTITY.flip(0))], truth, visible) > 0.5
-    visible[:] = False
-    assert correspondence_loss([states(IDENTITY.flip(0))], truth, visible) == 0
-
-
-def test_occupancy_loss_wants_worn_places_to_look_at_the_garment():
+def known(**changes):
     garment = torch.zeros(1, 1, *SIZE)
     garment[..., :32, :] = 1
-    right = occupancy_loss([states(IDENTITY)], garment, garment, ALL)
-    wrong = occupancy_loss([states(IDENTITY.flip(0))], garment, garment, ALL)
-    assert right < 0.01 and wrong > 5
+    fields = {
+        "flow": coordinates(*SIZE)[None],
+        "visible": torch.ones(1, *SIZE, dtype=torch.bool),
+        "worn": garment,
+        "reference_mask": garment,
+        "region": ALL,
+    }
+    return KnownCorrespondence(**{**fields, **changes})
+
+
+def test_correspondence_losses_are_least_at_the_truth():
+    flow, occupancy = correspondence_losses([states(IDENTITY)], known())
+    assert flow < 1e-6 and occupancy < 0.01
+    flow, occupancy = correspondence_losses([states(IDENTITY.flip(0))], known())
+    assert flow > 0.5 and occupancy > 5
+
+
+def test_correspondence_losses_count_only_where_something_is_known():
+    wrong = [states(IDENTITY.flip(0))]
+    hidden = known(visible=torch.zeros(1, *SIZE, dtype=torch.bool), region=ALL * 0)
+    assert [float(loss) for loss in correspondence_losses(wrong, hidden)] == [0, 0]
+
+
+def test_flow_loss_equals_error_and_variance_written_out():
+    generator = torch.Generator().manual_seed(0)
+    query, key = torch.randn((2, 1, 2, 48, 16), generator=generator)
+    weights = (query @ key.transpose(-1, -2) / (2.0 * 16**0.5)).softmax(-1).mean(1)[0]
+    grid = coordinates(*GRID).reshape(-1, 2)
+    mean = weights @ grid
+    variance = weights @ grid.square().sum(-1) - mean.square().sum(-1)
+    expected = ((mean - grid).square().sum(-1) + 0.1 * variance).mean()
+    loss, _ = correspondence_losses([AttentionStates(query, key, GRID, GRID)], known())
+    assert torch.allclose(loss, expected, atol=1e-5)
 
 
 def test_diffusion_loss_is_the_plain_mean():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.preprocess.figure import Array, Mask
+from leffa.preprocess.drawing import Array, Mask
 
 FEWEST = 20  # pixels from which a colour may be learnt
 _BINS = 16  # per axis of the histograms

@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leffa.preprocess.drawing import Array, Canvas, Mask
 from leffa.preprocess.labels import Part
 from leffa.preprocess.parts import nearest_parts
+from leffa.preprocess.shape import LEFT, RIGHT, SHAPE, SIDES
 from leffa.preprocess.skeleton import Skeleton
-
-Array = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 
 class Group(IntEnum):
@@ -59,6 +57,7 @@ class Figure:
     inside    bool, the silhouette
     group     uint8 ``Group`` of the nearest part, 0 outside the silhouette
     score     float32 distance from that part in its own radii, about 1 on the skin; large outside
+    progress  float32 place along that part, 0 at its start (neck, shoulder, hip, wrist, ankle), 1 at its end
     rise      float32 height above the line of the hips along the body's axis
     lateral   float32 signed distance from the body's axis, > 0 to the person's left
     """
@@ -67,6 +66,7 @@ class Figure:
     inside: Mask
     group: NDArray[np.uint8]
     score: Array
+    progress: Array
     rise: Array
     lateral: Array
 
@@ -79,10 +79,11 @@ class Figure:
         score = np.full(silhouette.shape, 1e3, np.float32)
         group[found.rows, found.columns] = GROUP_OF_PART[found.label]
         score[found.rows, found.columns] = found.score
-        rise, lateral = (
-            _along_axis(silhouette.shape, skeleton.hips, axis) for axis in (skeleton.up, skeleton.left)
-        )
-        return cls(skeleton, group > 0, group, score, rise, lateral)
+        progress = np.zeros(silhouette.shape, np.float32)
+        progress[found.rows, found.columns] = found.along
+        rise = _along_axis(silhouette.shape, skeleton.hips, skeleton.up)
+        lateral = _along_axis(silhouette.shape, skeleton.hips, skeleton.left)
+        return cls(skeleton, group > 0, group, score, progress, rise, lateral)
 
     def along(self, origin: Array, axis: Array) -> Array:
         """(H, W): signed distance of every pixel from ``origin`` (x, y) along the unit vector ``axis``."""
@@ -102,11 +103,32 @@ class Figure:
         rise, side = self.along(middle, head.up), self.along(middle, head.left)
         return ((rise / (1.3 * head.unit)) ** 2 + (side / (0.75 * head.half_width)) ** 2 < 1) & self.inside
 
+    @cached_property
+    def wears_long_skirt(self) -> bool:
+        """Much cloth beside the shins: a maxi skirt or a gown, under which most of the feet are hidden."""
+        shins = self.is_in(Group.LOWER_LEG)
+        size = np.count_nonzero(shins)
+        return size > 0 and np.count_nonzero(self.score[shins] > 1.45) > 0.35 * size
 
-def disc(radius: float) -> NDArray[np.uint8]:
-    """Round structuring element for OpenCV's morphology, of at least one pixel around the middle."""
-    reach = max(round(radius), 1)
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    @cached_property
+    def hands(self) -> Mask:
+        """Where the hands are, from the heel of the hand on: a cuff or a bare wrist is not part of them."""
+        skeleton, scale = self.skeleton, self.skeleton.scale
+        trunk = skeleton.depth[[LEFT.shoulder, RIGHT.shoulder, LEFT.hip, RIGHT.hip]].mean()
+        palms = Canvas(self.group.shape)
+        for side in SIDES:
+            # In front of the trunk a hand is one even where the trunk seems nearer.
+            if skeleton.depth[side.wrist] - trunk < 0.5 * scale:
+                palm = (skeleton[side.index] + skeleton[side.pinky]) / 2 - skeleton[side.wrist]
+                start, end = (skeleton[side.wrist] + share * palm for share in (0.6, SHAPE.fingertips))
+                palms.capsule(start, end, 1.1 * SHAPE.hand * scale, SHAPE.hand * scale)
+        nearest = self.is_in(Group.HAND) & (self.score < 1.35) & (self.progress > 0)
+        return nearest | (palms.mask & self.inside & ~self.face)
+
+    @cached_property
+    def feet(self) -> Mask:
+        """Shoes, from below the ankle on."""
+        return self.is_in(Group.FOOT) & (self.score < 1.5) & (self.progress > 0.08)
 
 
 def _along_axis(size: tuple[int, ...], origin: Array, axis: Array) -> Array:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from leffa.preprocess.colours import Colours, overlap
-from leffa.preprocess.figure import Array, Figure, Group, Mask
+from leffa.preprocess.drawing import Array, Mask
+from leffa.preprocess.figure import Figure, Group
 
 # Heights above the line of the hips, in torso lengths (hips to shoulders).
 _LOWEST, _HIGHEST, _STEP = -0.75, 0.60, 0.01
@@ -44,7 +46,9 @@ def find_hem(figure: Figure, colours: Colours, skin: Mask | None) -> Hem | None:
     for index, row in enumerate(rows):
         near = slice(max(row - 8, 0), row + 9)
         if edge[near].max() > 3:
-            rows[index] = near.start + int(edge[near].argmax())
+            rows[index] = near.start + round(
+                float(np.flatnonzero(edge[near] > 0.9 * edge[near].max()).mean())
+            )
     if not rows:
         rows = _by_edge(strip, edge)
     heights = [(_LOWEST + row * _STEP) * figure.skeleton.torso_length for row in rows]
@@ -62,11 +66,21 @@ class _Strip:
         rows = np.floor((figure.rise[inside] / torso - _LOWEST) / _STEP).astype(np.intp)
         columns = np.floor((figure.lateral[inside] / skeleton.scale / _HALF_WIDTH + 1) * _COLUMNS / 2)
         cell = np.clip(rows, 0, _ROWS - 1) * _COLUMNS + np.clip(columns.astype(np.intp), 0, _COLUMNS - 1)
-        self.size = np.bincount(cell, minlength=_ROWS * _COLUMNS).reshape(_ROWS, _COLUMNS)
+        size = np.bincount(cell, minlength=_ROWS * _COLUMNS).reshape(_ROWS, _COLUMNS)
+        # In a small picture there are fewer pixels than rows: an empty row shows what its neighbour shows.
+        filled = np.flatnonzero(size.any(1))
+        shown = np.arange(_ROWS)
+        if filled.size:
+            after = np.clip(np.searchsorted(filled, shown), 0, filled.size - 1)
+            before = np.maximum(after - 1, 0)
+            near_after = np.abs(filled[after] - shown) <= np.abs(filled[before] - shown)
+            nearest = np.where(near_after, filled[after], filled[before])
+            shown = np.where(np.abs(nearest - shown) <= 3, nearest, shown)
+        self.size = size[shown]
 
         def mean(values: Array) -> Array:
             total = np.bincount(cell, values, minlength=_ROWS * _COLUMNS).reshape(_ROWS, _COLUMNS)
-            return (total / np.maximum(self.size, 1)).astype(np.float32)
+            return (total / np.maximum(size, 1)).astype(np.float32)[shown]
 
         # Change of each channel per pixel upwards along the body.
         step_x = cv2.Sobel(colours.lab, cv2.CV_32F, 1, 0, scale=1 / 8)[inside]
@@ -77,15 +91,21 @@ class _Strip:
         self.colour = np.stack([mean(lab[:, channel]) for channel in range(3)], -1)
         self.square = mean(lab[:, 0] ** 2)
         self.bare = np.zeros((_ROWS, _COLUMNS)) if skin is None else mean(skin[inside].astype(np.float32))
+        lag = 2  # rows: less than that is within one pixel of a small picture
+        steps = np.abs(self.colour[lag:, :, 0] - self.colour[:-lag, :, 0])
+        steps[(self.size[lag:] == 0) | (self.size[:-lag] == 0)] = np.nan
+        known = np.isfinite(steps).any(1)
+        rough = np.zeros(_ROWS, np.float32)
+        rough[lag:][known] = np.nanmedian(steps[known], axis=1)
+        self.rough = cv2.blur(rough[:, None], (1, 5))[:, 0]
         chest = slice(round((0.35 - _LOWEST) / _STEP), _ROWS)
         self.skinlike_top = float((self.bare[chest] * self.size[chest]).sum()) > 0.5 * self.size[chest].sum()
 
     def is_bare(self, rows: slice) -> bool:
         """A good part is skin there, as far as skin can be told from this top."""
         size = self.size[rows].sum(1)
-        bare = (self.bare[rows] * self.size[rows]).sum(1) > 0.7 * np.maximum(
-            size, 1
-        )  # a print is never all skin
+        bare = (self.bare[rows] * self.size[rows]).sum(1) > 0.7 * np.maximum(size, 1)
+        bare &= self.rough[rows] < 5  # skin is smooth, a leopard print is not
         return not self.skinlike_top and np.count_nonzero(bare) > 0.25 * max(np.count_nonzero(size), 1)
 
     def is_plain(self, rows: slice) -> bool:
@@ -113,22 +133,29 @@ def _by_colour(strip: _Strip) -> list[int]:
     variance = (strip.square * strip.size).sum(1) / safe[:, 0] - middle[:, 0] ** 2
     # A print has its ground's and its figure's mean colour; how much lightness varies tells it as well.
     table = np.concatenate([middle, 0.5 * np.sqrt(np.maximum(variance, 0))[:, None]], 1)
-    filled = weight > 0
+    table[weight == 0] = np.nan
+    margin = np.full((_WINDOW // 2, 4), np.nan)
+    windows = sliding_window_view(np.concatenate([margin, table, margin]), _WINDOW, axis=0)
+    typical, scatter = np.full((len(windows), 4), np.nan), np.full(len(windows), np.nan)
+    enough = np.isfinite(windows[:, 0]).sum(1) >= _WINDOW // 2
+    typical[enough] = np.nanmedian(windows[enough], axis=2)
+    deviation = np.linalg.norm(windows[enough] - typical[enough, :, None], axis=1)
+    scatter[enough] = np.nanmean(deviation, axis=1)
+
+    # Window i covers the rows i - W / 2 up to i + W / 2: below row r lies i = r - W / 2, above it r + W / 2.
+    rows_at = np.arange(_WINDOW // 2, len(windows) - _WINDOW // 2)
+    below, above = rows_at - _WINDOW // 2, rows_at + _WINDOW // 2
     jumps = np.zeros(_ROWS)
-    for row in range(_WINDOW // 2, _ROWS - _WINDOW // 2, 2):
-        below, above = slice(max(row - _WINDOW, 0), row), slice(row, row + _WINDOW)
-        if min(filled[below].sum(), filled[above].sum()) < 0.5 * _WINDOW or strip.is_bare(below):
-            continue
-        lower, upper = table[below][filled[below]], table[above][filled[above]]
-        middle_lower, middle_upper = np.median(lower, 0), np.median(upper, 0)
-        jump = float(np.linalg.norm(middle_lower - middle_upper))
-        jump -= 0.5 * float(np.linalg.norm(lower - middle_lower, axis=1).mean())
-        jump -= 0.5 * float(np.linalg.norm(upper - middle_upper, axis=1).mean())
-        jumps[row] = jump - 8 * abs(_LOWEST + row * _STEP - _USUAL)
+    jump = np.linalg.norm(typical[below] - typical[above], axis=1) - 0.5 * (scatter[below] + scatter[above])
+    jump -= 8 * np.abs(_LOWEST + rows_at * _STEP - _USUAL)
+    jumps[rows_at] = np.nan_to_num(jump)
     rows: list[int] = []
     least = 9.0
     while jumps.max() > least:
         row = int(jumps.argmax())
+        if strip.is_bare(slice(max(row - _WINDOW, 0), row)):
+            jumps[row] = 0
+            continue
         least = max(least, 0.6 * jumps[row])
         rows.append(row)
         jumps[max(row - _WINDOW, 0) : row + _WINDOW + 1] = 0

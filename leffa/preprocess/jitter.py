@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from leffa.preprocess.figure import Array
+from leffa.preprocess.drawing import Array
 from leffa.preprocess.labels import Landmark
 from leffa.preprocess.skeleton import Skeleton
 

@@ -53,7 +53,10 @@ class Lip(IntEnum):
 
 
 class Part(IntEnum):
-    """DensePose fine parts (the I channel of an IUV map). Left and right are the person's own."""
+    """DensePose fine parts (the I channel of an IUV map). Left and right are the person's own.
+
+    Legs and torso are halved into front and back, arms into the half next to the body and the outer one.
+    """
 
     BACKGROUND = 0
     TORSO_BACK = 1
@@ -70,14 +73,14 @@ class Part(IntEnum):
     LEFT_LOWER_LEG_BACK = 12
     RIGHT_LOWER_LEG_FRONT = 13
     LEFT_LOWER_LEG_FRONT = 14
-    LEFT_UPPER_ARM_BACK = 15
-    RIGHT_UPPER_ARM_BACK = 16
-    LEFT_UPPER_ARM_FRONT = 17
-    RIGHT_UPPER_ARM_FRONT = 18
-    LEFT_LOWER_ARM_BACK = 19
-    RIGHT_LOWER_ARM_BACK = 20
-    LEFT_LOWER_ARM_FRONT = 21
-    RIGHT_LOWER_ARM_FRONT = 22
+    LEFT_UPPER_ARM_INNER = 15
+    RIGHT_UPPER_ARM_INNER = 16
+    LEFT_UPPER_ARM_OUTER = 17
+    RIGHT_UPPER_ARM_OUTER = 18
+    LEFT_LOWER_ARM_INNER = 19
+    RIGHT_LOWER_ARM_INNER = 20
+    LEFT_LOWER_ARM_OUTER = 21
+    RIGHT_LOWER_ARM_OUTER = 22
     HEAD_RIGHT = 23
     HEAD_LEFT = 24
 

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment
 from leffa.preprocess.cues import Cues, find_cues
-from leffa.preprocess.figure import Array, Figure, Group, Mask, disc
-from leffa.preprocess.labels import Landmark
+from leffa.preprocess.drawing import Array, Mask, connected, grown, opened, shrunk
+from leffa.preprocess.figure import Figure, Group
 from leffa.preprocess.official_masks import official_mask
-from leffa.preprocess.skeleton import unit
+from leffa.preprocess.rooms import lower_arms, lower_room, upper_room
+from leffa.preprocess.shape import LEFT, RIGHT
+
+__all__ = ["Hem", "MaskOptions", "Sleeve", "agnostic_mask", "official_mask"]
 
 _WORKING_SIZE = 512  # longest side masks are worked out at; edges need no more
 
@@ -34,14 +37,22 @@ class Hem(str, Enum):
     ANKLE = "ankle"
 
 
+# How far down an arm or a leg: 1 = elbow or knee, 2 = wrist or ankle.
+_SLEEVE_REACH = {Sleeve.NONE: 0.2, Sleeve.ELBOW: 1.05, Sleeve.WRIST: 2.0, None: 2.0}
+_LEG_REACH = {Hem.WAIST: 0.3, Hem.HIP: 0.55, Hem.KNEE: 1.15, Hem.ANKLE: 1.94, None: 1.94}
+
+
 @dataclass(frozen=True)
 class MaskOptions:
     """What a user may wish for. None = automatic: nothing of the worn garment's cut shows.
 
     sleeve  length of sleeve that the mask makes room for; automatic: to the wrist
-    hem     lower end; automatic: where the worn top ends (upper), the ankle (lower and dress)
+    hem     lower end; automatic: where the worn top ends (upper), the ankle (lower and dress). ``WAIST``
+            and ``HIP`` stand for the shortest shorts or skirts where the garment has legs
     margin  room around the body, as a multiple of the usual
     protect_hands, protect_hair, protect_face, protect_bag  keep these out of the mask
+
+    A sleeve or hem shorter than the worn one is seen in the photo and included all the same.
     """
 
     sleeve: Sleeve | None = None
@@ -86,11 +97,11 @@ def agnostic_mask(
         image = None if image is None else cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     figure = Figure.of(landmarks, silhouette)
     cues = Cues() if image is None else find_cues(figure, image)
-    mask: NDArray[np.uint8] = _mask(figure, cues, Garment(garment), options).astype(np.uint8) * 255
+    mask = _mask(figure, cues, Garment(garment), options).astype(np.uint8) * 255
     if ratio < 1:
         mask = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-        mask = np.where(mask >= 128, np.uint8(255), np.uint8(0))
-    return mask
+        mask = np.where(mask >= 128, 255, 0)
+    return mask.astype(np.uint8)
 
 
 def _mask(figure: Figure, cues: Cues, garment: Garment, options: MaskOptions) -> Mask:
@@ -98,118 +109,74 @@ def _mask(figure: Figure, cues: Cues, garment: Garment, options: MaskOptions) ->
     if options.protect_bag and cues.bag is not None:
         keep |= cues.bag
     if garment is Garment.UPPER:
-        area = _upper(figure, cues, options) & ~_below_top(figure, cues, options)
+        area = _upper(figure, cues, options)
     elif garment is Garment.LOWER:
-        area = _lower(figure, cues, options) & ~_arms(figure) & ~_feet(figure)
+        area = _lower(figure, cues, options) & ~_arms(figure) & ~_feet(figure, cues)
     else:
-        area = (_upper(figure, cues, options) | _lower(figure, cues, options)) & ~_feet(figure)
+        area = (_upper(figure, cues, options) | _lower(figure, cues, options)) & ~_feet(figure, cues)
     return area & ~keep
 
 
-def _upper_end(figure: Figure, cues: Cues, options: MaskOptions) -> float:
-    """Height above the hips, px, at which an upper garment's mask ends on the body."""
-    torso = figure.skeleton.torso_length
-    worn = -0.22 * torso if cues.hem is None else cues.hem.low - 0.05 * torso
-    wished = {
-        None: worn,
-        Hem.WAIST: 0.2 * torso,
-        Hem.HIP: -0.15 * torso,
-        Hem.KNEE: -torso,
-        Hem.ANKLE: -2 * torso,
-    }
-    return min(worn, wished[options.hem])
-
-
 def _upper(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
-    skeleton, scale, margin = figure.skeleton, figure.skeleton.scale, options.margin
-    canvas = np.zeros(figure.group.shape, np.uint8)
-    sides = (
-        (Landmark.LEFT_SHOULDER, Landmark.LEFT_ELBOW, Landmark.LEFT_WRIST, Landmark.LEFT_HIP),
-        (Landmark.RIGHT_SHOULDER, Landmark.RIGHT_ELBOW, Landmark.RIGHT_WRIST, Landmark.RIGHT_HIP),
-    )
-    end = _upper_end(figure, cues, options)
-    outline: list[list[Array]] = []
-    for shoulder, elbow, wrist, hip in sides:
-        start, middle, last = skeleton[shoulder], skeleton[elbow], skeleton[wrist]
-        if options.sleeve is Sleeve.NONE:
-            _capsule(canvas, start, start + 0.2 * (middle - start), 0.28 * scale, 0.24 * scale)
-        else:
-            _capsule(canvas, start, middle, (0.22 + 0.10 * margin) * scale, (0.22 + 0.14 * margin) * scale)
-        if options.sleeve in (None, Sleeve.WRIST):
-            beyond = last + 0.08 * (last - middle)
-            _capsule(canvas, middle, beyond, (0.22 + 0.14 * margin) * scale, (0.16 + 0.16 * margin) * scale)
-        out_top = unit(start - skeleton.shoulders) * scale
-        out_low = unit(skeleton[hip] - skeleton.hips) * scale
-        outline.append(
-            [
-                skeleton.shoulders + skeleton.up * 0.30 * scale + 0.16 * out_top,
-                start + skeleton.up * 0.20 * scale,
-                start + 0.22 * out_top,
-                skeleton[hip] + 0.34 * out_low + skeleton.up * max(end, 0),
-                skeleton[hip] + 0.34 * out_low + skeleton.up * end,
-            ]
-        )
-    _polygon(canvas, [*outline[0], *outline[1][::-1]])
-    head = skeleton.head
-    _capsule(canvas, skeleton.shoulders, head.chin, 0.24 * scale, 0.20 * scale)
-    worn = figure.is_in(Group.TORSO, Group.UPPER_ARM, Group.LOWER_ARM)
-    if options.sleeve in (Sleeve.NONE, Sleeve.ELBOW):
-        worn &= figure.is_in(Group.TORSO)
-    worn &= ~((figure.rise < end) & figure.is_in(Group.TORSO))
-    return (canvas | cv2.dilate(worn.astype(np.uint8), disc(0.07 * margin * scale))) > 0
-
-
-def _below_top(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
-    """What of the body lies below the upper garment's end, sleeves beside it excepted."""
-    skeleton, scale = figure.skeleton, figure.skeleton.scale
-    below = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG, Group.FOOT)
-    below &= figure.rise < _upper_end(figure, cues, options)
+    """The worn top and room for any other, without what of the body lies below its end."""
+    skeleton = figure.skeleton
+    end = _top_end(figure, cues, options.hem)
+    area = upper_room(figure, _SLEEVE_REACH[options.sleeve], end, options.margin)
+    worn = figure.is_in(Group.TORSO) & (figure.rise >= end)
+    arms = figure.is_in(Group.UPPER_ARM, Group.LOWER_ARM)
+    if options.sleeve in (None, Sleeve.WRIST):
+        worn |= arms
+    elif cues.skin is not None:  # room for a shorter sleeve, but never less than the worn one
+        worn |= _joined(arms & ~cues.skin, figure.is_in(Group.UPPER_ARM), 0.03 * skeleton.scale)
+    if options.hem in (Hem.KNEE, Hem.ANKLE):
+        area |= lower_room(figure, 0.0, _LEG_REACH[options.hem], options.margin) & (figure.rise > end)
+    area |= grown(worn, 0.07 * options.margin * skeleton.scale)
+    below = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG, Group.FOOT) & (figure.rise < end)
     if cues.top is not None:
-        below &= cv2.dilate(cues.top.astype(np.uint8), disc(0.02 * scale)) == 0
-    sleeves = np.zeros(figure.group.shape, np.uint8)
-    for elbow, wrist in (
-        (Landmark.LEFT_ELBOW, Landmark.LEFT_WRIST),
-        (Landmark.RIGHT_ELBOW, Landmark.RIGHT_WRIST),
-    ):
-        _capsule(sleeves, skeleton[elbow], skeleton[wrist], 0.12 * scale, 0.10 * scale)
-    return below & (sleeves == 0)
+        below &= ~grown(cues.top, 0.02 * skeleton.scale)
+    return area & ~(below & ~lower_arms(figure))
+
+
+def _top_end(figure: Figure, cues: Cues, wish: Hem | None) -> float:
+    """Height above the hips, px, where an upper garment's mask ends on the body."""
+    skeleton, torso = figure.skeleton, figure.skeleton.torso_length
+    knee, ankle = (
+        float(skeleton.up @ (skeleton[[left, right]].mean(0) - skeleton.hips))
+        for left, right in ((LEFT.knee, RIGHT.knee), (LEFT.ankle, RIGHT.ankle))
+    )
+    wished = {Hem.WAIST: 0.2 * torso, Hem.HIP: -0.15 * torso, Hem.KNEE: knee, Hem.ANKLE: ankle}
+    if cues.hem is not None:
+        worn = cues.hem.low - 0.05 * torso
+        return worn if wish is None else min(worn, wished[wish])
+    # No border in sight: below the hips, where most tops have ended.
+    return -0.22 * torso if wish is None else wished[wish]
 
 
 def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
-    skeleton, scale, margin = figure.skeleton, figure.skeleton.scale, options.margin
-    torso = skeleton.torso_length
+    """The worn bottom and room for any other, without the top that hangs over it."""
+    scale, torso = figure.skeleton.scale, figure.skeleton.torso_length
     waist = 0.30 * torso if cues.hem is None else cues.hem.high + 0.03 * torso
-    canvas = np.zeros(figure.group.shape, np.uint8)
-    outline: list[list[Array]] = []
-    reach = {None: 1.94, Hem.ANKLE: 1.94, Hem.KNEE: 1.2, Hem.HIP: 0.3, Hem.WAIST: 0.3}[options.hem]
-    for hip, knee, ankle in (
-        (Landmark.LEFT_HIP, Landmark.LEFT_KNEE, Landmark.LEFT_ANKLE),
-        (Landmark.RIGHT_HIP, Landmark.RIGHT_KNEE, Landmark.RIGHT_ANKLE),
-    ):
-        out = unit(skeleton[hip] - skeleton.hips) * scale
-        first = skeleton[hip] + min(reach, 1.0) * (skeleton[knee] - skeleton[hip])
-        last = skeleton[knee] + max(reach - 1.0, 0.0) * (skeleton[ankle] - skeleton[knee])
-        side = [
-            skeleton[hip] + (0.30 + 0.22 * margin) * out + skeleton.up * waist,
-            skeleton[hip] + (0.36 + 0.30 * margin) * out,
-            first + (0.30 + 0.34 * margin) * out,
-        ]
-        _capsule(canvas, skeleton[hip], first, (0.30 + 0.10 * margin) * scale, (0.26 + 0.20 * margin) * scale)
-        if reach > 1:
-            side.append(last + (0.24 + 0.32 * margin) * out)
-            _capsule(canvas, first, last, (0.26 + 0.20 * margin) * scale, (0.20 + 0.24 * margin) * scale)
-        outline.append(side)
-    _polygon(canvas, [*outline[0], *outline[1][::-1]])
-    worn = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG) | figure.is_in(Group.TORSO) & (
-        figure.rise < 0.75 * waist
-    )
+    reach = _LEG_REACH[options.hem]
+    area = lower_room(figure, waist, reach, options.margin)
+    legs = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG)
+    if options.hem not in (None, Hem.ANKLE):  # room for a shorter one, but never less than the worn one
+        covered = np.zeros_like(legs) if cues.skin is None else legs & ~cues.skin
+        legs = _joined(covered, figure.is_in(Group.UPPER_LEG), 0.03 * scale)
+    worn = legs | (figure.is_in(Group.TORSO) & (figure.rise < 0.75 * waist))
     if options.protect_bag and cues.bag is not None:
         worn &= ~cues.bag
-    canvas |= cv2.dilate(worn.astype(np.uint8), disc(0.07 * margin * scale))
-    area = (canvas > 0) & (figure.rise < waist + 0.03 * torso)
-    if cues.top is not None:
-        area &= cv2.erode(cues.top.astype(np.uint8), disc(0.03 * scale)) == 0
-    return area
+    area |= grown(worn, 0.07 * options.margin * scale)
+    area &= figure.rise < waist + 0.03 * torso
+    return area if cues.top is None else area & ~shrunk(cues.top, 0.03 * scale)
+
+
+def _joined(area: Mask, seed: Mask, radius: float) -> Mask:
+    """Pieces of ``area``, rid of specks, that reach into ``seed``: a sleeve but not the watch below it."""
+    pieces = connected(opened(area, radius))
+    kept = np.zeros(pieces.max() + 1, bool)
+    kept[np.unique(pieces[seed])] = True
+    kept[0] = False
+    return kept[pieces]
 
 
 def _head(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
@@ -222,11 +189,11 @@ def _head(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     area = figure.is_in(Group.HEAD) & (figure.along(head.chin, head.up) > 0)
     keep = np.zeros_like(area)
     if options.protect_face:
-        keep |= area & within
+        keep |= (area & within) | figure.face
     if options.protect_hair:
         keep |= area & ~within
         if cues.hair is not None:
-            keep |= cues.hair
+            keep |= cues.hair if options.protect_face else cues.hair & ~(area & within)
     return keep
 
 
@@ -234,36 +201,15 @@ def _hands(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     """Hands that the camera sees, as far as they are to be protected."""
     if not options.protect_hands:
         return np.zeros(figure.group.shape, bool)
-    return figure.is_in(Group.HAND) & (figure.score < 1.35) if cues.hands is None else cues.hands
+    return figure.hands if cues.hands is None else cues.hands
 
 
 def _arms(figure: Figure) -> Mask:
     return figure.is_in(Group.UPPER_ARM, Group.LOWER_ARM, Group.HAND) & (figure.score < 1.2)
 
 
-def _feet(figure: Figure) -> Mask:
-    return figure.is_in(Group.FOOT) & (figure.score < 1.6)
-
-
-def _fixed(points: list[Array] | Array, size: tuple[int, ...]) -> NDArray[np.int32]:
-    """Pixel places as OpenCV's fixed-point numbers with 4 fractional bits."""
-    limit = 8 * max(size)
-    return np.rint((np.clip(np.asarray(points), -limit, limit) - 0.5) * 16).astype(np.int32)
-
-
-def _polygon(canvas: NDArray[np.uint8], points: list[Array]) -> None:
-    cv2.fillPoly(canvas, [_fixed(points, canvas.shape)], 1, shift=4)
-
-
-def _capsule(
-    canvas: NDArray[np.uint8], start: Array, end: Array, start_radius: float, end_radius: float
-) -> None:
-    """Fill the area within a radius, growing from one to the other, of the line between two places."""
-    bone = end - start
-    normal = np.array([-bone[1], bone[0]]) / max(float(np.linalg.norm(bone)), 1e-3)
-    sides = [start + normal * start_radius, end + normal * end_radius]
-    sides += [end - normal * end_radius, start - normal * start_radius]
-    cv2.fillConvexPoly(canvas, _fixed(sides, canvas.shape), 1, shift=4)
-    for place, radius in ((start, start_radius), (end, end_radius)):
-        x, y = (int(value) for value in _fixed(place, canvas.shape))
-        cv2.circle(canvas, (x, y), int(radius * 16), 1, -1, shift=4)
+def _feet(figure: Figure, cues: Cues) -> Mask:
+    """Shoes. Under a long skirt only what looks out of it: the toes, and what has another colour."""
+    if not figure.wears_long_skirt:
+        return figure.feet
+    return figure.feet & (figure.score < 1.0) if cues.shoes is None else cues.shoes

@@ -84,8 +84,8 @@ def _side(name: str) -> Side:
         heel=landmark("HEEL"),
         toe=landmark("FOOT_INDEX"),
         # Called back and front in ``Part``; on true maps the first is the half next to the body.
-        upper_arm=pair("UPPER_ARM", "BACK", "FRONT"),
-        lower_arm=pair("LOWER_ARM", "BACK", "FRONT"),
+        upper_arm=pair("UPPER_ARM", "INNER", "OUTER"),
+        lower_arm=pair("LOWER_ARM", "INNER", "OUTER"),
         hand=Part[f"{name}_HAND"],
         upper_leg=pair("UPPER_LEG", "FRONT", "BACK"),
         lower_leg=pair("LOWER_LEG", "FRONT", "BACK"),

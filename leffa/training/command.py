@@ -88,6 +88,7 @@ def add_vae_arguments(parser: argparse.ArgumentParser) -> None:
 def run_vae(options: argparse.Namespace) -> None:
     from leffa import presets
     from leffa.data.packed import PackedDataset
+    from leffa.training.colour_path import lay_colour_path
     from leffa.training.vae import Crops, train_vae
 
     packed = [PackedDataset(data.removeprefix("packed:")) for data in options.data]
@@ -96,7 +97,9 @@ def run_vae(options: argparse.Namespace) -> None:
         found = sorted(Path(options.pictures).iterdir())
         pictures = [path for path in found if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
     rows = Crops(packed, pictures, options.crop)
-    train_vae(presets.vae(options.shape), rows, Path(options.folder), options.steps, options.batch)
+    train_vae(
+        lay_colour_path(presets.vae(options.shape)), rows, Path(options.folder), options.steps, options.batch
+    )
     report(f"finished: {Path(options.folder) / 'vae'}")
 
 
@@ -127,6 +130,7 @@ def changed(settings: TrainingSettings, changes: list[str]) -> TrainingSettings:
 
 def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":
     """The pipeline to train, see ``--start``."""
+    import torch
     from diffusers import AutoencoderKL
 
     from leffa import models, presets
@@ -135,7 +139,10 @@ def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":
     if source == "nothing":
         if vae is None:
             raise LeffaError("--start nothing needs --vae: `leffa train-vae` makes one")
-        return presets.pipeline("tiny", AutoencoderKL.from_pretrained(vae))
+        pipeline = presets.pipeline("tiny", AutoencoderKL.from_pretrained(vae))
+        for parameter in pipeline.unet.conv_out.parameters():
+            torch.nn.init.zeros_(parameter)  # the first prediction is no worse than none
+        return pipeline
     if source.startswith("official:"):
         if base is None:
             raise LeffaError("--start official:FILE needs --base, the inpainting folder that gives its shape")

@@ -6,7 +6,7 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from leffa.losses import correspondence_loss, leffa_loss, occupancy_loss
+from leffa.losses import KnownCorrespondence, correspondence_losses, leffa_loss
 from leffa.pipeline import DENSEPOSE_CHANNELS
 from leffa.training.model import StateCollector, TwoUNets
 from leffa.training.settings import TrainingSettings
@@ -19,8 +19,7 @@ condition          (B, C + 4, h, w): [mask, masked-image latents, densepose], se
 reference_latents  (B, C, h, w), clean
 person, reference  (B, 3, H, W) in [-1, 1]      if the Leffa loss is on
 loss_mask          (B, 1, H, W) I_m             if the Leffa loss is on
-flow, visible      (B, H', W', 2), (B, H', W')  if ``flow_weight`` > 0
-worn, reference_mask  (B, 1, H', W')            if ``occupancy_weight`` > 0
+flow, visible, worn, reference_mask  see ``KnownCorrespondence``, if one of its weights is not 0
 """
 
 
@@ -76,12 +75,12 @@ def compute_losses(
             states, batch["reference"], batch["person"], batch["loss_mask"], timestep, settings.leffa
         )
         total = total + settings.leffa.weight * leffa
-    if settings.flow_weight:
-        flow = correspondence_loss(states, batch["flow"], batch["visible"])
-        total = total + settings.flow_weight * flow
-    if settings.occupancy_weight:
-        occupancy = occupancy_loss(states, batch["worn"], batch["reference_mask"], region)
-        total = total + settings.occupancy_weight * occupancy
+    if settings.flow_weight or settings.occupancy_weight:
+        truth = KnownCorrespondence(
+            batch["flow"], batch["visible"], batch["worn"], batch["reference_mask"], region
+        )
+        flow, occupancy = correspondence_losses(states, truth)
+        total = total + settings.flow_weight * flow + settings.occupancy_weight * occupancy
     return Losses(total, diffusion, leffa, flow, occupancy)
 
 

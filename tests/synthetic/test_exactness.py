@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from stage import STYLES, plain_look, scene_of, smooth_banks
 from torch.nn.functional import grid_sample
 
-from leffa.data.synthetic.samples import pixel_flow
+from leffa.data.synthetic.observation import pixel_flow
 from leffa.data.synthetic.scene import Split, make_pose_pair_scene
 from leffa.data.synthetic.shading import shade
-
-from stage import STYLES, plain_look, scene_of, smooth_banks
 
 SIZE = (384, 288)
 ALLOWED = 2.0

@@ -20,10 +20,10 @@ REGION_PARTS = {
     "upperleg.L": (Part.LEFT_UPPER_LEG_BACK, Part.LEFT_UPPER_LEG_FRONT),
     "lowerleg.R": (Part.RIGHT_LOWER_LEG_BACK, Part.RIGHT_LOWER_LEG_FRONT),
     "lowerleg.L": (Part.LEFT_LOWER_LEG_BACK, Part.LEFT_LOWER_LEG_FRONT),
-    "upperarm.L": (Part.LEFT_UPPER_ARM_BACK, Part.LEFT_UPPER_ARM_FRONT),
-    "upperarm.R": (Part.RIGHT_UPPER_ARM_BACK, Part.RIGHT_UPPER_ARM_FRONT),
-    "lowerarm.L": (Part.LEFT_LOWER_ARM_BACK, Part.LEFT_LOWER_ARM_FRONT),
-    "lowerarm.R": (Part.RIGHT_LOWER_ARM_BACK, Part.RIGHT_LOWER_ARM_FRONT),
+    "upperarm.L": (Part.LEFT_UPPER_ARM_INNER, Part.LEFT_UPPER_ARM_OUTER),
+    "upperarm.R": (Part.RIGHT_UPPER_ARM_INNER, Part.RIGHT_UPPER_ARM_OUTER),
+    "lowerarm.L": (Part.LEFT_LOWER_ARM_INNER, Part.LEFT_LOWER_ARM_OUTER),
+    "lowerarm.R": (Part.RIGHT_LOWER_ARM_INNER, Part.RIGHT_LOWER_ARM_OUTER),
     "head": (Part.HEAD_RIGHT, Part.HEAD_LEFT),
 }
 REGIONS = list(REGION_PARTS)

@@ -171,7 +171,7 @@ def _room(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def _street(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    y, x = _grid(height, width)
+    y, _ = _grid(height, width)
     sky = np.array([0.75, 0.85, 0.97]) * rng.uniform(0.75, 1.1) + rng.normal(0, 0.02, 3)
     picture = np.ascontiguousarray(
         np.broadcast_to(sky, (height, width, 3)) * (1 + 0.1 * y[..., None]), np.float32
@@ -196,11 +196,6 @@ def _street(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
                 )
         left += wide
     picture = _with_ground(rng, picture, horizon)
-    for _ in range(int(rng.integers(0, 5))):
-        centre = (int(rng.random() * width), int(horizon * height))
-        size = (int(rng.uniform(0.05, 0.2) * width), int(rng.uniform(0.03, 0.15) * height))
-        cv2.ellipse(picture, centre, size, 0, 0, 360, [float(v) for v in muted(rng, 0.8) * 0.7], -1)
-    del x
     return _soft(rng, _light_patch(rng, picture), 4.0)
 
 
@@ -214,7 +209,7 @@ def _with_ground(rng: np.random.Generator, picture: np.ndarray, horizon: float) 
 
 
 def _green(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    hue = np.array([rng.uniform(0.15, 0.5), rng.uniform(0.35, 0.6), rng.uniform(0.1, 0.3)])
+    hue = np.array([rng.uniform(0.18, 0.42), rng.uniform(0.3, 0.45), rng.uniform(0.12, 0.24)])
     leaves = cloud(rng, height, width, rng.uniform(6, 20), 5)
     picture = hue * (0.9 + 0.35 * leaves[..., None]) + 0.12 * np.clip(leaves, 0.6, 3)[..., None]
     if rng.random() < 0.6:

@@ -9,6 +9,7 @@ The first construction of ``anny.Anny`` takes about five minutes. What is writte
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def to_y_up(points: np.ndarray) -> np.ndarray:
     return np.stack([points[..., 0], points[..., 2], -points[..., 1]], -1)
 
 
-def sample_bodies(anny_module) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str], object]:
+def sample_bodies(anny_module) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str], Any]:
     """Draw adult bodies. Returns vertices (N, V, 3), bone heads (N, J, 3), phenotypes and the model."""
     import torch
 

@@ -93,7 +93,7 @@ class Body:
         return RestBody(vertices, heads)
 
     def transforms(self, heads: np.ndarray, rotations: Rotations) -> np.ndarray:
-        """Forward kinematics: (J, 3, 4) from rest to pose. Rotations are about rest-frame axes at bone heads."""
+        """Forward kinematics: (J, 3, 4) from rest to pose, given rotations about rest-frame axes."""
         result = np.zeros((len(heads), 4, 4))
         identity = np.eye(4)
         for index, parent in enumerate(self.parents):
@@ -196,7 +196,7 @@ def _find_landmark_vertices(body: Body) -> dict[Landmark, np.ndarray]:
         found[Landmark[f"{side}_EYE_OUTER"]] = nearest(eye + front * 0.5 + [sign * 0.015, 0, 0])
         own_ears = ears[vertices[ears, 0] * sign > 0]
         centre = vertices[own_ears].mean(0)
-        found[Landmark[f"{side}_EAR"]] = nearest(centre + [0, 0, 0.012], 6)
+        found[Landmark[f"{side}_EAR"]] = nearest(centre + np.array([0, 0, 0.012]), 6)
         own_lips = lips[np.argsort(-sign * vertices[lips, 0])[:4]]
         found[Landmark[f"MOUTH_{side}"]] = own_lips
         foot = skin[(feet[skin] > 0.9) & (vertices[skin, 0] * sign > 0)]

@@ -15,7 +15,7 @@ import numpy as np
 from leffa.config import Garment, Task
 from leffa.data.sample import Sample
 from leffa.data.synthetic.gbuffer import GBuffer
-from leffa.data.synthetic.samples import Settings, make_pose_pair, make_try_on
+from leffa.data.synthetic.samples import DEFAULTS, Settings, make_pose_pair, make_try_on
 from leffa.data.synthetic.scene import (
     Picture,
     PosePairScene,
@@ -116,7 +116,7 @@ def load_scene(path: Path) -> TryOnScene | PosePairScene:
 
 
 def write_scenes(
-    folder: Path, count: int, settings: Settings = Settings(), task: Task = Task.TRY_ON, start: int = 0
+    folder: Path, count: int, settings: Settings = DEFAULTS, task: Task = Task.TRY_ON, start: int = 0
 ) -> None:
     """Render scenes ``start`` to ``start + count`` into a folder; those already there are left alone.
 
@@ -160,7 +160,7 @@ class SceneFolder:
             self._last = (number, load_scene(self.paths[number]))
         return self._last[1]
 
-    def sample(self, index: int, settings: Settings = Settings()) -> Sample:
+    def sample(self, index: int, settings: Settings = DEFAULTS) -> Sample:
         """A freshly shaded sample; any ``index`` works, beyond the folder's end with new looks."""
         number = index // settings.reuse % len(self)
         scene = self.scene(number)
@@ -168,7 +168,7 @@ class SceneFolder:
             return make_try_on(index, settings, scene)
         return make_pose_pair(index, settings, scene)
 
-    def samples(self, settings: Settings = Settings(), start: int = 0) -> Iterator[Sample]:
+    def samples(self, settings: Settings = DEFAULTS, start: int = 0) -> Iterator[Sample]:
         """Endless samples from ``start`` on."""
         index = start
         while True:

@@ -13,7 +13,6 @@ from scipy import sparse
 
 from leffa.data.synthetic.body import ARM_BONES, HEAD_BONES, Body, load_body
 
-TORSO_RADIUS = 0.155
 ARM_RADIUS = 0.055
 LEG_RADIUS = 0.08
 AXIS_DEPTH = 0.02
@@ -235,10 +234,44 @@ def unwrap(angle: np.ndarray) -> np.ndarray:
     return np.where(torn[:, None] & (angle < 0), angle + 2 * np.pi, angle)
 
 
+@lru_cache(maxsize=1)
+def _girth() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Heights (k,), half width and half depth of the mean body's cross-sections, skirt included."""
+    tights, skirt = load_cloth("tights"), load_cloth("skirt")
+    points = np.concatenate([tights.points[tights.arm < 0.5], skirt.points])
+    heights = np.linspace(points[:, 1].min(), points[:, 1].max(), 90)
+    size = np.zeros((len(heights), 2))
+    for row, height in enumerate(heights):
+        near = points[np.abs(points[:, 1] - height) < 0.02]
+        size[row] = np.abs(near[:, 0]).max(), np.ptp(near[:, 2]) / 2
+    kernel = np.ones(5) / 5
+    padded = np.pad(size, ((2, 2), (0, 0)), mode="edge")
+    smooth = np.stack([np.convolve(padded[:, axis], kernel, mode="valid") for axis in range(2)], 1)
+    return heights, smooth[:, 0], smooth[:, 1]
+
+
+def _arc_length(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Signed metres around the body from the front's middle, and half the way round: on its girth's ellipse.
+
+    Measured so, vertical stripes stay vertical over the chest and the shoulders.
+    """
+    heights, widths, depths = _girth()
+    width, depth = (np.interp(points[:, 1], heights, size) for size in (widths, depths))
+    angle = np.arctan2(points[:, 0] / width, (points[:, 2] - AXIS_DEPTH) / depth)
+    steps = np.linspace(0, 1, 33)
+    turn = np.abs(angle)[:, None] * (steps[:-1] + steps[1:]) / 2
+    speed = np.hypot(width[:, None] * np.cos(turn), depth[:, None] * np.sin(turn))
+    return np.sign(angle) * np.abs(angle) * speed.mean(1), np.pi * np.sqrt((width**2 + depth**2) / 2)
+
+
 def torso_chart(cloth: Cloth) -> np.ndarray:
-    """Texture coordinates (F, 3, 2) in metres about the body's vertical axis."""
-    angle = np.arctan2(cloth.points[:, 0], cloth.points[:, 2] - AXIS_DEPTH)
-    return np.stack([unwrap(angle[cloth.faces]) * TORSO_RADIUS, cloth.points[:, 1][cloth.faces]], -1)
+    """Texture coordinates (F, 3, 2) in metres: around the body from the front's middle, and height."""
+    around, half = _arc_length(cloth.points)
+    corner = around[cloth.faces]
+    behind = cloth.points[cloth.faces][..., 2] < AXIS_DEPTH
+    torn = (corner.max(1) > 0) & (corner.min(1) < 0) & behind.all(1)
+    corner = np.where(torn[:, None] & (corner < 0), corner + 2 * half[cloth.faces], corner)
+    return np.stack([corner, cloth.points[:, 1][cloth.faces]], -1)
 
 
 def limb_chart(cloth: Cloth, name: str, radius: float) -> np.ndarray:

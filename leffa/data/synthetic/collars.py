@@ -29,7 +29,7 @@ def _around_neck(points: np.ndarray, point: float, spread: float) -> np.ndarray:
 
 
 def _beside_opening(points: np.ndarray, shape: TopShape, width: float, low: float) -> np.ndarray:
-    """Field of lapels along an open front, from height ``low`` up to the neck, ``width`` metres at the top."""
+    """Field of lapels along an open front, from height ``low`` to the neck, ``width`` metres at the top."""
     body = load_body()
     x, y = np.abs(points[:, 0]), points[:, 1]
     hem = level(body, "upperleg01.L") + shape.hem

@@ -27,14 +27,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="everything is drawn from it (default 0)")
     parser.add_argument("--size", type=parse_size, default=(512, 384), metavar="HxW", help="default 512x384")
-    parser.add_argument("--split", choices=("train", "validation", "test"), default="train",
-                        help="disjoint by person, garment, cloth and pose (default train)")  # fmt: skip
-    parser.add_argument("--kind", choices=("all", "upper", "lower", "dress"), default="all",
-                        help="kind of garment to try on (default all)")  # fmt: skip
-    parser.add_argument("--reuse", type=int, default=1,
-                        help="fresh colours, lights and grounds for each posed person (default 1)")  # fmt: skip
-    parser.add_argument("--textures", type=Path, metavar="DIR",
-                        help="folder of garment photographs whose cloth some garments are made of")  # fmt: skip
+    parser.add_argument(
+        "--split",
+        choices=("train", "validation", "test"),
+        default="train",
+        help="disjoint by person, garment, cloth and pose (default train)",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=("all", "upper", "lower", "dress"),
+        default="all",
+        help="kind of garment to try on (default all)",
+    )
+    parser.add_argument(
+        "--reuse",
+        type=int,
+        default=1,
+        help="fresh colours, lights and grounds for each posed person (default 1)",
+    )
+    parser.add_argument(
+        "--textures",
+        type=Path,
+        metavar="DIR",
+        help="folder of garment photographs whose cloth some garments are made of",
+    )
     parser.add_argument("--clean", action="store_true", help="no blur, grain or JPEG damage of a camera")
     parser.add_argument("--processes", type=int, help="default: one per core")
 
@@ -45,7 +61,7 @@ def parse_size(text: str) -> tuple[int, int]:
     size = (int(match[1]), int(match[2])) if match else (0, 0)
     if min(size) < 64 or max(size) > 2048 or size[0] % 8 or size[1] % 8:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no size: give HEIGHTxWIDTH, both multiples of 8 between 64 and 2048, such as 512x384"
+            f"{text!r} is no size: give HxW, both multiples of 8 between 64 and 2048, such as 512x384"
         )
     return size
 

@@ -24,9 +24,10 @@ class Damage:
 def draw_damage(rng: np.random.Generator, strong: bool) -> Damage:
     """Camera damage of a catalogue picture, or the stronger one of a snapshot."""
     scale = 1.0 if strong else 0.45
+    cast = 1 + rng.normal(0, 0.04 * scale, 3)
     return Damage(
         blur=float(min(abs(rng.normal(0, 0.5 * scale)), 0.9)),
-        cast=tuple(float(v) for v in 1 + rng.normal(0, 0.04 * scale, 3)),
+        cast=(float(cast[0]), float(cast[1]), float(cast[2])),
         gamma=float(np.exp(rng.normal(0, 0.14 * scale))),
         contrast=float(np.exp(rng.normal(0, 0.1 * scale))),
         vignette=float(max(rng.normal(0, 0.15 * scale), 0)),

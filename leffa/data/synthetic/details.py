@@ -1,4 +1,4 @@
-"""What a tailor adds: plackets, buttons, pockets, flies, waistbands, ribs, seams. Drawn on the cloth as lines."""
+"""What a tailor adds: plackets, buttons, pockets, flies, waistbands, ribs, seams, as lines on the cloth."""
 
 from enum import IntFlag
 from typing import TYPE_CHECKING
@@ -32,32 +32,35 @@ class Detail(IntFlag):
     DARTS = 2048
 
 
+DETAILS_OF_STYLE: dict[str, tuple[Detail, dict[Detail, float]]] = {
+    "t_shirt": (Detail.NONE, {Detail.CHEST_POCKET: 0.08, Detail.SIDE_SEAMS: 0.6, Detail.RIB: 0.15}),
+    "long_sleeve": (Detail.NONE, {Detail.SIDE_SEAMS: 0.6, Detail.RIB: 0.3}),
+    "tank": (Detail.NONE, {Detail.SIDE_SEAMS: 0.6}),
+    "crop": (Detail.NONE, {Detail.SIDE_SEAMS: 0.5, Detail.RIB: 0.2}),
+    "shirt": (Detail.PLACKET | Detail.SIDE_SEAMS, {Detail.CHEST_POCKET: 0.5}),
+    "polo": (Detail.SHORT_PLACKET, {Detail.RIB: 0.6}),
+    "jacket": (Detail.SIDE_SEAMS, {Detail.PATCH_POCKETS: 0.6, Detail.RIB: 0.4}),
+    "sweater": (Detail.NONE, {Detail.RIB: 0.85}),
+    "trousers": (Detail.WAISTBAND, {Detail.HIP_POCKETS: 0.8}),
+    "shorts": (Detail.WAISTBAND, {Detail.HIP_POCKETS: 0.8}),
+    "skirt": (Detail.NONE, {Detail.WAISTBAND: 0.7, Detail.PLACKET: 0.15, Detail.PATCH_POCKETS: 0.15}),
+    "dress": (Detail.NONE, {Detail.PLACKET: 0.2, Detail.DARTS: 0.3, Detail.SIDE_SEAMS: 0.5}),
+}
+
+
 def draw_details(rng: np.random.Generator, style: str) -> Detail:
     """Details that go with a style of garment (see ``wardrobe``)."""
 
-    def maybe(detail: Detail, chance: float) -> Detail:
-        return detail if rng.random() < chance else Detail.NONE
-
-    if style == "shirt":
-        return Detail.PLACKET | maybe(Detail.CHEST_POCKET, 0.5) | Detail.SIDE_SEAMS
-    if style == "polo":
-        return Detail.SHORT_PLACKET | maybe(Detail.RIB, 0.6)
+    sure, perhaps = DETAILS_OF_STYLE.get(style, (Detail.NONE, {}))
+    for detail, chance in perhaps.items():
+        if rng.random() < chance:
+            sure |= detail
     if style == "jacket":
-        closing = Detail.ZIP if rng.random() < 0.5 else Detail.PLACKET
-        return closing | maybe(Detail.PATCH_POCKETS, 0.6) | maybe(Detail.RIB, 0.4) | Detail.SIDE_SEAMS
-    if style == "sweater":
-        return maybe(Detail.RIB, 0.85)
+        sure |= Detail.ZIP if rng.random() < 0.5 else Detail.PLACKET
     if style in ("trousers", "shorts"):
-        if rng.random() < 0.3:
-            return (
-                Detail.WAISTBAND | Detail.DRAWSTRING | maybe(Detail.HIP_POCKETS, 0.6) | maybe(Detail.RIB, 0.3)
-            )
-        return Detail.WAISTBAND | Detail.FLY | maybe(Detail.HIP_POCKETS, 0.85) | Detail.SIDE_SEAMS
-    if style == "skirt":
-        return maybe(Detail.WAISTBAND, 0.7) | maybe(Detail.PLACKET, 0.15) | maybe(Detail.PATCH_POCKETS, 0.15)
-    if style == "dress":
-        return maybe(Detail.PLACKET, 0.2) | maybe(Detail.DARTS, 0.3) | maybe(Detail.SIDE_SEAMS, 0.5)
-    return maybe(Detail.CHEST_POCKET, 0.08) | maybe(Detail.SIDE_SEAMS, 0.6) | maybe(Detail.RIB, 0.15)
+        soft = rng.random() < 0.3
+        sure |= Detail.DRAWSTRING if soft else Detail.FLY | Detail.SIDE_SEAMS
+    return sure
 
 
 def sew(base: Tensor, table: "FabricTable", points: "Points") -> Tensor:

@@ -29,11 +29,11 @@ class Figure:
 
     coefficients: np.ndarray
     garments: tuple[Garment, ...]
-    pose: Pose = Pose()
+    pose: Pose = field(default_factory=Pose)
     hair: HairShape | None = None
     shoe: float | None = 0.03
     expression: dict[str, float] = field(default_factory=dict)
-    drape: Drape = Drape(0)
+    drape: Drape = field(default_factory=lambda: Drape(0))
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Layout:
     arms: float = 38.0
     flat: float = 0.3
     legs: float = 4.0
-    drape: Drape = Drape(0, 0.6)
+    drape: Drape = field(default_factory=lambda: Drape(0, 0.6))
 
 
 def lay_out(garment: Garment, layout: Layout, coefficients: np.ndarray | None = None) -> list[Mesh]:

@@ -42,7 +42,8 @@ LIP = {
 # OpenPose's 25 body points from BlazePose's 33; a pair is their middle.
 BODY_25 = (
     ("NOSE",), ("LEFT_SHOULDER", "RIGHT_SHOULDER"),
-    ("RIGHT_SHOULDER",), ("RIGHT_ELBOW",), ("RIGHT_WRIST",), ("LEFT_SHOULDER",), ("LEFT_ELBOW",), ("LEFT_WRIST",),
+    ("RIGHT_SHOULDER",), ("RIGHT_ELBOW",), ("RIGHT_WRIST",),
+    ("LEFT_SHOULDER",), ("LEFT_ELBOW",), ("LEFT_WRIST",),
     ("LEFT_HIP", "RIGHT_HIP"),
     ("RIGHT_HIP",), ("RIGHT_KNEE",), ("RIGHT_ANKLE",), ("LEFT_HIP",), ("LEFT_KNEE",), ("LEFT_ANKLE",),
     ("RIGHT_EYE",), ("LEFT_EYE",), ("RIGHT_EAR",), ("LEFT_EAR",),

@@ -6,8 +6,9 @@ come from a drape seed, so the worn garment and its product shot can fold differ
 coordinates.
 """
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Piece:
     label: Parse
     shape: Callable[["Piece", RestBody, Drape], np.ndarray]
     sleeve: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-    faces: np.ndarray = field(init=False)
+    faces: np.ndarray = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         keep = self.field[self.cloth.faces].min(1) <= 0
@@ -264,8 +265,6 @@ def skirt(shape: SkirtShape, label: Parse = Parse.SKIRT) -> Piece:
 
 def dress(upper: TopShape, lower: SkirtShape) -> Garment:
     """A one-piece dress: a top to the waist and a skirt from there, in one fabric and one chart."""
-    from dataclasses import replace
-
     bodice = top(replace(upper, hem=lower.rise - 0.02), Parse.DRESS)
     return Garment(Kind.DRESS, "dress", [bodice, skirt(lower, Parse.DRESS)])
 

@@ -15,9 +15,12 @@ from leffa.preprocess.labels import Parse
 class HairShape:
     """A haircut.
 
-    thickness  metres off the scalp; fringe metres of forehead left free above the eyes; nape and sides
-               lengthen (negative) or shorten the back and the sides; crown = extra volume on top; mane = height of the ends of long hair
-               relative to the shoulder joint, None = short hair; seed of the strands
+    thickness  metres off the scalp
+    fringe     metres of forehead left free above the eyes
+    nape       lengthens (negative) or shortens the back; sides the same at the temples
+    crown      extra volume on top
+    mane       height of the ends of long hair relative to the shoulder joint, None = short hair
+    seed       of the strands
     """
 
     thickness: float = 0.014

@@ -78,21 +78,24 @@ class Pose:
     def jittered(self, rng: np.random.Generator, amount: float = 1.0) -> "Pose":
         """A neighbour of this pose: every angle moved by a few degrees, arms the most."""
 
-        def move(limb: Arm | Leg, sigma: float) -> Arm | Leg:
+        def moved(limb: Arm | Leg, sigma: float) -> dict[str, float]:
             changes = {}
-            for field in fields(limb):
-                scale = 0.5 if field.name in ("wrist", "knee", "heel", "turn", "spread") else 1.0
-                changes[field.name] = getattr(limb, field.name) + amount * sigma * scale * rng.normal()
-            if isinstance(limb, Arm):
-                low = min(limb.abduct, 7.0)
-                changes["abduct"] = max(changes["abduct"], low)
-                changes["elbow"] = float(np.clip(changes["elbow"], 2, 148))
-                changes["curl"] = float(np.clip(changes["curl"], 2, 70))
-            else:
-                changes["knee"] = max(changes["knee"], 0.0)
-                changes["heel"] = max(changes["heel"], 0.0)
-                changes["spread"] = max(changes["spread"], -4.0)
-            return replace(limb, **changes)
+            for item in fields(limb):
+                scale = 0.5 if item.name in ("wrist", "knee", "heel", "turn", "spread") else 1.0
+                changes[item.name] = getattr(limb, item.name) + amount * sigma * scale * rng.normal()
+            return changes
+
+        def arm(limb: Arm) -> Arm:
+            changes = moved(limb, 5)
+            changes["abduct"] = max(changes["abduct"], min(limb.abduct, 7.0))
+            changes["elbow"] = float(np.clip(changes["elbow"], 2, 148))
+            changes["curl"] = float(np.clip(changes["curl"], 2, 70))
+            return Arm(**changes)
+
+        def leg(limb: Leg) -> Leg:
+            changes = moved(limb, 3)
+            return Leg(**changes | {"knee": max(changes["knee"], 0.0), "heel": max(changes["heel"], 0.0),
+                                    "spread": max(changes["spread"], -4.0)})  # fmt: skip
 
         spine = {
             name: getattr(self, name) + amount * sigma * rng.normal()
@@ -101,8 +104,8 @@ class Pose:
         }  # fmt: skip
         return replace(
             self,
-            left_arm=move(self.left_arm, 5), right_arm=move(self.right_arm, 5),
-            left_leg=move(self.left_leg, 3), right_leg=move(self.right_leg, 3), **spine,
+            left_arm=arm(self.left_arm), right_arm=arm(self.right_arm),
+            left_leg=leg(self.left_leg), right_leg=leg(self.right_leg), **spine,
         )  # fmt: skip
 
 

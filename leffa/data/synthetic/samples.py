@@ -17,6 +17,7 @@ from leffa.data.synthetic.damage import apply_damage, draw_damage
 from leffa.data.synthetic.fabrics import Fabric, draw_fabric, draw_leather
 from leffa.data.synthetic.gbuffer import GBuffer
 from leffa.data.synthetic.looks import Look, draw_complexion, draw_lighting, product_lighting
+from leffa.data.synthetic.observation import condition, garment_pixels, observe, pixel_flow, try_on_mask
 from leffa.data.synthetic.scene import (
     Picture,
     PosePairScene,
@@ -28,16 +29,9 @@ from leffa.data.synthetic.scene import (
 )
 from leffa.data.synthetic.shading import Banks, shade
 from leffa.data.synthetic.textures import NoiseBank, Pyramid, draw_print
-from leffa.preprocess.labels import Landmark, Parse, Part
 
 REUSE = 5
 PRINTS = 160
-# BlazePose's depths are exaggerated and biased by limb: in torso lengths, measured on renderings.
-DEPTH_HABIT = {
-    "NOSE": -1.0, "EYE": -1.0, "MOUTH": -0.9, "EAR": -0.7, "SHOULDER": -0.4, "ELBOW": -0.4, "WRIST": -0.8,
-    "PINKY": -0.9, "INDEX": -1.0, "THUMB": -0.8, "HIP": 0.0, "KNEE": -0.1, "ANKLE": 0.6, "HEEL": 0.5, "FOOT": 0.5,
-}  # fmt: skip
-HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
 
 
 @dataclass(frozen=True)
@@ -47,10 +41,10 @@ class Settings:
     seed      the same seed gives the same samples
     split     see ``Split``
     size      (height, width)
-    reuse     fresh shadings of each scene; neighbours share their scene, so shuffle within a few hundred
+    reuse     fresh shadings of each scene; neighbours share theirs, so shuffle within a few hundred
     kind      only garments of this kind, None = all
     style     only this style of garment (see ``wardrobe``), None = all
-    jitter    noise of the landmarks that condition and mask are made from, 1 = like mediapipe on photos
+    jitter    noise of the landmarks that condition and mask are made from, 1 = mediapipe's on photos
     damage    whether cameras blur, grain and JPEG-code the pictures
     textures  folder of garment photographs whose cloth is printed on some fabrics, None = none
     """
@@ -64,6 +58,9 @@ class Settings:
     jitter: float = 1.0
     damage: bool = True
     textures: str | os.PathLike | None = None
+
+
+DEFAULTS = Settings()
 
 
 @lru_cache(maxsize=4)
@@ -91,7 +88,7 @@ def _pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
     return make_pose_pair_scene(index, settings.seed, settings.split, settings.size)
 
 
-def make_try_on(index: int, settings: Settings = Settings(), scene: TryOnScene | None = None) -> Sample:
+def make_try_on(index: int, settings: Settings = DEFAULTS, scene: TryOnScene | None = None) -> Sample:
     """Try-on sample number ``index``: a pure function of the number and the settings.
 
     ``scene`` may be given where it was read from a cache; else it is rendered (and kept for the next call).
@@ -120,12 +117,12 @@ def make_try_on(index: int, settings: Settings = Settings(), scene: TryOnScene |
         loss_mask=torch.from_numpy(worn.astype(np.float32))[None],
         reference_mask=shown(scene.product),
         flow=torch.from_numpy(flow),
-        visible=torch.from_numpy(visible),
+        visible=torch.from_numpy(visible & worn),
         **_truths(scene.person),
     )
 
 
-def make_pose_pair(index: int, settings: Settings = Settings(), scene: PosePairScene | None = None) -> Sample:
+def make_pose_pair(index: int, settings: Settings = DEFAULTS, scene: PosePairScene | None = None) -> Sample:
     """Pose-transfer sample number ``index``: the target pose as person, the source picture as reference."""
     import cv2
 
@@ -234,98 +231,6 @@ def to_bytes(picture: Tensor) -> np.ndarray:
     """(3, H, W) in [-1, 1] -> (H, W, 3) uint8."""
     values = ((picture + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(values.permute(1, 2, 0).numpy())
-
-
-def observe(rng: np.random.Generator, picture: Picture, jitter: float) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks (33, 4) and silhouette (H, W) as a detector would find them: with noise."""
-    import cv2
-
-    landmarks = picture.landmarks.copy()
-    shoulders = landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER], :2].mean(0)
-    hips = landmarks[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP], :2].mean(0)
-    torso = float(np.linalg.norm(shoulders - hips))
-    noise = rng.normal(0, 1, (len(landmarks), 3))
-    landmarks[:, :2] += jitter * 0.014 * torso * noise[:, :2]
-    if jitter:
-        bias = np.array([DEPTH_HABIT.get(_limb_of(landmark), 0.0) for landmark in Landmark], np.float32)
-        landmarks[:, 2] = 2.2 * landmarks[:, 2] + torso * (bias + 0.25 * jitter * noise[:, 2])
-    silhouette = picture.buffer.coverage()
-    if jitter:
-        silhouette = cv2.GaussianBlur(silhouette, (0, 0), 0.4 + 0.8 * jitter * rng.random())
-    return landmarks.astype(np.float32), silhouette
-
-
-def _limb_of(landmark: Landmark) -> str:
-    """NOSE, EYE, SHOULDER ...: a landmark's name without its side."""
-    words = [word for word in landmark.name.split("_") if word not in ("LEFT", "RIGHT", "INNER", "OUTER")]
-    return words[0]
-
-
-def condition(landmarks: np.ndarray, silhouette: np.ndarray) -> Tensor:
-    """The densepose condition (3, H, W) by the code that photos go through."""
-    from leffa.preprocess.parts import body_coordinates, part_map
-
-    coordinates = body_coordinates(part_map(landmarks, silhouette))
-    return torch.from_numpy(np.ascontiguousarray(coordinates.transpose(2, 0, 1)).astype(np.float32))
-
-
-def garment_pixels(picture: Picture, garment: np.ndarray) -> np.ndarray:
-    """(H, W) bool: pixels that mostly show the garment, given its surfels (n,) bool; never face or hand."""
-    share = np.bincount(
-        picture.buffer.pixel[garment],
-        picture.buffer.weight[garment],
-        picture.buffer.height * picture.buffer.width,
-    )
-    return (share.reshape(picture.buffer.height, picture.buffer.width) >= 0.5) & ~untouchable(picture)
-
-
-def try_on_mask(
-    picture: Picture,
-    worn: np.ndarray,
-    kind: Garment,
-    landmarks: np.ndarray,
-    silhouette: np.ndarray,
-    image: np.ndarray | None,
-) -> np.ndarray:
-    """(H, W) bool: the photo code's mask, made to cover all of the worn garment and no face or hand."""
-    import cv2
-
-    from leffa.preprocess.masks import agnostic_mask
-
-    mask = agnostic_mask(landmarks, silhouette, kind, image) > 0
-    size = 2 * max(round(picture.buffer.height / 128), 1) + 1
-    mask |= cv2.dilate(worn.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
-    return mask & ~untouchable(picture)
-
-
-def untouchable(picture: Picture) -> np.ndarray:
-    """(H, W) bool: seen face and hands."""
-    labels = picture.buffer.labels()
-    hand = np.isin(picture.parts[..., 0], HANDS) & np.isin(labels, (Parse.LEFT_ARM, Parse.RIGHT_ARM))
-    return (labels == Parse.HEAD) | hand
-
-
-def pixel_flow(
-    picture: Picture, chosen: np.ndarray, reference_cover: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Flow (H, W, 2) in [-1, 1] and visibility (H, W) of the chosen surfels, one per pixel.
-
-    A pixel counts as visible where the surfel owns most of it, its point is seen in the reference, and the
-    four reference pixels that bilinear sampling would read are wholly covered.
-    """
-    buffer = picture.buffer
-    index, share = buffer.dominant(chosen & np.isfinite(buffer.flow[:, 0]))
-    there = index >= 0
-    height, width = reference_cover.shape
-    place = np.where(there[..., None], buffer.flow[np.maximum(index, 0)], 0)
-    visible = there & (share >= 0.5) & buffer.visible[np.maximum(index, 0)]
-    base = np.floor(place - 0.5).astype(int)
-    for dx in (0, 1):
-        for dy in (0, 1):
-            column, row = np.clip(base[..., 0] + dx, 0, width - 1), np.clip(base[..., 1] + dy, 0, height - 1)
-            visible &= reference_cover[row, column] > 0.99
-    flow = 2 * place / np.array([width, height], np.float32) - 1
-    return np.where(there[..., None], flow, 0).astype(np.float32), visible
 
 
 @dataclass

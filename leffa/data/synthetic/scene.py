@@ -11,7 +11,8 @@ from leffa.data.synthetic.camera import Camera
 from leffa.data.synthetic.correspond import correspondence
 from leffa.data.synthetic.drape import Drape
 from leffa.data.synthetic.figure import Figure, Layout, Posed, body_mesh, extent, lay_out, pose_figure
-from leffa.data.synthetic.gbuffer import GBuffer, draw, resolve
+from leffa.data.synthetic.gbuffer import GBuffer, View, draw, resolve
+from leffa.data.synthetic.landmarks import project_landmarks
 from leffa.data.synthetic.mesh import Material, join
 from leffa.data.synthetic.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS
 from leffa.data.synthetic.poses import Pose, random_pose
@@ -131,7 +132,8 @@ def draw_camera(rng: np.random.Generator, posed: Posed, kind: Kind | None, snaps
     height = high[1] - low[1]
     hips = posed.landmarks[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP]].mean(0)
     shoulders = posed.landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER]].mean(0)
-    full = {Kind.UPPER: 0.35, Kind.LOWER: 0.6, Kind.DRESS: 0.75, None: 0.7}[kind]
+    # photos are cut to what is painted before they are framed, so most pictures are close
+    full = {Kind.UPPER: 0.12, Kind.LOWER: 0.25, Kind.DRESS: 0.65, None: 0.7}[kind]
     centre_x = 0.5 * (low[0] + high[0]) * 0.4 + 0.3 * (hips[0] + shoulders[0])
     if rng.random() < full:
         span = height * rng.uniform(1.04, 1.25)
@@ -178,8 +180,14 @@ def draw_lights(rng: np.random.Generator, count: int = 2) -> np.ndarray:
     return np.array(lights, np.float32)
 
 
-def take_picture(posed: Posed, camera: Camera, size: tuple[int, int], lights: np.ndarray, view=None, flow=None
-                 ) -> Picture:  # fmt: skip
+def take_picture(
+    posed: Posed,
+    camera: Camera,
+    size: tuple[int, int],
+    lights: np.ndarray,
+    view: View | None = None,
+    flow: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Picture:
     """Render a posed figure, its landmarks and its part map."""
     height, width = size
     view = view or draw(join(posed.meshes), camera, height, width)
@@ -192,28 +200,7 @@ def take_picture(posed: Posed, camera: Camera, size: tuple[int, int], lights: np
     face = fragments.face[there]
     coordinates = np.einsum("nk,nkc->nc", fragments.weights[there], nude.uv[face])
     parts[there] = np.c_[nude.chart[face], np.round(coordinates * 255).clip(0, 255)].astype(np.uint8)
-    return Picture(buffer, _project_landmarks(posed.landmarks, camera, size, fragments.depth), parts)
-
-
-def _project_landmarks(
-    points: np.ndarray, camera: Camera, size: tuple[int, int], depth: np.ndarray
-) -> np.ndarray:
-    """(33, 4): pixels, depth in pixels relative to the hips, and visibility by frame and occlusion."""
-    height, width = size
-    seen = camera.project(points, height, width)
-    hips = seen[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP], 2].mean()
-    scale = camera.pixels_per_metre(height) * camera.distance / hips
-    x, y = seen[:, 0], seen[:, 1]
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    column, row = np.clip(x.astype(int), 0, width - 1), np.clip(y.astype(int), 0, height - 1)
-    surface = np.where(np.isfinite(depth[row, column]), depth[row, column], seen[:, 2])
-    # A joint lies inside the flesh by up to the limb's radius; more than that in front of it hides it.
-    flesh = np.full(len(points), 0.07)
-    flesh[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER]] = 0.12
-    flesh[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP]] = 0.2
-    hidden = np.clip((seen[:, 2] - surface - flesh) / 0.08, 0, 1)
-    visibility = np.where(inside, 1 - 0.75 * hidden, 0.05)
-    return np.c_[x, y, (seen[:, 2] - hips) * scale, visibility].astype(np.float32)
+    return Picture(buffer, project_landmarks(posed.landmarks, camera, parts[..., 0], fragments.depth), parts)
 
 
 def _draw_pose(rng: np.random.Generator) -> Pose:
@@ -277,7 +264,7 @@ def make_try_on_scene(
     kind: Kind | None = None,
     style: str | None = None,
 ) -> TryOnScene:
-    """Scene number ``index``: G-buffers of the person and of the product shot, with exact flow between them."""
+    """Scene number ``index``: G-buffers of person and product shot, with exact flow between them."""
     rng = generator(seed, split, 1, index)
     kind = kind or draw_kind(rng)
     person, identity = draw_person(rng, split, WOMEN[kind])

@@ -139,7 +139,7 @@ def _surface(
 
 
 def harmonics(normal: Tensor) -> Tensor:
-    """(n, 9) real spherical harmonics up to order 2, unnormalised: 1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2."""
+    """(n, 9) real spherical harmonics to order 2: 1, y, z, x, xy, yz, 3z^2-1, xz, x^2-y^2 (unscaled)."""
     x, y, z = normal.unbind(1)
     one = torch.ones_like(x)
     return torch.stack([one, y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
@@ -205,6 +205,7 @@ def _composite(
         small = F.avg_pool2d(cover, 8, ceil_mode=True)
         soft = F.avg_pool2d(small, 3, stride=1, padding=1, count_include_pad=False)
         soft = F.interpolate(soft, size=(height, width), mode="bilinear", align_corners=False)
-        moved = torch.roll(soft, (max(height // 90, 1), max(width // 120, 1)), (2, 3))
+        down, right = max(height // 90, 1), max(width // 120, 1)
+        moved = F.pad(soft, (right, 0, down, 0), mode="replicate")[:, :, :height, :width]
         back = back * (1 - strength * moved)
     return (total[:, :3] + (1 - cover) * back).clamp(0, 1)

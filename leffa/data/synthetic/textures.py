@@ -6,8 +6,7 @@ from torch import Tensor
 
 
 class NoiseBank:
-    """Periodic noise tiles of unit variance shared by all fabrics: fine grain, strands, and from ``SMOOTH`` on
-    ever cloudier ones."""
+    """Periodic noise tiles of unit variance: fine grain, strands, from ``SMOOTH`` on ever cloudier ones."""
 
     COUNT = 8
     SIZE = 128
@@ -70,7 +69,7 @@ class Pyramid:
         return len(self._levels[0]) // self._sizes[0] ** 2
 
     def at(self, index: Tensor, place: Tensor, footprint: Tensor) -> Tensor:
-        """(n, channels) in [0, 1]: picture (n,) at place (n, 2) and over a footprint (n,), both in pictures."""
+        """(n, channels) in [0, 1]: picture (n,) at place (n, 2) over a footprint (n,), both in pictures."""
         result = torch.zeros(len(index), self._levels[0].shape[1], device=place.device)
         texels = (footprint * self._sizes[0]).clamp(min=1)
         level = torch.log2(texels).round().long().clamp(max=len(self._levels) - 1)
@@ -102,9 +101,10 @@ class Pyramid:
 
 
 WORDS = (
-    "NORTH", "BLUE", "RIVER", "CITY", "84", "ATLAS", "WAVE", "LUNA", "MONO", "PEAK", "STUDIO", "1992", "URBAN",
-    "FOX", "ORBIT", "SUN", "DENIM", "FIELD", "Hello", "good day", "summer", "17", "NOVA", "tide", "club",
-    "ROAM", "echo", "PIXEL", "MAPLE", "23", "coast", "VIVID", "Ocean", "PARK", "LAB", "bloom", "23:59", "LOUD",
+    "NORTH", "BLUE", "RIVER", "CITY", "84", "ATLAS", "WAVE", "LUNA", "MONO", "PEAK", "STUDIO", "1992",
+    "URBAN", "FOX", "ORBIT", "SUN", "DENIM", "FIELD", "Hello", "good day", "summer", "17", "NOVA", "tide",
+    "club", "ROAM", "echo", "PIXEL", "MAPLE", "23", "coast", "VIVID", "Ocean", "PARK", "LAB", "bloom",
+    "23:59", "LOUD",
 )  # fmt: skip
 
 
@@ -185,5 +185,7 @@ def _draw_figure(rng, ink, second, size: int) -> None:
     for scale, draw in ((rng.uniform(0.32, 0.48), ink), (rng.uniform(0.1, 0.3), second)):
         angle = np.linspace(0, 2 * np.pi, 120)
         radius = size * scale * (1 - depth * 0.5 * (1 + np.cos(arms * angle + phase)))
-        draw.polygon([(size / 2 + r * np.cos(a), size / 2 + r * np.sin(a)) for r, a in zip(radius, angle, strict=True)],
-                     fill=255)  # fmt: skip
+        points = [
+            (size / 2 + r * np.cos(a), size / 2 + r * np.sin(a)) for r, a in zip(radius, angle, strict=True)
+        ]
+        draw.polygon(points, fill=255)

@@ -20,42 +20,81 @@ def _neck(rng: np.random.Generator, *names: str) -> dict:
 
 
 def _t_shirt(rng: np.random.Generator) -> TopShape:
-    return TopShape(sleeve=rng.uniform(0.35, 0.95), hem=rng.uniform(-0.08, 0.06), loose=rng.uniform(0.2, 1),
-                    ease=0.004, width=rng.uniform(0.05, 0.085), **_neck(rng, "crew", "crew", "v", "scoop"))  # fmt: skip
+    return TopShape(
+        sleeve=rng.uniform(0.35, 0.95),
+        hem=rng.uniform(-0.08, 0.06),
+        loose=rng.uniform(0.2, 1),
+        ease=0.004,
+        width=rng.uniform(0.05, 0.085),
+        **_neck(rng, "crew", "crew", "v", "scoop"),
+    )
 
 
 def _long_sleeve(rng: np.random.Generator) -> TopShape:
-    return TopShape(sleeve=rng.uniform(1.3, 1.97), hem=rng.uniform(-0.07, 0.06), loose=rng.uniform(0.1, 0.9),
-                    ease=0.004, width=rng.uniform(0.035, 0.06), **_neck(rng, "crew", "v", "boat", "turtle", "scoop"))  # fmt: skip
+    return TopShape(
+        sleeve=rng.uniform(1.3, 1.97),
+        hem=rng.uniform(-0.07, 0.06),
+        loose=rng.uniform(0.1, 0.9),
+        ease=0.004,
+        width=rng.uniform(0.035, 0.06),
+        **_neck(rng, "crew", "v", "boat", "turtle", "scoop"),
+    )
 
 
 def _shirt(rng: np.random.Generator) -> TopShape:
-    return TopShape(sleeve=rng.choice([rng.uniform(0.6, 0.95), rng.uniform(1.8, 1.96)]), hem=rng.uniform(-0.1, 0.0),
-                    loose=rng.uniform(0.4, 1), ease=0.006, width=rng.uniform(0.05, 0.07), neck="v",
-                    depth=rng.uniform(0.0, 0.05))  # fmt: skip
+    return TopShape(
+        sleeve=rng.choice([rng.uniform(0.6, 0.95), rng.uniform(1.8, 1.96)]),
+        hem=rng.uniform(-0.1, 0.0),
+        loose=rng.uniform(0.4, 1),
+        ease=0.006,
+        width=rng.uniform(0.05, 0.07),
+        neck="v",
+        depth=rng.uniform(0.0, 0.05),
+    )
 
 
 def _polo(rng: np.random.Generator) -> TopShape:
     return TopShape(
-        sleeve=rng.uniform(0.5, 0.9), hem=rng.uniform(-0.08, 0.02), loose=rng.uniform(0.2, 0.8), ease=0.005,
-        width=rng.uniform(0.05, 0.07), neck="v", depth=rng.uniform(-0.02, 0.02),
-    )  # fmt: skip
+        sleeve=rng.uniform(0.5, 0.9),
+        hem=rng.uniform(-0.08, 0.02),
+        loose=rng.uniform(0.2, 0.8),
+        ease=0.005,
+        width=rng.uniform(0.05, 0.07),
+        neck="v",
+        depth=rng.uniform(-0.02, 0.02),
+    )
 
 
 def _sweater(rng: np.random.Generator) -> TopShape:
-    return TopShape(sleeve=rng.uniform(1.8, 1.97), hem=rng.uniform(-0.06, 0.05), loose=rng.uniform(0.5, 1),
-                    ease=rng.uniform(0.009, 0.016), width=rng.uniform(0.055, 0.08), **_neck(rng, "crew", "turtle", "v"))  # fmt: skip
+    return TopShape(
+        sleeve=rng.uniform(1.8, 1.97),
+        hem=rng.uniform(-0.06, 0.05),
+        loose=rng.uniform(0.5, 1),
+        ease=rng.uniform(0.009, 0.016),
+        width=rng.uniform(0.055, 0.08),
+        **_neck(rng, "crew", "turtle", "v"),
+    )
 
 
 def _tank(rng: np.random.Generator) -> TopShape:
-    return TopShape(sleeve=0.0, hem=rng.uniform(-0.06, 0.07), loose=rng.uniform(0.0, 0.9), ease=0.003,
-                    **_neck(rng, "strap", "strap", "scoop", "crew", "v"))  # fmt: skip
+    return TopShape(
+        sleeve=0.0,
+        hem=rng.uniform(-0.06, 0.07),
+        loose=rng.uniform(0.0, 0.9),
+        ease=0.003,
+        **_neck(rng, "strap", "strap", "scoop", "crew", "v"),
+    )
 
 
 def _crop(rng: np.random.Generator) -> TopShape:
-    return TopShape(sleeve=rng.choice([0.0, rng.uniform(0.3, 0.9), rng.uniform(1.6, 1.95)]),
-                    hem=rng.uniform(0.12, 0.22), loose=rng.uniform(0.0, 0.7), ease=0.004,
-                    width=rng.uniform(0.045, 0.075), **_neck(rng, "crew", "scoop", "boat", "v"))  # fmt: skip
+    return TopShape(
+        sleeve=rng.choice([0.0, rng.uniform(0.3, 0.9), rng.uniform(1.6, 1.95)]),
+        hem=rng.uniform(0.12, 0.22),
+        loose=rng.uniform(0.0, 0.7),
+        ease=0.004,
+        width=rng.uniform(0.045, 0.075),
+        **_neck(rng, "crew", "scoop", "boat", "v"),
+    )
 
 
 def _jacket(rng: np.random.Generator) -> TopShape:
@@ -64,14 +103,27 @@ def _jacket(rng: np.random.Generator) -> TopShape:
     if rng.random() < 0.6:
         opening = (rng.uniform(0.02, 0.11), rng.uniform(0.02, 0.08))
         neck = {"neck": "v", "depth": rng.uniform(0.0, 0.06)}
-    return TopShape(sleeve=rng.uniform(1.8, 1.97), hem=rng.uniform(-0.14, 0.03), loose=rng.uniform(0.5, 1),
-                    ease=rng.uniform(0.012, 0.02), width=rng.uniform(0.06, 0.078), opening=opening, **neck)  # fmt: skip
+    return TopShape(
+        sleeve=rng.uniform(1.8, 1.97),
+        hem=rng.uniform(-0.14, 0.03),
+        loose=rng.uniform(0.5, 1),
+        ease=rng.uniform(0.012, 0.02),
+        width=rng.uniform(0.06, 0.078),
+        opening=opening,
+        **neck,
+    )
 
 
 TOPS: dict[str, tuple[float, Draw]] = {
-    "t_shirt": (0.3, _t_shirt), "long_sleeve": (0.16, _long_sleeve), "shirt": (0.12, _shirt), "polo": (0.06, _polo),
-    "sweater": (0.12, _sweater), "tank": (0.12, _tank), "crop": (0.07, _crop), "jacket": (0.11, _jacket),
-}  # fmt: skip
+    "t_shirt": (0.3, _t_shirt),
+    "long_sleeve": (0.16, _long_sleeve),
+    "shirt": (0.12, _shirt),
+    "polo": (0.06, _polo),
+    "sweater": (0.12, _sweater),
+    "tank": (0.12, _tank),
+    "crop": (0.07, _crop),
+    "jacket": (0.11, _jacket),
+}
 
 
 def draw_top(rng: np.random.Generator, style: str | None = None) -> Garment:
@@ -99,8 +151,12 @@ def draw_bottom(rng: np.random.Generator, style: str | None = None, female: bool
         style = list(BOTTOMS)[int(rng.choice(len(BOTTOMS), p=chances / chances.sum()))]
     rise = rng.uniform(0.04, 0.17)
     if style == "skirt":
-        shape = SkirtShape(length=rng.uniform(0.22, 0.95), rise=min(rise, 0.105), flare=rng.uniform(0.0, 0.75) ** 1.2,
-                           pleats=int(rng.integers(5, 18)))  # fmt: skip
+        shape = SkirtShape(
+            length=rng.uniform(0.22, 0.95),
+            rise=min(rise, 0.105),
+            flare=rng.uniform(0.0, 0.75) ** 1.2,
+            pleats=int(rng.integers(5, 18)),
+        )
         return Garment(Kind.LOWER, style, [skirt(shape)])
     if style == "shorts":
         thigh = rng.uniform(0.08, 0.115)
@@ -117,11 +173,19 @@ def draw_bottom(rng: np.random.Generator, style: str | None = None, female: bool
 
 def draw_dress(rng: np.random.Generator) -> Garment:
     """A one-piece dress, short or long."""
-    upper = TopShape(sleeve=rng.choice([0.0, 0.0, rng.uniform(0.2, 0.9), rng.uniform(1.2, 1.95)]),
-                     loose=rng.uniform(0, 0.35), ease=0.004, width=rng.uniform(0.04, 0.075),
-                     **_neck(rng, "crew", "v", "scoop", "boat", "strap"))  # fmt: skip
-    lower = SkirtShape(length=rng.uniform(0.28, 0.95), rise=rng.uniform(0.05, 0.1), flare=rng.uniform(0.0, 0.8),
-                       pleats=int(rng.integers(4, 16)))  # fmt: skip
+    upper = TopShape(
+        sleeve=rng.choice([0.0, 0.0, rng.uniform(0.2, 0.9), rng.uniform(1.2, 1.95)]),
+        loose=rng.uniform(0, 0.35),
+        ease=0.004,
+        width=rng.uniform(0.04, 0.075),
+        **_neck(rng, "crew", "v", "scoop", "boat", "strap"),
+    )
+    lower = SkirtShape(
+        length=rng.uniform(0.28, 0.95),
+        rise=rng.uniform(0.05, 0.1),
+        flare=rng.uniform(0.0, 0.8),
+        pleats=int(rng.integers(4, 16)),
+    )
     return dress(upper, lower)
 
 

@@ -1,0 +1,172 @@
+"""People in real photographs. The public-domain portrait comes with matplotlib, which mediapipe needs."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from leffa.config import Garment
+from leffa.errors import PersonError
+from leffa.preprocess import OfflinePreprocessor, Preprocessor
+from leffa.preprocess.labels import Landmark, Part
+from leffa.preprocess.pose import Person, PoseEstimator
+
+pytest.importorskip("mediapipe")
+
+
+@pytest.fixture(scope="module")
+def estimator() -> Iterator[PoseEstimator]:
+    with PoseEstimator() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def portrait_path() -> Path:
+    import matplotlib
+
+    path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
+    if not path.is_file():
+        pytest.skip("this matplotlib comes without its sample pictures")
+    return path
+
+
+@pytest.fixture(scope="module")
+def portrait(portrait_path: Path) -> np.ndarray:
+    """Rear Admiral Grace Hopper, US Navy photograph, 600 x 512."""
+    return np.array(Image.open(portrait_path).convert("RGB"))
+
+
+def test_finds_the_one_person(estimator: PoseEstimator, portrait: np.ndarray) -> None:
+    people = estimator.estimate(portrait)
+    assert len(people) == 1
+    person = people[0]
+    assert person.landmarks.shape == (33, 4)
+    assert person.landmarks.dtype == np.float32
+    assert person.silhouette.shape == portrait.shape[:2]
+    assert person.silhouette.dtype == np.float32
+    assert person.silhouette.min() >= 0
+    assert person.silhouette.max() <= 1
+    assert 0.4 < person.area < 0.75
+    nose = person.landmarks[Landmark.NOSE, :2]
+    assert np.linalg.norm(nose - [275, 190]) < 40  # where it is in that photograph
+    assert person.landmarks[Landmark.LEFT_SHOULDER, 0] > person.landmarks[Landmark.RIGHT_SHOULDER, 0]
+    rows, columns = np.nonzero(person.silhouette > 0.5)
+    assert person.box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+
+
+def test_a_large_photo_is_told_in_its_own_pixels(estimator: PoseEstimator, portrait: np.ndarray) -> None:
+    small = estimator.estimate(portrait)[0]
+    large_photo = np.array(Image.fromarray(portrait).resize((1536, 1800), Image.Resampling.BICUBIC))
+    large = estimator.estimate(large_photo)[0]
+    assert large.silhouette.shape == (1800, 1536)
+    assert np.abs(large.landmarks[:13, :2] / 3 - small.landmarks[:13, :2]).max() < 8
+    assert np.abs(np.array(large.box) / 3 - small.box).max() < 8
+    assert large.area == pytest.approx(small.area, abs=0.03)
+
+
+def test_several_people_the_largest_first(estimator: PoseEstimator, portrait: np.ndarray) -> None:
+    smaller = np.array(Image.fromarray(portrait).resize((307, 360)))
+    scene = np.full((600, 900, 3), 225, np.uint8)
+    scene[240:, 20:327] = smaller
+    scene[:, 380:892] = portrait
+    people = estimator.estimate(scene)
+    assert len(people) == 2
+    assert people[0].area > people[1].area
+    assert people[0].box[0] > 350
+    assert people[1].box[2] < 370
+    overlap = (people[0].silhouette > 0.5) & (people[1].silhouette > 0.5)
+    assert overlap.mean() < 0.01
+
+
+@pytest.mark.parametrize("kind", ["blank", "noise", "tiny"])
+def test_nobody_is_one_clear_sentence(estimator: PoseEstimator, kind: str) -> None:
+    size = (8, 8, 3) if kind == "tiny" else (300, 200, 3)
+    values = np.random.default_rng(0).integers(0, 256, size)
+    image = (np.full(size, 200) if kind != "noise" else values).astype(np.uint8)
+    with pytest.raises(PersonError, match="use a photo in which one person") as error:
+        estimator.estimate(image)
+    assert str(error.value).count("\n") == 0
+
+
+def test_wrong_arrays_are_told(estimator: PoseEstimator) -> None:
+    for wrong in (np.zeros((64, 64), np.uint8), np.zeros((64, 64, 3), np.float32)):
+        with pytest.raises(ValueError, match="uint8 RGB"):
+            estimator.estimate(wrong)
+
+
+def test_many_threads_get_what_one_gets(portrait: np.ndarray) -> None:
+    pictures = [portrait, np.ascontiguousarray(portrait[:, ::-1]), portrait[:500]]
+    with PoseEstimator() as shared:
+        alone = [shared.estimate(picture)[0] for picture in pictures]
+        found: dict[int, Person] = {}
+
+        def work(index: int) -> None:
+            found[index] = shared.estimate(pictures[index % 3])[0]
+
+        threads = [threading.Thread(target=work, args=(index,)) for index in range(9)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(found) == 9
+    for index, person in found.items():
+        assert np.array_equal(person.landmarks, alone[index % 3].landmarks)
+        assert np.array_equal(person.silhouette, alone[index % 3].silhouette)
+
+
+def test_it_opens_again_after_it_was_closed(portrait: np.ndarray) -> None:
+    one = PoseEstimator()
+    first = one.estimate(portrait)[0]
+    one.close()
+    one.close()
+    assert np.array_equal(one.estimate(portrait)[0].landmarks, first.landmarks)
+    one.close()
+
+
+def test_import_is_lazy_and_use_is_quiet(portrait_path: Path) -> None:
+    """Importing loads no mediapipe; a first photo prints nothing of the native libraries' start-up talk."""
+    script = (
+        "import sys, os\n"
+        "import leffa.preprocess, leffa.preprocess.pose, leffa.preprocess.offline\n"
+        "assert 'mediapipe' not in sys.modules\n"
+        "import numpy as np\n"
+        "from PIL import Image\n"
+        "photo = np.array(Image.open(sys.argv[1]).convert('RGB'))\n"
+        "with leffa.preprocess.pose.PoseEstimator() as estimator:\n"
+        "    estimator.estimate(photo)\n"
+        "    os.write(2, b'own words\\n')\n"
+        "    estimator.estimate(photo)\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(portrait_path)],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "own words\n"
+    assert done.stdout == ""
+
+
+def test_the_preprocessor_fills_the_interface(portrait: np.ndarray) -> None:
+    with OfflinePreprocessor() as offline:
+        preprocessor: Preprocessor[Person] = offline
+        person = preprocessor.people(portrait)[0]
+        iuv = preprocessor.iuv(portrait, person)
+        assert iuv.shape == portrait.shape
+        assert {Part.HEAD_LEFT, Part.HEAD_RIGHT, Part.TORSO_FRONT} <= set(np.unique(iuv[..., 0]).tolist())
+        mask = preprocessor.mask(portrait, person, Garment.UPPER)
+        assert mask.shape == portrait.shape[:2]
+        face = person.landmarks[: Landmark.MOUTH_RIGHT + 1, :2].astype(int)
+        assert not mask[face[:, 1], face[:, 0]].any()
+        chest = person.landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER], :2].mean(0).astype(int)
+        assert mask[chest[1] + 40, chest[0]] == 255
+        with pytest.raises(ValueError, match="same picture"):
+            preprocessor.mask(portrait[:-1], person, Garment.UPPER)

@@ -1,0 +1,117 @@
+"""Run a list of pairs and lay the results on one sheet, to be looked at.
+
+    python tools/photo_sheet.py PAIRS.tsv --out sheet.jpg [--kinds upper lower] [--count 10]
+
+PAIRS.tsv has the columns kind, person_or_reference, garment_or_target_pose (kind: upper, lower, dress,
+pose), with paths relative to its own folder. One row of the sheet a pair: person, garment, mask, result,
+warped garment, flow. Prints the seconds of each pair (the first includes loading) and the largest change
+outside the mask, which must be 0.
+"""
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from leffa.engine import Engine
+from leffa.errors import LeffaError
+from leffa.images import load_image, save_atomically
+from leffa.result import Result, Settings
+
+HEIGHT = 384
+
+
+def main() -> None:
+    options = parse()
+    with options.pairs.open() as file:
+        pairs = [row for row in csv.DictReader(file, delimiter="\t") if row["kind"] in options.kinds]
+    seen: dict[str, int] = {}
+    engine, rows, times = Engine(options.device), [], []
+    for pair in pairs:
+        kind = pair["kind"]
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] > options.count:
+            continue
+        first, second = (
+            load_image(options.pairs.parent / pair[column])
+            for column in ("person_or_reference", "garment_or_target_pose")
+        )
+        began = time.monotonic()
+        try:
+            result = run(engine, kind, first, second, options)
+        except LeffaError as error:
+            print(f"{kind:6} {pair['person_or_reference']}: {error}")
+            continue
+        times.append(time.monotonic() - began)
+        outside = result.mask == 0
+        changed = np.abs(np.asarray(result.photo, int) - np.asarray(result.images[0], int)).max(-1)
+        worst = int(changed[outside].max()) if outside.any() else 0
+        print(
+            f"{kind:6} {times[-1]:5.1f} s  outside the mask {worst}  {pair['person_or_reference']}",
+            flush=True,
+        )
+        rows.append(row(result, kind, first, second, len(rows)))
+    width = max(image.width for image in rows)
+    sheet = Image.new("RGB", (width, sum(image.height for image in rows)), "white")
+    top = 0
+    for image in rows:
+        sheet.paste(image, (0, top))
+        top += image.height
+    save_atomically(sheet, options.out)
+    print(f"{len(rows)} pairs, median {np.median(times):.1f} s; {options.out}")
+
+
+def run(
+    engine: Engine, kind: str, first: Image.Image, second: Image.Image, options: argparse.Namespace
+) -> Result:
+    settings = Settings(seed=options.seed, steps=options.steps, guidance_scale=options.guidance)
+    if kind == "pose":
+        return engine.pose_transfer(first, second, settings, options.model)
+    return engine.try_on(first, second, kind, settings=settings, model=options.model)
+
+
+def row(result: Result, kind: str, first: Image.Image, second: Image.Image, number: int) -> Image.Image:
+    pictures = result.flow_pictures()
+    masked = np.asarray(result.photo).copy()
+    masked[result.mask > 0] = 128
+    shown = [
+        first,
+        second,
+        Image.fromarray(masked),
+        result.images[0],
+        pictures["warped"],
+        pictures["overlay"],
+    ]
+    if kind == "pose":
+        shown[2] = result.densepose
+    cells = [
+        image.convert("RGB").resize((round(image.width * HEIGHT / image.height), HEIGHT)) for image in shown
+    ]
+    strip = Image.new("RGB", (sum(cell.width for cell in cells), HEIGHT), "white")
+    left = 0
+    for cell in cells:
+        strip.paste(cell, (left, 0))
+        left += cell.width
+    ImageDraw.Draw(strip).text((4, 4), f"{number} {kind}", fill="red")
+    return strip
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("sheet.jpg"))
+    parser.add_argument("--kinds", nargs="+", default=["upper", "lower", "dress", "pose"])
+    parser.add_argument("--count", type=int, default=10, help="pairs of each kind")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--guidance", type=float)
+    parser.add_argument("--model")
+    parser.add_argument("--device", default="auto")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
