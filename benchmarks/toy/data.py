@@ -53,6 +53,8 @@ class Rows(Dataset):
             "condition": torch.cat([small(mask, GRID), masked, small(densepose, GRID)], dim=1),
             "flow": box_flow(loss_mask, reference_mask, GRID),
             "visible": small(loss_mask, GRID)[:, 0] >= 0.5,
+            "worn": small(loss_mask, GRID),
+            "reference_mask": small(reference_mask, GRID),
             "true_flow": torch.stack([sample.flow for sample in samples]),
             "true_visible": torch.stack([sample.visible for sample in samples]),
         }
