@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from leffa import __version__
 from leffa.config import Garment
 from leffa.errors import LeffaError
+from leffa.metrics import command as metrics
 from leffa.training import command as training
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     training.add_arguments(train)
     train_vae = _command(commands, "train-vae", "train a small VAE", training.VAE_EXAMPLES, training.run_vae)
     training.add_vae_arguments(train_vae)
+
+    evaluate = _command(
+        commands, "evaluate", "figures of results, or of a model", metrics.EXAMPLES, metrics.run
+    )
+    metrics.add_arguments(evaluate)
 
     app = _command(
         commands,

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
 from leffa.training.report import report
 from leffa.training.settings import PRESETS, TrainingSettings
@@ -27,9 +28,11 @@ VAE_EXAMPLES = "leffa train-vae --data packed:people --pictures cloth/ --steps 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", choices=list(PRESETS), required=True, help="stage of the schedule")
     parser.add_argument(
-        "--data", action="append", required=True, metavar="KIND:DIR", help="packed:DIR; may be repeated"
+        "--data", action="append", required=True, metavar="KIND:WHERE", help=f"{HELP}; may be repeated"
     )
-    parser.add_argument("--held-out", metavar="KIND:DIR", help="data to look at while training")
+    parser.add_argument(
+        "--held-out", metavar="KIND:WHERE", help="data to look at while training (its test split)"
+    )
     parser.add_argument(
         "--start",
         required=True,
@@ -59,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     rows = open_rows(options.data, pipeline, settings, options.cache_latents)
     held_out = None
     if options.held_out:
-        held_out = open_rows([options.held_out], pipeline, settings, options.cache_latents)
+        held_out = open_rows([options.held_out], pipeline, settings, options.cache_latents, split="test")
     size = sum(parameter.numel() for parameter in pipeline.unet.parameters()) / 1e6
     report(f"{len(rows)} samples at {settings.size[0]}x{settings.size[1]}, {size:.1f} M parameters per UNet")  # type: ignore[arg-type]
     if options.dry_run:
@@ -88,7 +91,7 @@ def run_vae(options: argparse.Namespace) -> None:
     from leffa.training.colour_path import lay_colour_path
     from leffa.training.vae import Crops, train_vae
 
-    packed = [PackedDataset(_split(data)[1]) for data in options.data]
+    packed = [PackedDataset(data.removeprefix("packed:")) for data in options.data]
     pictures = []
     if options.pictures:
         found = sorted(Path(options.pictures).iterdir())
@@ -151,27 +154,36 @@ def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":
 
 
 def open_rows(
-    sources: list[str], pipeline: "LeffaPipeline", settings: TrainingSettings, cached: bool
+    sources: list[str],
+    pipeline: "LeffaPipeline",
+    settings: TrainingSettings,
+    cached: bool,
+    split: str = "train",
 ) -> "Dataset":
-    """One data set of training rows from ``KIND:DIR`` sources."""
+    """One data set of training rows from ``KIND:WHERE`` sources; every file is looked for now.
+
+    Raises LeffaError where the settings ask for known correspondence that a source does not have.
+    """
     from torch.utils.data import ConcatDataset
 
     from leffa.data.packed import PackedDataset
     from leffa.training.latents import LatentRows, PictureRows
 
+    named = [Source.parse(source) for source in sources]
+    for source in named:
+        if split == "train" and (settings.flow_weight or settings.occupancy_weight) and not source.knows_flow:
+            raise LeffaError(
+                f"the exact flow of {source.kind} pictures is not known: "
+                "switch its losses off with --set flow_weight=0 --set occupancy_weight=0"
+            )
+    correspondence = all(source.knows_flow for source in named)
     parts: list[Dataset] = []
-    for source in sources:
-        kind, folder = _split(source)
-        if kind != "packed":
-            raise LeffaError(f"unknown data {source!r}: give packed:DIR")
-        packed = PackedDataset(folder)
-        if cached:
-            parts.append(LatentRows(packed, pipeline, settings.size, pictures=settings.leffa is not None))
+    for source in named:
+        samples = source.open(settings.size, pipeline.config.densepose_encoding, split)
+        if cached and isinstance(samples, PackedDataset):
+            parts.append(LatentRows(samples, pipeline, settings.size, pictures=settings.leffa is not None))
+        elif cached:
+            raise LeffaError(f"--cache-latents keeps latents beside packed data, not beside {source.kind}")
         else:
-            parts.append(PictureRows(packed, settings.size, pipeline.downscale))
+            parts.append(PictureRows(samples, settings.size, pipeline.downscale, correspondence))
     return ConcatDataset(parts)
-
-
-def _split(source: str) -> tuple[str, str]:
-    kind, _, folder = source.partition(":")
-    return (kind, folder) if folder else ("packed", kind)

@@ -26,10 +26,8 @@ def resize_sample(sample: Sample, size: tuple[int, int]) -> dict[str, Tensor]:
         picture = getattr(sample, name)
         same = picture.shape[-2:] == size
         fields[name] = picture if same else F.interpolate(picture[None], size=size, mode="area")[0]
-    for name in ("mask", "densepose", "loss_mask", "reference_mask"):
-        value = getattr(sample, name)
-        if value is not None:
-            fields[name] = F.interpolate(value[None], size=size, mode="nearest")[0]
+    for name in ("mask", "densepose", "loss_mask"):
+        fields[name] = F.interpolate(getattr(sample, name)[None], size=size, mode="nearest")[0]
     return fields
 
 
@@ -65,10 +63,13 @@ def encode(pipeline: LeffaPipeline, pictures: dict[str, Tensor]) -> dict[str, Te
 
 
 class PictureRows(Dataset):
-    """Samples as dicts of pictures at the training size, to be encoded in the loop."""
+    """Samples as dicts of pictures at the training size, to be encoded in the loop.
 
-    def __init__(self, samples: Dataset, size: tuple[int, int], downscale: int):
-        self._samples, self._size = samples, size
+    correspondence  give the known flow too, where a sample has it
+    """
+
+    def __init__(self, samples: Dataset, size: tuple[int, int], downscale: int, correspondence: bool = True):
+        self._samples, self._size, self._correspondence = samples, size, correspondence
         self._latent_size = (size[0] // downscale, size[1] // downscale)
 
     def __len__(self) -> int:
@@ -76,7 +77,8 @@ class PictureRows(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         sample = self._samples[index]
-        return {**resize_sample(sample, self._size), **known_correspondence(sample, self._latent_size)}
+        row = resize_sample(sample, self._size)
+        return row | known_correspondence(sample, self._latent_size) if self._correspondence else row
 
 
 class LatentRows(Dataset):

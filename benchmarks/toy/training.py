@@ -1,0 +1,110 @@
+"""A run of the proof: a warm start of the flow that all arms share, then a branch of its own for each."""
+
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers.training_utils import EMAModel
+
+from benchmarks.toy.data import SIZE, Rows
+from benchmarks.toy.models import MODELS
+from leffa.config import LeffaLossConfig
+from leffa.training.batches import StepSampler, step_seed
+from leffa.training.objective import compute_losses
+from leffa.training.settings import TrainingSettings
+
+WARM = TrainingSettings(
+    size=SIZE,
+    steps=500,
+    batch=8,
+    learning_rate=1e-3,
+    ema=0.99,
+    warmup=50,
+    densepose_dropout=0.15,
+    flow_weight=1.0,
+)
+BRANCH = replace(WARM, steps=400, learning_rate=5e-4, warmup=0, flow_weight=0.0)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One line of the table: a model, a seed and what is switched on in the branch."""
+
+    model: str
+    seed: int
+    name: str
+    leffa: LeffaLossConfig | None
+
+    @property
+    def file(self) -> str:
+        return f"{self.model}.{self.name}.{self.seed}"
+
+
+def scheduler() -> DDPMScheduler:
+    """As the small models have it: v prediction, ends in pure noise."""
+    return DDPMScheduler(
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+
+
+def sampler() -> DDIMScheduler:
+    return DDIMScheduler.from_config(scheduler().config)
+
+
+def train(model: torch.nn.Module, rows: Rows, settings: TrainingSettings) -> tuple[list[torch.Tensor], float]:
+    """Train in place; returns the averaged weights of the parameters and the seconds of CPU it took."""
+    parameters = list(model.parameters())
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    average = EMAModel(parameters, decay=settings.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
+    noise = scheduler()
+    sampled = iter(StepSampler(len(rows), settings.batch, settings.seed))
+    since = time.process_time()
+    for step in range(settings.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate_at(step)
+        batch = torch.utils.data.default_collate([rows[i] for i in next(sampled)])
+        generator = torch.Generator().manual_seed(step_seed(settings.seed, step))
+        compute_losses(model, noise, batch, settings, generator).total.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.step(parameters)
+    return [shadow.clone() for shadow in average.shadow_params], time.process_time() - since
+
+
+def warm_start(name: str, seed: int, rows: Rows, folder: Path, steps: int) -> dict[str, torch.Tensor]:
+    """Weights after the warm start, from ``folder`` or made now."""
+    path = folder / f"warm.{name}.{seed}.pt"
+    if path.exists():
+        return torch.load(path, weights_only=True)
+    torch.manual_seed(seed)
+    model = MODELS[name]()
+    train(model, rows, replace(WARM, steps=steps, seed=seed))
+    state = model.state_dict()
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+    return state
+
+
+def branch(arm: Arm, start: dict[str, torch.Tensor], rows: Rows, steps: int) -> tuple[torch.nn.Module, float]:
+    """The model after a branch, with averaged weights, and the seconds of CPU the branch took.
+
+    Batches, timesteps and noise are those of the seed, the same for every arm.
+    """
+    model = MODELS[arm.model]()
+    model.load_state_dict(start)
+    settings = replace(BRANCH, steps=steps, seed=arm.seed + 1000, leffa=arm.leffa)
+    averaged, seconds = train(model, rows, settings)
+    for parameter, value in zip(model.parameters(), averaged, strict=True):
+        parameter.data.copy_(value)
+    return model.eval(), seconds

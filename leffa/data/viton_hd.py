@@ -1,0 +1,119 @@
+"""VITON-HD: people in tops, and product shots."""
+
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from leffa.config import DensePoseEncoding, Garment, Task
+from leffa.data import files
+from leffa.data.sample import Sample
+from leffa.errors import LeffaError
+from leffa.preprocess.encoding import encode_densepose
+from leffa.preprocess.labels import PARULA
+
+LAYOUT = (
+    "VITON-HD as published, train|test/ with image/NAME.jpg cloth/NAME.jpg image-parse-v3/NAME.png "
+    "agnostic-mask/NAME_mask.png image-densepose/NAME.jpg, and train_pairs.txt, test_pairs.txt beside them"
+)
+
+
+class Worn(int, Enum):
+    """Labels of its parse maps that are the garment: upper clothes, dress, coat."""
+
+    UPPER_CLOTHES = 5
+    DRESS = 6
+    COAT = 7
+
+
+class VitonHD(Dataset):
+    """Samples of VITON-HD by row of its pairs file.
+
+    folder    holds ``train/``, ``test/`` and the pairs files
+    split     "train" or "test"
+    paired    the person's own garment, whose product shot has the person's name: the pairs file lists a
+              *mismatched* garment in its second column, which is for unpaired evaluation only
+    size      (height, width) everything is brought to
+    encoding  VITON_HD takes the published renderings, DRESS_CODE their part numbers; the other encodings
+              need surface coordinates that VITON-HD does not have
+
+    Raises LeffaError naming the files that are missing, before anything is read.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        split: str = "train",
+        paired: bool = True,
+        size: tuple[int, int] = (1024, 768),
+        encoding: DensePoseEncoding | str = DensePoseEncoding.VITON_HD,
+    ):
+        self._encoding = DensePoseEncoding(encoding)
+        if self._encoding not in (DensePoseEncoding.VITON_HD, DensePoseEncoding.DRESS_CODE):
+            raise LeffaError(
+                f"VITON-HD has no surface coordinates for the densepose encoding {self._encoding.value!r}: "
+                "train a model with the encoding viton-hd or dress-code on it"
+            )
+        self._size, root = size, Path(folder)
+        self._root = root / split
+        listed = files.read_pairs(root / f"{split}_pairs.txt", LAYOUT)
+        self._pairs = [
+            (Path(person).stem, Path(person if paired else reference).stem) for person, reference in listed
+        ]
+        files.check_files(self._root, (file for pair in self._pairs for file in _files(*pair)), LAYOUT)
+        self._has_cloth_masks = (self._root / "cloth-mask").is_dir()
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        name, garment = self._pairs[index]
+        root, size = self._root, self._size
+        labels = files.read_labels(root / f"image-parse-v3/{name}.png", size)
+        return Sample(
+            name=name,
+            task=Task.TRY_ON,
+            garment=Garment.UPPER,
+            person=files.read_picture(root / f"image/{name}.jpg", size),
+            reference=files.read_picture(root / f"cloth/{garment}.jpg", size),
+            mask=files.read_mask(root / f"agnostic-mask/{name}_mask.png", size),
+            densepose=self._densepose(files.read_colours(root / f"image-densepose/{name}.jpg", size)),
+            loss_mask=files.is_among(labels, Worn),
+            reference_mask=files.read_mask(root / f"cloth-mask/{garment}.jpg", size)
+            if self._has_cloth_masks
+            else None,
+        )
+
+    def _densepose(self, picture: NDArray[np.uint8]) -> Tensor:
+        if self._encoding is DensePoseEncoding.VITON_HD:
+            values = picture.astype(np.float32) / 127.5 - 1
+        else:
+            values = encode_densepose(_parts(picture), self._encoding)
+        return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+
+
+def _files(name: str, garment: str) -> list[str]:
+    """What a sample needs, relative to the split's folder."""
+    return [
+        f"image/{name}.jpg",
+        f"cloth/{garment}.jpg",
+        f"agnostic-mask/{name}_mask.png",
+        f"image-parse-v3/{name}.png",
+        f"image-densepose/{name}.jpg",
+    ]
+
+
+def _parts(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """I, U, V (H, W, 3) with U and V zero, from a rendering (H, W, 3) RGB: the part of the nearest colour."""
+    colours = np.array(PARULA, np.int32)
+    part = np.zeros(picture.shape[:2], np.uint8)
+    nearest = np.full(picture.shape[:2], np.iinfo(np.int32).max)
+    for number, colour in enumerate(colours):
+        distance = np.square(picture.astype(np.int32) - colour).sum(-1)
+        closer = distance < nearest
+        part[closer], nearest[closer] = number, distance[closer]
+    return np.stack([part, np.zeros_like(part), np.zeros_like(part)], axis=-1)

@@ -1,0 +1,156 @@
+"""``leffa evaluate``: folders of results against the truth, or a model on held-out samples."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leffa.data.sources import HELP, Source
+from leffa.errors import LeffaError
+from leffa.training.report import report
+
+if TYPE_CHECKING:
+    from leffa.models import Model
+
+EXAMPLES = (
+    "leffa evaluate --results out/ --truth VITON-HD/test/image\n"
+    "leffa evaluate --results out/ --truth VITON-HD/test/image --unpaired\n"
+    "leffa evaluate --model bundled --data packed:held-out --count 500\n"
+    "leffa evaluate --model runs/one/model --data viton-hd:VITON-HD --unpaired --pictures out/"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    folders = parser.add_argument_group("folders of pictures")
+    folders.add_argument("--results", type=Path, metavar="DIR", help="what a model painted")
+    folders.add_argument("--truth", type=Path, metavar="DIR", help="true pictures of the same names")
+    folders.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="pictures for FID and KID, if not those of --truth: pose transfer takes all of training",
+    )
+    models = parser.add_argument_group("a model")
+    models.add_argument("--model", metavar="NAME", help="name of a model, or a saved pipeline's folder")
+    models.add_argument("--data", metavar="KIND:WHERE", help=f"{HELP}; its test split")
+    models.add_argument("--count", type=int, default=500, help="samples (default: %(default)s)")
+    models.add_argument("--size", metavar="HxW", help="to paint at (default: the model's)")
+    models.add_argument("--steps", type=int, help="sampling steps (default: the model's)")
+    models.add_argument("--guidance", type=float, help="guidance scale (default: the model's)")
+    models.add_argument(
+        "--seed", type=int, default=0, help="sample i has this seed + i (default: %(default)s)"
+    )
+    models.add_argument("--pictures", type=Path, metavar="DIR", help="keep the painted pictures here")
+    parser.add_argument("--unpaired", action="store_true", help="another garment than the person's own")
+    parser.add_argument("--device", default="auto", help="cpu, cuda (default: the best present)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write the figures as JSON")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Evaluate as the options say. Raises LeffaError for options that do not go together."""
+    if bool(options.results) == bool(options.model):
+        raise LeffaError("give either --results and --truth, or --model and --data")
+    figures = _folders(options) if options.results else _model(options)
+    if options.output:
+        options.output.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def _folders(options: argparse.Namespace) -> dict:
+    from leffa.metrics.folders import evaluate_folders
+
+    if not options.truth:
+        raise LeffaError("--results needs --truth, the folder of true pictures")
+    figures, notes = evaluate_folders(
+        options.results, options.truth, not options.unpaired, options.against, _device(options)
+    )
+    for note in notes:
+        report(f"left out: {note}")
+    if figures:
+        report(table({str(options.results): figures}))
+    return figures
+
+
+def _model(options: argparse.Namespace) -> dict:
+    from leffa.data.packed import PackedDataset
+    from leffa.data.synthetic.command import parse_size
+    from leffa.metrics.distribution import Lpips, UnavailableError
+    from leffa.metrics.model import MODEL, evaluate_model
+    from leffa.pipeline import LeffaPipeline
+
+    if not options.data:
+        raise LeffaError("--model needs --data, such as packed:DIR")
+    source = Source.parse(options.data)
+    model = chosen(options)
+    device = _device(options)
+    pipeline = LeffaPipeline.from_pretrained(model.folder).to(device)
+    pipeline.set_progress_bar_config(disable=True)
+    encoding = pipeline.config.densepose_encoding
+    size = parse_size(options.size) if options.size else model.size
+    samples = source.open(size, encoding, "test", not options.unpaired, options.count)
+    if isinstance(samples, PackedDataset) and not options.size and options.model == str(model.folder):
+        size = samples.size  # a model of one's own has no size but that of its data
+    lpips, notes = None, []
+    try:
+        lpips = Lpips(device=device)
+    except UnavailableError as error:
+        notes.append(str(error))
+    if options.pictures:
+        options.pictures.mkdir(parents=True, exist_ok=True)
+    tables = evaluate_model(
+        pipeline, model, samples, size, options.count, options.seed, lpips=lpips, pictures=options.pictures
+    )
+    if options.unpaired:
+        report("unpaired: the person's own picture is not what should come out; compare by --results and FID")
+    for note in notes:
+        report(f"left out: {note}")
+    figures = {}
+    for task, by_arm in tables.items():
+        shown = {options.model if name == MODEL else name: values for name, values in by_arm.items()}
+        figures[task.value] = shown
+        report(
+            f"\n{task.value}, {size[0]}x{size[1]}, {model.steps} steps, guidance {model.guidance_scale:g}\n"
+        )
+        report(table(shown))
+    return figures
+
+
+def chosen(options: argparse.Namespace) -> "Model":
+    """The named model, or the bundled one's settings with the weights of a folder."""
+    from dataclasses import replace
+
+    from leffa.models import BUNDLED, MODELS
+
+    if options.model in MODELS:
+        model = MODELS[options.model]
+    else:
+        model = replace(BUNDLED, name=options.model, folder=Path(options.model))
+    if not model.is_present:
+        raise LeffaError(
+            f"there is no model {options.model!r}: give {', '.join(MODELS)} or a saved pipeline's folder"
+        )
+    changes = {"steps": options.steps, "guidance_scale": options.guidance}
+    return replace(model, **{name: value for name, value in changes.items() if value is not None})
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """Markdown with a line for each row and a column for each figure; what is undefined is left empty."""
+    columns = list(dict.fromkeys(name for figures in rows.values() for name in figures))
+    lines = [["", *columns], ["---"] * (1 + len(columns))]
+    for name, figures in rows.items():
+        lines.append([name, *(_number(figures.get(column, math.nan)) for column in columns)])
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
+
+
+def _device(options: argparse.Namespace) -> str:
+    if options.device != "auto":
+        return options.device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,174 @@
+"""Figures of a model on held-out samples, beside the bars it has to clear."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from leffa.config import Task
+from leffa.data.sample import Sample
+from leffa.flow import coarse_flow
+from leffa.images import save_atomically, to_pil
+from leffa.metrics import bars
+from leffa.metrics.distribution import Lpips
+from leffa.metrics.flow import FlowError
+from leffa.metrics.pattern import pattern_correlation, texture_error
+from leffa.metrics.pictures import psnr, ssim
+from leffa.metrics.running import RunningMean
+from leffa.models import Model
+from leffa.pipeline import LeffaPipeline
+from leffa.training.latents import resize_sample
+
+MODEL = "model"
+UNCHANGED, COLOUR, STRETCHED = "masked person", "mean colour", "stretched by its box"
+
+Table = dict[str, dict[str, float]]
+"""arm (``MODEL`` or a bar) -> figure -> value"""
+
+
+class Scores:
+    """Running figures of one arm."""
+
+    def __init__(self, lpips: Lpips | None):
+        self._lpips = lpips
+        self._means: dict[str, RunningMean] = {}
+        self._flow = FlowError()
+
+    def update(self, painted: Tensor, batch: dict[str, Tensor]) -> None:
+        """Pictures (B, 3, H, W) in [-1, 1] of the samples of a batch."""
+        ours, truth = painted / 2 + 0.5, batch["person"] / 2 + 0.5
+        worn = batch["loss_mask"]
+        figures = {
+            "SSIM": ssim(ours, truth),
+            "PSNR": psnr(ours, truth),
+            "SSIM in the mask": ssim(ours, truth, batch["mask"]),
+            "PSNR in the mask": psnr(ours, truth, batch["mask"]),
+            "pattern": pattern_correlation(ours, truth, worn),
+            "texture error": texture_error(ours, truth, worn),
+        }
+        if self._lpips:
+            figures["LPIPS (squeeze)"] = self._lpips(ours, truth)
+        for name, values in figures.items():
+            self._means.setdefault(name, RunningMean()).update(values)
+
+    def update_flow(self, flow: Tensor, batch: dict[str, Tensor]) -> None:
+        """A flow (B, H, W, 2), brought to the grid of the known one."""
+        if "flow" not in batch:
+            return
+        grid = (batch["flow"].shape[1], batch["flow"].shape[2])
+        coarse, _ = coarse_flow(flow, torch.ones(flow.shape[:3]), grid)
+        height, width = batch["reference"].shape[-2:]
+        self._flow.update(coarse, batch["flow"], batch["visible"], width / height)
+
+    def compute(self) -> dict[str, float]:
+        figures = {name: mean.compute() for name, mean in self._means.items()}
+        return figures | {"flow error, %": self._flow.end_point_error(), "PCK@5 %": self._flow.pck()}
+
+
+def evaluate_model(
+    pipeline: LeffaPipeline,
+    model: Model,
+    samples: Dataset,
+    size: tuple[int, int],
+    count: int,
+    seed: int = 0,
+    batch: int = 4,
+    lpips: Lpips | None = None,
+    pictures: Path | None = None,
+) -> dict[Task, Table]:
+    """Run a model over the first ``count`` samples; a table for each task among them.
+
+    model     the settings of a run: steps, guidance, flow start
+    size      (height, width) it paints at
+    seed      sample i is painted with seed + i
+    pictures  folder to keep the results in, as NAME.png
+
+    Like the engine it keeps the person outside the mask. The flow is the merged one of all trained layers.
+    """
+    scores: dict[Task, dict[str, Scores]] = {}
+    total = min(count, len(samples))  # type: ignore[arg-type]
+    progress = tqdm(total=total, desc="evaluating", disable=None)
+    for task, first, rows in _batches(samples, total, batch):
+        arms = scores.setdefault(
+            task, {name: Scores(lpips) for name in (MODEL, UNCHANGED, COLOUR, STRETCHED)}
+        )
+        stacked = _stack(rows, size)
+        seeds = [torch.Generator().manual_seed((seed + first + i) % 2**32) for i in range(len(rows))]
+        painted, flow = paint(pipeline, model, stacked, seeds)
+        arms[MODEL].update(painted, stacked)
+        arms[MODEL].update_flow(flow, stacked)
+        _update_bars(arms, stacked)
+        if pictures:
+            for sample, picture in zip(rows, painted, strict=True):
+                save_atomically(to_pil(picture), pictures / f"{sample.name}.png")
+        progress.update(len(rows))
+    progress.close()
+    return {task: {name: arm.compute() for name, arm in arms.items()} for task, arms in scores.items()}
+
+
+def paint(
+    pipeline: LeffaPipeline, model: Model, batch: dict[str, Tensor], generators: list[torch.Generator]
+) -> tuple[Tensor, Tensor]:
+    """Pictures (B, 3, H, W) in [-1, 1], the person outside the mask, and the merged flow (B, H, W, 2)."""
+    output = pipeline(
+        **{name: batch[name] for name in ("person", "reference", "mask", "densepose")},
+        reference_mask=batch.get("reference_mask"),
+        num_inference_steps=model.steps,
+        guidance_scale=model.guidance_scale,
+        guidance_rescale=model.guidance_rescale,
+        flow_start=model.flow_start if "reference_mask" in batch else None,
+        generator=generators,
+        output_type="pt",
+        return_flow=True,
+    )
+    painted = torch.where(batch["mask"] > 0.5, output.images.cpu() * 2 - 1, batch["person"])
+    return painted, torch.stack([flow.merged.flow for flow in output.flow])
+
+
+def _update_bars(arms: dict[str, Scores], batch: dict[str, Tensor]) -> None:
+    person, mask = batch["person"], batch["mask"]
+    arms[UNCHANGED].update(bars.masked_person(person, mask), batch)
+    if "reference_mask" not in batch:
+        return
+    garment = (batch["reference"], batch["reference_mask"])
+    makers: dict[str, Callable[..., Tensor]] = {COLOUR: bars.mean_colour, STRETCHED: bars.stretched}
+    for name, make in makers.items():
+        arms[name].update(make(person, mask, *garment), batch)
+    grid = (person.shape[-2], person.shape[-1])
+    arms[STRETCHED].update_flow(bars.box_flow(mask, garment[1], grid), batch)
+
+
+def _batches(samples: Dataset, total: int, batch: int):
+    """(task, number of the first, samples) of runs of one task, at most ``batch`` long."""
+    rows: list[Sample] = []
+    for index in range(total):
+        sample: Any = samples[index]
+        if rows and (sample.task is not rows[0].task or len(rows) == batch):
+            yield rows[0].task, index - len(rows), rows
+            rows = []
+        rows.append(sample)
+    if rows:
+        yield rows[0].task, total - len(rows), rows
+
+
+def _stack(rows: list[Sample], size: tuple[int, int]) -> dict[str, Tensor]:
+    stacked = {
+        name: torch.stack(values)
+        for name, values in _by_name([resize_sample(sample, size) for sample in rows]).items()
+    }
+    if all(sample.reference_mask is not None for sample in rows):
+        masks = torch.stack([sample.reference_mask for sample in rows if sample.reference_mask is not None])
+        stacked["reference_mask"] = torch.nn.functional.interpolate(masks, size=size, mode="nearest")
+    for name in ("flow", "visible"):
+        values = [getattr(sample, name) for sample in rows]
+        if all(value is not None for value in values):
+            stacked[name] = torch.stack(values)
+    return stacked
+
+
+def _by_name(rows: list[dict[str, Tensor]]) -> dict[str, list[Tensor]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}

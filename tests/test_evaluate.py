@@ -1,0 +1,208 @@
+"""``leffa evaluate`` on folders and on a model; the packages of FID, KID and LPIPS are played by stand-ins."""
+
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from leffa import cli, presets
+from leffa.config import Task
+from leffa.data.packed import PackedDataset, PackedWriter
+from leffa.data.synthetic.samples import Settings, make_pose_pair, make_try_on
+from leffa.data.synthetic.scene import Split
+from leffa.metrics import distribution
+from leffa.metrics.command import table
+from leffa.metrics.folders import evaluate_folders
+from leffa.metrics.model import COLOUR, MODEL, STRETCHED, UNCHANGED, evaluate_model
+from leffa.metrics.pictures import psnr
+from leffa.models import BUNDLED
+
+
+def draw(path, seed, size=(96, 128)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 255, (size[1] // 8, size[0] // 8, 3), np.uint8)
+    Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(path)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for name in "abc":
+        draw(tmp_path / f"truth/{name}.jpg", ord(name), (192, 256))
+        with Image.open(tmp_path / f"truth/{name}.jpg") as truth:
+            (tmp_path / "same").mkdir(exist_ok=True)
+            truth.resize((96, 128), Image.Resampling.LANCZOS).save(tmp_path / f"same/{name}.png")
+        draw(tmp_path / f"other/{name}.png", 1000 + ord(name))
+    draw(tmp_path / "truth/unused.jpg", 5)
+    return tmp_path
+
+
+def test_truth_is_brought_to_the_results_size(folders):
+    figures, notes = evaluate_folders(folders / "same", folders / "truth")
+    assert figures["SSIM"] == pytest.approx(1) and figures["PSNR"] == float("inf")
+    others, _ = evaluate_folders(folders / "other", folders / "truth")
+    assert others["SSIM"] < 0.5 and others["PSNR"] < 20
+    assert len(notes) == 4 and all("leffa[metrics]" in note or "cannot be fetched" in note for note in notes)
+
+
+def test_unpaired_has_no_paired_figures_and_needs_no_names(folders):
+    draw(folders / "other/new.png", 3)
+    figures, notes = evaluate_folders(folders / "other", folders / "truth", paired=False)
+    assert figures == {} and len(notes) == 3
+    with pytest.raises(ValueError, match=r"1 of 4 results have no picture of that name .*: new"):
+        evaluate_folders(folders / "other", folders / "truth")
+    with pytest.raises(ValueError, match="no pictures in"):
+        evaluate_folders(folders / "nowhere", folders / "truth")
+
+
+@pytest.fixture
+def packages(monkeypatch):
+    """Stand-ins for the packages, with their signatures, that count pictures and note sizes."""
+    seen = {}
+
+    def fid_score(paths, batch_size, device, dims, num_workers=1):
+        seen["fid"] = [sorted(Image.open(p).size for p in _files(path)) for path in paths]
+        assert dims == 2048
+        return np.float64(12.5)
+
+    def compute(fdir1=None, fdir2=None, gen=None, mode="clean", num_workers=12, batch_size=32, **options):
+        seen["clean"] = (fdir1, fdir2)
+        print("noise of the package")
+        return 0.002
+
+    modules = {
+        "pytorch_fid": {},
+        "pytorch_fid.fid_score": {"calculate_fid_given_paths": fid_score},
+        "cleanfid": {},
+        "cleanfid.fid": {"compute_fid": compute, "compute_kid": compute},
+    }
+    for name, values in modules.items():
+        module = types.ModuleType(name)
+        module.__dict__.update(values)
+        monkeypatch.setitem(sys.modules, name, module)
+    return seen
+
+
+def _files(folder):
+    from pathlib import Path
+
+    return sorted(Path(folder).iterdir())
+
+
+def test_distances_are_taken_of_equal_sizes_and_kid_is_in_thousandths(folders, packages, capsys):
+    figures, notes = evaluate_folders(folders / "same", folders / "truth")
+    assert figures["FID"] == 12.5 and figures["clean FID"] == 0.002 and figures["KID x1000"] == 2
+    ours, true = packages["fid"]
+    assert ours == true == [(96, 128)] * 3  # only the pictures that have a result
+    assert capsys.readouterr().out == "" and len(notes) == 1
+    evaluate_folders(folders / "same", folders / "truth", paired=False, against=folders / "other")
+    assert packages["clean"] == (str(folders / "same"), str(folders / "other"))
+
+
+def test_missing_weights_are_one_sentence(monkeypatch, packages):
+    def offline(*_, **__):
+        raise OSError("no route to host")
+
+    sys.modules["cleanfid.fid"].compute_fid = offline
+    with pytest.raises(
+        distribution.UnavailableError, match=r"clean FID: the weights .* \(no route to host\)"
+    ):
+        distribution.clean_fid("a", "b")
+
+
+def test_lpips_is_fed_minus_one_to_one(monkeypatch):
+    image = pytest.importorskip("torchmetrics.image.lpip")
+    seen = []
+
+    class Distance(torch.nn.Module):
+        def __init__(self, net_type, reduction):
+            super().__init__()
+            assert net_type == "squeeze" and reduction == "none"
+
+        def forward(self, first, second):
+            seen.append((first.min().item(), first.max().item()))
+            return (first - second).abs().mean(dim=(1, 2, 3))
+
+        def reset(self):
+            pass
+
+    monkeypatch.setattr(image, "LearnedPerceptualImagePatchSimilarity", Distance)
+    ramp = torch.linspace(0, 1, 16).expand(2, 3, 16, 16)
+    assert distribution.Lpips()(ramp, ramp).tolist() == [0, 0]
+    assert seen == [(-1, 1)]
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """Four try-ons and two pose pairs at 64x48."""
+    folder = tmp_path_factory.mktemp("packed")
+    settings = Settings(split=Split.TEST, size=(64, 48), reuse=1)
+    writer = PackedWriter(folder, 6, settings.size)
+    for row in range(6):
+        writer.write(row, make_pose_pair(row, settings) if row in (2, 3) else make_try_on(row, settings))
+    return PackedDataset(folder)
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    torch.manual_seed(0)
+    made = presets.pipeline("toy")
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def test_a_model_is_judged_beside_the_bars(packed, pipeline, tmp_path):
+    tables = evaluate_model(pipeline, BUNDLED, packed, (64, 48), 6, pictures=tmp_path, batch=3)
+    assert list(tables) == [Task.TRY_ON, Task.POSE_TRANSFER]
+    for arms in tables.values():
+        assert list(arms) == [MODEL, UNCHANGED, COLOUR, STRETCHED]
+        for name, figures in arms.items():
+            assert 0 < figures["SSIM in the mask"] < figures["SSIM"] + 1e-9 < 1
+            known = figures["flow error, %"] == figures["flow error, %"]
+            assert known == (name in (MODEL, STRETCHED))
+    assert tables[Task.TRY_ON][STRETCHED]["flow error, %"] < tables[Task.TRY_ON][MODEL]["flow error, %"]
+    assert len(list(tmp_path.iterdir())) == 6
+    with Image.open(tmp_path / f"{packed[0].name}.png") as picture:
+        kept = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None] / 255
+    sample = packed[0]
+    outside = psnr(kept, sample.person[None] / 2 + 0.5, 1 - sample.mask[None])
+    assert outside > 45  # the person is kept outside the mask, to within 8 bits
+
+
+def test_figures_do_not_depend_on_the_batch(packed, pipeline):
+    one, three = (evaluate_model(pipeline, BUNDLED, packed, (64, 48), 4, batch=batch) for batch in (1, 3))
+    for name, value in one[Task.TRY_ON][MODEL].items():
+        assert value == pytest.approx(three[Task.TRY_ON][MODEL][name], rel=1e-4), name
+
+
+def test_the_command_writes_what_it_prints(packed, pipeline, tmp_path, capsys):
+    pipeline.save_pretrained(tmp_path / "model")
+    arguments = ["--model", str(tmp_path / "model"), "--data", f"packed:{packed.folder}", "--count", "2"]
+    assert cli.main(["evaluate", *arguments, "--steps", "4", "-o", str(tmp_path / "figures.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "try_on, 64x48, 4 steps" in printed and STRETCHED in printed
+    figures = json.loads((tmp_path / "figures.json").read_text())["try_on"]
+    assert f"{figures[STRETCHED]['PSNR']:.2f}" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "give either --results"),
+        (["--results", "x"], "needs --truth"),
+        (["--model", "nobody", "--data", "packed:x"], "there is no model 'nobody'"),
+        (["--model", "bundled"], "needs --data"),
+        (["--model", "bundled", "--data", "films:x"], "unknown data"),
+    ],
+)
+def test_bad_options_are_one_sentence(arguments, sentence, capsys):
+    assert cli.main(["evaluate", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_tables_leave_empty_what_is_undefined():
+    lines = table({"a": {"x": 0.12345, "y": float("nan")}, "b": {"y": 12.345}}).splitlines()
+    assert lines[0] == "|  | x | y |" and lines[2] == "| a | 0.1235 |  |" and lines[3] == "| b |  | 12.35 |"
