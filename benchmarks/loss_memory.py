@@ -1,0 +1,220 @@
+"""What the Leffa loss costs: memory at the real size against an explicit attention map, and time of a step.
+
+python benchmarks/loss_memory.py              on a GPU if there is one, else on the CPU at reduced width
+python benchmarks/loss_memory.py --quick      smaller sizes, under a minute
+"""
+
+import argparse
+import gc
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from diffusers import UNet2DConditionModel
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from leffa.attention import ReferenceReader, ReferenceWriter, install_processors
+from leffa.config import LeffaLossConfig
+from leffa.flow import coordinates, grid_of, resize_flow, warp
+from leffa.losses import AttentionStates, leffa_loss
+from leffa.training.model import StateCollector
+
+HEADS, HEAD_WIDTH = 8, 40  # Stable Diffusion 1.5 at 1/8
+REAL = (128, 96)  # latents of 1024x768: 12,288 tokens
+BOTH_FIT = (32, 24)
+GIB = 2**30
+
+
+def states(grid: tuple[int, int], device: str) -> tuple[AttentionStates, dict[str, torch.Tensor]]:
+    """One layer's queries and keys at a grid, and pictures 8 times as large."""
+    generator = torch.Generator().manual_seed(0)
+    tokens = grid[0] * grid[1]
+    query, key = (
+        torch.randn(1, HEADS, tokens, HEAD_WIDTH, generator=generator).to(device).requires_grad_()
+        for _ in "qk"
+    )
+    pictures = {
+        name: (torch.rand(1, 3, 8 * grid[0], 8 * grid[1], generator=generator) * 2 - 1).to(device)
+        for name in ("reference", "target")
+    }
+    return AttentionStates(query, key, grid, grid), pictures
+
+
+def explicit_loss(layer: AttentionStates, reference: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Eq. 2 to 5 as they are written, with the attention map of every head in memory."""
+    config = LeffaLossConfig()
+    scores = layer.query @ layer.reference_key.transpose(-1, -2)
+    attention = torch.softmax(scores / (config.temperature * HEAD_WIDTH**0.5), dim=-1).mean(dim=1)
+    places = coordinates(*layer.reference_grid, device=reference.device).reshape(-1, 2)
+    flow = (attention @ places).unflatten(1, layer.query_grid)
+    warped = warp(reference, resize_flow(flow, (target.shape[-2], target.shape[-1])))
+    return F.mse_loss(warped, target)
+
+
+def fused_loss(layer: AttentionStates, reference: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    mask = torch.ones_like(target[:, :1])
+    return leffa_loss([layer], reference, target, mask, torch.zeros(1, device=target.device))
+
+
+LOSSES = {"fused": fused_loss, "explicit": explicit_loss}
+
+
+def measure(way: str, grid: tuple[int, int], device: str) -> tuple[float, float]:
+    """Bytes the loss adds to the peak, forward and backward, and seconds; in a process of its own on the CPU."""
+    layer, pictures = states(grid, device)
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+    else:
+        gc.collect()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    since = time.perf_counter()
+    LOSSES[way](layer, **pictures).backward()
+    if device != "cpu":
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before, time.perf_counter() - since
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before, time.perf_counter() - since
+
+
+def measured_apart(way: str, grid: tuple[int, int], device: str) -> tuple[float, float]:
+    """``measure`` in a fresh process, because a process's peak never falls."""
+    arguments = [sys.executable, __file__, "--one", way, *map(str, grid), "--device", device]
+    output = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.split()
+    return float(output[-2]), float(output[-1])
+
+
+def memory(device: str, quick: bool) -> None:
+    print(f"One layer, {HEADS} heads {HEAD_WIDTH} wide, batch 1, forward and backward on {device}:")
+    print("| tokens | explicit map | fused | ratio | seconds, explicit | fused |")
+    print("|---|---|---|---|---|---|")
+    for grid in ((32, 24), (48, 36), (64, 48)) if quick or device == "cpu" else ((64, 48), REAL):
+        explicit, fused = measured_apart("explicit", grid, device), measured_apart("fused", grid, device)
+        print(
+            f"| {grid[0] * grid[1]} | {explicit[0] / GIB:.3f} GiB | {fused[0] / GIB:.3f} GiB "
+            f"| {explicit[0] / fused[0]:.0f} | {explicit[1]:.2f} | {fused[1]:.2f} |",
+            flush=True,
+        )
+    if device == "cpu" and not quick:
+        tokens = REAL[0] * REAL[1]
+        scaled = explicit[0] * (tokens / (grid[0] * grid[1])) ** 2  # the map grows with the square
+        fused = measured_apart("fused", REAL, device)
+        print(
+            f"| {tokens} | {scaled / GIB:.1f} GiB, computed | {fused[0] / GIB:.3f} GiB "
+            f"| {scaled / fused[0]:.0f} | not run | {fused[1]:.2f} |",
+            flush=True,
+        )
+
+
+def gradients(device: str) -> None:
+    """Largest difference between the gradients of the two, relative to the largest gradient."""
+    found = []
+    for loss in LOSSES.values():
+        layer, pictures = states(BOTH_FIT, device)
+        loss(layer, **pictures).backward()
+        found.append((layer.query.grad, layer.reference_key.grad))
+    worst = max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(*found, strict=True))
+    print(
+        f"\nGradients at {BOTH_FIT[0] * BOTH_FIT[1]} tokens: equal to {worst:.1e} of the largest (float32)."
+    )
+
+
+def step_time(device: str, size: tuple[int, int], width: int, repeats: int) -> None:
+    """Seconds of a training step of two UNets of Stable Diffusion's layout, with and without the loss."""
+    latent = (size[0] // 8, size[1] // 8)
+    torch.manual_seed(0)
+    unet, reference_unet = unets(width)
+    unet.to(device), reference_unet.to(device)
+    picture = torch.rand(1, 3, *size, device=device)
+    timestep = torch.zeros(1, device=device)
+    layers = 0
+
+    def step(with_loss: bool) -> None:
+        nonlocal layers
+        bank: dict = {}
+        reference_unet(
+            torch.randn(1, 4, *latent, device=device), 1, None, cross_attention_kwargs={"bank": bank}
+        )
+        collector = StateCollector(latent, size[0], 1 / 32)
+        options = {"bank": bank, "observer": collector if with_loss else None}
+        noise = unet(
+            torch.randn(1, 12, *latent, device=device), 1, None, cross_attention_kwargs=options
+        ).sample
+        total = noise.float().square().mean()
+        if with_loss:
+            found = collector.close()
+            layers = len(found)
+            total = total + 1e-3 * leffa_loss(found, picture, picture, picture[:, :1], timestep)
+        total.backward()
+        for net in (unet, reference_unet):
+            net.zero_grad(set_to_none=True)
+
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for turn in range(repeats + 1):
+        for with_loss in (False, True):
+            since = clock(device)
+            with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+                step(with_loss)
+            if turn:  # the first warms up
+                seconds[with_loss].append(clock(device) - since)
+    without, with_it = (min(seconds[key]) for key in (False, True))
+    smallest = grid_of(latent[0] * latent[1], latent)
+    print(
+        f"{size[0]}x{size[1]}, width {width} of 320, {layers} layers from {smallest[0]}x{smallest[1]} tokens: "
+        f"{without:.2f} s without, {with_it:.2f} s with, {100 * (with_it / without - 1):+.1f} %",
+        flush=True,
+    )
+
+
+def clock(device: str) -> float:
+    """Seconds: of this process on the CPU, so that other work does not count; else of the wall, synchronised."""
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def unets(width: int) -> list[UNet2DConditionModel]:
+    """Stable Diffusion 1.5's layout at another width; heads are 40 wide at 1/8, as there."""
+    made = []
+    for channels, processor in ((12, ReferenceReader), (4, ReferenceWriter)):
+        net = UNet2DConditionModel(
+            in_channels=channels,
+            block_out_channels=(width, 2 * width, 4 * width, 4 * width),
+            attention_head_dim=width // HEAD_WIDTH,
+            cross_attention_dim=8,
+            norm_num_groups=8,
+        )
+        install_processors(net, processor)
+        made.append(net)
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="smaller sizes")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--one", nargs=3, metavar=("WAY", "H", "W"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.one:
+        way, height, width = options.one
+        print(*measure(way, (int(height), int(width)), options.device))
+        return
+    memory(options.device, options.quick)
+    gradients(options.device)
+    print("\nA training step, batch 1:")
+    width = 80 if options.device == "cpu" else 320
+    sizes = [(256, 192)] if options.quick else [(512, 384), (1024, 768)]
+    for size in sizes:
+        step_time(options.device, size, width, 1 if options.device == "cpu" else 10)
+
+
+if __name__ == "__main__":
+    main()
