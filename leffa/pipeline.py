@@ -95,14 +95,27 @@ class LeffaPipeline(DiffusionPipeline):
         """
         return cls(**base_folder.read(Path(folder)), **config)
 
+    @classmethod
+    def from_official(cls, folder: str | Path, weights: str | Path, **config: Any) -> "LeffaPipeline":
+        """Build from the configs of a base folder and released weights, which are held in memory once only.
+
+        As ``from_base(folder, **config).load_official(weights)``, but the parameters are the file's own
+        tensors, in its dtype, and no weights of the base folder are read.
+        """
+        pipeline = cls(**base_folder.read(Path(folder), empty=True), **config)
+        base_folder.load_official(pipeline._official_modules(), Path(weights), assign=True)
+        return pipeline
+
     def load_official(self, path: str | Path) -> "LeffaPipeline":
         """Load released weights (``.pth``, read with ``weights_only=True``, or ``.safetensors``), strictly.
 
         Raises WeightsError listing what is missing, unexpected or of another shape; nothing is loaded then.
         """
-        modules = {prefix: getattr(self, name) for name, prefix in OFFICIAL_PREFIXES.items()}
-        base_folder.load_official(modules, Path(path))
+        base_folder.load_official(self._official_modules(), Path(path))
         return self
+
+    def _official_modules(self) -> dict[str, torch.nn.Module]:
+        return {prefix: getattr(self, name) for name, prefix in OFFICIAL_PREFIXES.items()}
 
     def official_state_dict(self) -> dict[str, Tensor]:
         """All weights under the official names: ``unet.*``, ``unet_encoder.*``, ``vae.*``."""
