@@ -192,7 +192,7 @@ def _check_space(wanted: list[WeightSet], found: dict[str, _Found], wish: Wish) 
     if peak * _MARGIN > free:
         raise WeightsError(
             f"{_gigabytes(peak * _MARGIN)} of disk are needed in {wish.folder.resolve()} and "
-            f"{_gigabytes(free)} are free: make room, or name another place with --folder or LEFFA_CHECKPOINTS"
+            f"{_gigabytes(free)} are free: make room, or name another place with LEFFA_CHECKPOINTS"
         )
 
 
@@ -226,8 +226,8 @@ def _verify(found: _Found, stamp: Stamp, wish: Wish, checksums: Checksums) -> st
     told = found.remote.sha256 if found.remote else None
     if told not in (None, stamp.sha256):
         raise WeightsError(
-            f"{name} is not what {hub.endpoint()} announced (SHA-256 {stamp.sha256} instead of {told}): it was "
-            "thrown away; run the same command again, or try another network"
+            f"{name} is not what {hub.endpoint()} announced (SHA-256 {stamp.sha256} instead of {told}): it "
+            "was thrown away; run the same command again, or try another network"
         )
     recorded = checksums.downloaded(REPOSITORY, wish.commit, name)
     if recorded not in (None, stamp):

@@ -1,4 +1,4 @@
-"""Published files become our folders: safetensors, a saved pipeline per generator, nothing that can run code."""
+"""Published files become our folders: safetensors, a saved pipeline per generator; nothing in them is run."""
 
 import shutil
 from collections.abc import Mapping

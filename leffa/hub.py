@@ -1,4 +1,4 @@
-"""Single files from the hub: looked up, fetched with a resume that outlives the process, errors in a sentence.
+"""Single files from the hub: looked up, and fetched with a resume that outlives the process.
 
 The transport, its retries, its progress bar and its environment variables are huggingface_hub's
 (``HF_ENDPOINT``, ``HF_HUB_OFFLINE``, ``HF_TOKEN``, proxies). Only the keeping of what has arrived is ours:

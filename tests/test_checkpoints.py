@@ -129,7 +129,7 @@ def test_a_cut_connection_is_taken_up_again_within_the_run(server, wish, tiny, s
 
 def test_a_cut_connection_is_taken_up_again_by_the_next_run(server, wish, tiny, small_chunks, monkeypatch):
     server.cut_after, server.die = len(tiny[PARTS]) // 3, True
-    with pytest.raises(WeightsError, match="broke off while .* are kept: run the same command again"):
+    with pytest.raises(WeightsError, match=r"broke off while .* are kept: run the same command again"):
         download("preprocess", wish)
     assert list(wish.folder.rglob("*.part")) and not (wish.folder / "densepose").exists()
     server.gone.clear()
@@ -177,7 +177,7 @@ def test_the_published_checksums_bind_the_hub_and_are_told_of_a_mirror(server, w
     monkeypatch.setattr(hub, "is_official", lambda: True)
     with pytest.raises(WeightsError, match=r"model_final_162be9\.pkl is not the published file"):
         download("preprocess", wish)
-    assert [file.sha256 for file in OPENPOSE.files][0].startswith("25a948c1")
+    assert next(file.sha256 for file in OPENPOSE.files).startswith("25a948c1")
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(server, wish, monkeypatch):
