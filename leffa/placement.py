@@ -9,7 +9,7 @@ offload     tiled, and the networks take turns on the device: the reference UNet
 sequential  tiled, and every layer visits the device for as long as it computes; slow
 
 On the CPU, and where graphics and processor share their memory, moving weights gains nothing: there are
-plain and tiled. The picture is the same in plain, offload and sequential; tiling changes it by less than one would see.
+plain and tiled. Moving weights does not change the picture; tiling does, by less than one would see.
 """
 
 import json
