@@ -1,6 +1,7 @@
 """Reading and checking weight files: Stable Diffusion base folders and the released state dicts."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ DENSEPOSE_AND_MASK_CHANNELS = 4
 LISTED = 8  # names shown of each kind of mismatch
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """Modules ``vae, unet, reference_unet, scheduler`` from a diffusers folder; see ``from_base``."""
+def read(folder: Path, empty: bool = False) -> dict[str, Any]:
+    """Modules ``vae, unet, reference_unet, scheduler`` from a diffusers folder; see ``from_base``.
+
+    ``empty`` leaves the weights out: the modules lie on the meta device and take no memory.
+    """
     configs = {part: folder / part / "config.json" for part in ("unet", "vae")}
     configs["scheduler"] = folder / "scheduler" / "scheduler_config.json"
     missing = [str(path) for path in configs.values() if not path.is_file()]
@@ -26,18 +30,22 @@ def read(folder: Path) -> dict[str, Any]:
             "`leffa download` fetches the base folders, or give one with scheduler/, vae/ and unet/"
         )
     unet_config = json.loads(configs["unet"].read_text())
-    vae = AutoencoderKL.from_config(json.loads(configs["vae"].read_text()))
-    channels = vae.config.latent_channels
-    unet, reference_unet = (
-        UNet2DConditionModel.from_config({**unet_config, "in_channels": wanted, "out_channels": channels})
-        for wanted in (2 * channels + DENSEPOSE_AND_MASK_CHANNELS, channels)
-    )
-    # XL shapes are told by their second text embedding; their weights want a schedule ending in pure noise.
+    with torch.device("meta") if empty else nullcontext():
+        vae = AutoencoderKL.from_config(json.loads(configs["vae"].read_text()))
+        channels = vae.config.latent_channels
+        unet, reference_unet = (
+            UNet2DConditionModel.from_config({**unet_config, "in_channels": wanted, "out_channels": channels})
+            for wanted in (2 * channels + DENSEPOSE_AND_MASK_CHANNELS, channels)
+        )
+    # XL shapes are told by their second text embedding; their weights want a schedule ending in pure noise,
+    # and their VAE overflows in half precision.
     is_xl = unet_config.get("addition_embed_type") == "text_time"
+    vae.register_to_config(force_upcast=is_xl)
     scheduler = DDPMScheduler.from_config(
         json.loads(configs["scheduler"].read_text()), rescale_betas_zero_snr=is_xl
     )
-    _load_base_weights(folder, vae, unet, reference_unet)
+    if not empty:
+        _load_base_weights(folder, vae, unet, reference_unet)
     return {"vae": vae, "unet": unet, "reference_unet": reference_unet, "scheduler": scheduler}
 
 
@@ -89,8 +97,11 @@ def _is_zip(path: Path) -> bool:
         return file.read(2) == b"PK"
 
 
-def load_official(modules: dict[str, nn.Module], path: Path) -> None:
-    """Load a released state dict strictly into modules keyed by their official prefix."""
+def load_official(modules: dict[str, nn.Module], path: Path, assign: bool = False) -> None:
+    """Load a released state dict strictly into modules keyed by their official prefix.
+
+    ``assign`` makes the tensors of the file the modules' own instead of copying them: for ``empty`` modules.
+    """
     state = read_state_dict(path)
     expected = {
         f"{prefix}.{key}": value.shape
@@ -101,7 +112,8 @@ def load_official(modules: dict[str, nn.Module], path: Path) -> None:
     for prefix, module in modules.items():
         start = prefix + "."
         module.load_state_dict(
-            {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
+            {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)},
+            assign=assign,
         )
 
 

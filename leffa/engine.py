@@ -1,118 +1,90 @@
 """Pictures in, result out: what the command line, the app and scripts share."""
 
 import threading
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors import SafetensorError
 
 from leffa import models
-from leffa.config import Garment, Task
+from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PictureError, WeightsError
 from leffa.images import load_image
 from leffa.job import Job, Watch
 from leffa.models import Model
+from leffa.pipelines import Pipelines
+from leffa.prepared import Preparation, Prepared
+from leffa.preprocess.encoding import encode_densepose
 from leffa.preprocess.masks import MaskOptions
 from leffa.preprocess.parts import body_coordinates
 from leffa.preprocess.product import foreground
 from leffa.region import Box, Region
 from leffa.result import Progress, Result, Settings, StoppedError
 
-if TYPE_CHECKING:
-    from leffa.pipeline import LeffaPipeline
-    from leffa.preprocess.offline import OfflinePreprocessor
-    from leffa.preprocess.pose import Person
+__all__ = ["Engine", "Prepared"]
 
-ANALYSIS_SIDE = 1024  # px: bodies are found on a photo no longer than this
 PERSON_MARGIN = 0.06  # room left around what is painted and around a reference, of the longer side
 LEAST_PAINTED = 0.001  # share of the photo
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A photo with the people found in it.
-
-    photo   upright RGB
-    people  boxes of everybody found, largest first, in photo pixels
-    chosen  number of the one that is taken
-    """
-
-    photo: Image.Image
-    people: list[Box]
-    chosen: int
-    analysis: NDArray[np.uint8]
-    person: "Person"
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the photo."""
-        return self.photo.height, self.photo.width
-
-    @property
-    def notes(self) -> list[str]:
-        """What the user should know of the choice."""
-        if len(self.people) < 2:
-            return []
-        taken = "the largest" if self.chosen == 0 else f"number {self.chosen + 1} by size"
-        return [f"{len(self.people)} people in the picture; {taken} is taken."]
-
-    def silhouette(self) -> NDArray[np.uint8]:
-        """(H, W) uint8, 255 = the chosen person, at the photo's size."""
-        return _enlarged_mask(np.asarray(self.person.silhouette * 255, np.uint8), self.size)
+ROOM_FOR_NETWORKS = 8_000_000_000  # bytes: smaller graphics cards are left to the generator
+_NOTHING = {
+    Garment.UPPER: "no upper body to dress was found",
+    Garment.LOWER: "no legs or hips to dress were found",
+    Garment.DRESS: "no body to dress was found",
+}
+_POSE_ENCODINGS = (DensePoseEncoding.POSE_DEMO, DensePoseEncoding.POSE_TRAINING)
 
 
 class Engine:
     """Runs try-on and pose transfer with whatever weights are present. One per process; thread-safe.
 
     device  "auto", or a torch device such as "cpu", "cuda", "mps"
+    memory  "auto", or how sparingly to use it: "plain", "tiled", "offload", "sequential"; see ``placement``
     """
 
-    def __init__(self, device: str = "auto"):
-        self._device = device
-        self._pipelines: dict[str, LeffaPipeline] = {}
-        self._lock = threading.Lock()  # a pipeline's scheduler holds the state of one run
+    def __init__(self, device: str = "auto", memory: str = "auto"):
+        self.pipelines = Pipelines(device, memory)
 
     @cached_property
-    def _offline(self) -> "OfflinePreprocessor":
-        from leffa.preprocess.offline import OfflinePreprocessor
-
-        return OfflinePreprocessor()
+    def _preparation(self) -> Preparation:
+        machine = self.pipelines.machine()
+        on_card = machine.kind == "cuda" and machine.total >= ROOM_FOR_NETWORKS
+        return Preparation(models.CHECKPOINTS, machine.device if on_card else "cpu")
 
     # ------------------------------------------------------------------------------ before painting
 
-    def prepare(self, photo: Image.Image, person: int = 0) -> Prepared:
+    def prepare(
+        self, photo: Image.Image, person: int = 0, task: Task = Task.TRY_ON, model: str | None = None
+    ) -> Prepared:
         """Find the people in a photo and choose one by number, 0 = the largest.
 
+        ``task`` and ``model`` say what it is for: the published weights want other eyes than the bundled
+        ones. What was prepared for one model can be used with any other; the same person is then found anew.
         Raises PersonError if there is nobody, LeffaError if there are not that many.
         """
-        photo = load_image(photo)
-        scale = min(1.0, ANALYSIS_SIDE / max(photo.size))
-        size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
-        analysis = np.asarray(photo if scale == 1 else photo.resize(size, Image.Resampling.LANCZOS))
-        people = self._offline.people(analysis)
-        if not 0 <= person < len(people):
-            raise LeffaError(f"there is no person {person}: {len(people)} found, counted from 0")
-        boxes = [_scaled(found.box, photo.width / size[0], photo.height / size[1]) for found in people]
-        return Prepared(photo, boxes, person, analysis, people[person])
+        try:
+            chosen = models.find(task, model)
+        except WeightsError:
+            if model is not None:
+                raise
+            chosen = models.BUNDLED  # a mask can be had without weights
+        return self._preparation.prepare(photo, person, chosen)
 
     def mask(
         self, prepared: Prepared, garment: Garment | str, options: MaskOptions | None = None
     ) -> NDArray[np.uint8]:
-        """(H, W) uint8 at the photo's size, 255 = repaint, for a kind of garment."""
-        small = self._offline.mask(prepared.analysis, prepared.person, Garment(garment), options)
-        return _enlarged_mask(small, prepared.size)
+        """(H, W) uint8 at the photo's size, 255 = repaint, for a kind of garment.
+
+        The masks of the released demo know no wishes: with ``options`` other than the defaults the mask is
+        made as for the bundled weights.
+        """
+        if options not in (None, MaskOptions()):
+            prepared = self._preparation.offline(prepared)
+        return prepared.enlarged(prepared.mask_in_frame(Garment(garment), options))
 
     def parts(self, prepared: Prepared) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 I, U, V of the chosen person, at the photo's size."""
-        iuv = self._offline.iuv(prepared.analysis, prepared.person)
-        height, width = prepared.size
-        return cv2.resize(iuv, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        return prepared.frame.invert_map(prepared.parts_in_frame())
 
     # ------------------------------------------------------------------------------ painting
 
@@ -136,32 +108,39 @@ class Engine:
         The result has the photo's size, and outside the mask its pixels are the photo's own. Raises
         LeffaError (PersonError, PictureError, WeightsError) with one sentence for the user.
         """
-        chosen = models.find(Task.TRY_ON, model)
+        garment = Garment(garment)
+        chosen = models.find(Task.TRY_ON, model, garment)
         resolved = (settings or Settings()).resolved(chosen)
-        report = progress or _silent
-        report(0.0, "finding the person", None)
-        prepared = person if isinstance(person, Prepared) else self.prepare(person)
+        (progress or _silent)(0.0, "finding the person", None)
+        prepared = self._prepared(person, chosen)
         reference = load_image(reference)
-        area = self.mask(prepared, garment) if mask is None else _checked_mask(mask, prepared.size)
         shown = foreground(np.asarray(reference))
-        region = Region.whole(prepared.size, chosen.size)
+        region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
+        if mask is None:
+            framed = prepared.mask_in_frame(garment)
+            area = _checked_mask(prepared.enlarged(framed), prepared.size, _NOTHING[garment])
+        else:
+            area = _checked_mask(mask, prepared.size, "the mask is empty")
         if chosen.focus:
-            inner = _union(_box_of(area), _visible_box(prepared.people[prepared.chosen], area))
+            inner = _union(_box_of(area), _visible_box(prepared.box, area))
             region = Region.around(inner, prepared.size, chosen.size, PERSON_MARGIN)
-        densepose = self._condition(prepared, region, chosen)
+        # An automatic mask in the model's own frame is used as it was made.
+        framed = framed if mask is None and prepared.frame == region.letterbox else region.mask(area)
         job = Job(
             task=Task.TRY_ON,
             model=chosen,
             settings=resolved,
             photo=prepared.photo,
             mask=area,
+            framed_mask=framed,
             region=region,
-            densepose=densepose,
+            densepose=_condition(prepared, region, chosen, resolved.encoding),
             reference=reference,
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        return self._run(job, prepared.notes, progress, stop)
+        notes = [*prepared.notes, *_unfamiliar(chosen, garment)]
+        return self._run(job, notes, progress, stop)
 
     def pose_transfer(
         self,
@@ -179,41 +158,45 @@ class Engine:
         chosen = models.find(Task.POSE_TRANSFER, model)
         resolved = (settings or Settings()).resolved(chosen)
         (progress or _silent)(0.0, "finding the people", None)
-        source = reference if isinstance(reference, Prepared) else self.prepare(reference)
-        target = pose if isinstance(pose, Prepared) else self.prepare(pose)
+        source, target = self._prepared(reference, chosen), self._prepared(pose, chosen)
         shown = source.silhouette()
-        region = Region.whole(target.size, chosen.size)
+        region = Region.whole(target.size, chosen.size, chosen.official_conditions)
         job = Job(
             task=Task.POSE_TRANSFER,
             model=chosen,
             settings=resolved,
             photo=target.photo,
             mask=np.full(target.size, 255, np.uint8),
+            framed_mask=np.full(chosen.size, 255, np.uint8),  # the border too: there is nothing to keep
             region=region,
-            densepose=self._condition(target, region, chosen),
+            densepose=_condition(target, region, chosen, resolved.encoding),
             reference=source.photo,
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        return self._run(job, source.notes + target.notes, progress, stop)
+        return self._run(job, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
 
-    def _condition(self, prepared: Prepared, region: Region, model: Model) -> NDArray[np.float32]:
-        """(h, w, 3) in [-1, 1] in the model's frame: the chosen person's parts as the weights want them."""
-        return body_coordinates(region.labels(self.parts(prepared)))
+    def _prepared(self, person: Image.Image | Prepared, model: Model) -> Prepared:
+        if isinstance(person, Prepared):
+            return self._preparation.fit(person, model)
+        return self._preparation.prepare(person, 0, model)
 
     def _run(
         self, job: Job, notes: list[str], progress: Progress | None, stop: threading.Event | None
     ) -> Result:
         report = progress or _silent
         report(0.05, "loading the model", None)
-        with self._lock:
-            pipeline = self._pipeline(job.model)
-            output = pipeline(
+        watch = Watch(job, report, stop, previews=progress is not None)
+
+        def inputs() -> dict:
+            return {
                 **job.inputs(),
-                output_type="pt",
-                return_flow=True,
-                callback_on_step_end=Watch(job, report, stop, previews=progress is not None),
-            )
+                "output_type": "pt",
+                "return_flow": True,
+                "callback_on_step_end": watch,
+            }
+
+        output, remarks = self.pipelines.run(job.model, job.settings.samples, inputs)
         if stop is not None and stop.is_set():
             raise StoppedError("The run was stopped.")
         report(0.97, "finishing", None)
@@ -235,52 +218,57 @@ class Engine:
             flows=flows,
             region=job.region,
             reference_region=job.reference_region,
-            notes=notes,
+            notes=[*notes, *remarks],
         )
 
-    def _pipeline(self, model: Model) -> "LeffaPipeline":
-        if model.name not in self._pipelines:
-            from leffa.pipeline import LeffaPipeline
 
-            device = self._device
-            if device == "auto":
-                device = "cuda" if torch.cuda.is_available() else "cpu"
-            dtype = torch.float16 if device.startswith("cuda") else torch.float32
-            try:
-                pipeline = LeffaPipeline.from_pretrained(model.folder, torch_dtype=dtype).to(device)
-            except (OSError, ValueError, KeyError, SafetensorError) as error:
-                raise WeightsError(
-                    f"the weights in {model.folder} cannot be read ({type(error).__name__}): fetch them again"
-                ) from error
-            pipeline.set_progress_bar_config(disable=True)
-            self._pipelines[model.name] = pipeline
-        return self._pipelines[model.name]
+def _condition(
+    prepared: Prepared, region: Region, model: Model, wish: DensePoseEncoding | None
+) -> NDArray[np.float32]:
+    """(h, w, 3) in [-1, 1] in the model's frame: the chosen person's parts as the weights want them."""
+    encoding = _encoding(model, wish)
+    iuv = prepared.parts_in_frame()
+    if prepared.frame != region.letterbox:  # else the weights get what DensePose said, resized by nobody
+        iuv = region.labels(prepared.frame.invert_map(iuv))
+    if encoding is DensePoseEncoding.BODY:
+        return body_coordinates(iuv)
+    return encode_densepose(iuv, encoding)
+
+
+def _encoding(model: Model, wish: DensePoseEncoding | None) -> DensePoseEncoding:
+    saved = model.densepose_encoding
+    if wish in (None, saved):
+        return saved
+    if saved in _POSE_ENCODINGS and wish in _POSE_ENCODINGS:
+        return DensePoseEncoding(wish)
+    raise LeffaError(
+        f"{model.name} was trained with the body parts as {saved.value!r}: leave the encoding open"
+    )
+
+
+def _unfamiliar(model: Model, garment: Garment) -> list[str]:
+    """A note if the weights have never seen such garments."""
+    if garment in model.garments:
+        return []
+    known = " and ".join(kind.value for kind in model.garments)
+    return [
+        f"{model.name} was trained on {known} garments only; `leffa download --what tryon-dresscode` fetches "
+        "weights that know all kinds."
+    ]
 
 
 def _silent(share: float, what: str, preview: Image.Image | None) -> None:
     pass
 
 
-def _scaled(box: Box, horizontal: float, vertical: float) -> Box:
-    across, down = [round(x * horizontal) for x in box[::2]], [round(y * vertical) for y in box[1::2]]
-    return across[0], down[0], across[1], down[1]
-
-
-def _enlarged_mask(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A 0 / 255 mask at another (height, width), with smooth edges."""
-    if mask.shape != size:
-        mask = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return np.where(mask > 127, 255, 0).astype(np.uint8)
-
-
-def _checked_mask(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _checked_mask(mask: NDArray[np.uint8], size: tuple[int, int], if_empty: str) -> NDArray[np.uint8]:
     if mask.shape != size:
         raise PictureError(
             f"the mask is {mask.shape[1]}x{mask.shape[0]}, the photo {size[1]}x{size[0]}: both must agree"
         )
     area = np.where(mask > 127, 255, 0).astype(np.uint8)
     if (area > 0).mean() < LEAST_PAINTED:
-        raise PictureError("the mask is empty: mark in white what is to be repainted")
+        raise PictureError(f"{if_empty}: mark in white what is to be repainted")
     return area
 
 
@@ -303,5 +291,5 @@ def _union(a: Box, b: Box) -> Box:
 def _reference_region(shown: NDArray[np.uint8], model: Model) -> Region:
     size = (shown.shape[0], shown.shape[1])
     if not model.focus or not shown.any():
-        return Region.whole(size, model.size)
+        return Region.whole(size, model.size, model.official_conditions)
     return Region.around(_box_of(shown), size, model.size, PERSON_MARGIN)

@@ -248,21 +248,18 @@ def merge(fields: list[FlowField], size: tuple[int, int]) -> FlowField:
     """
     if not fields:
         raise ValueError("there is no flow to merge: capture at least one layer at one step")
-    resized = [field.resize(size) for field in fields]
-    weights = torch.stack([field.mass / (field.spread.square() + 1e-3) for field in resized])
-    weights = weights / weights.sum(dim=0).clamp_min(1e-12)
-
-    def average(values: list[Tensor]) -> Tensor:
-        stacked = torch.stack(values)
-        return (stacked * weights.reshape(weights.shape + (1,) * (stacked.dim() - weights.dim()))).sum(dim=0)
-
-    occupancies = [field.occupancy for field in resized if field.occupancy is not None]
-    return FlowField(
-        average([field.flow for field in resized]),
-        average([field.spread for field in resized]),
-        average([field.mass for field in resized]),
-        average(occupancies) if len(occupancies) == len(resized) else None,
-    )
+    has_occupancy = all(field.occupancy is not None for field in fields)
+    total, weighted = torch.zeros(()), torch.zeros(())
+    for field in fields:  # one after the other: at full size all of them together would take a gigabyte
+        resized = field.resize(size)
+        columns = [resized.flow, resized.spread[..., None], resized.mass[..., None]]
+        if has_occupancy and resized.occupancy is not None:
+            columns.append(resized.occupancy[..., None])
+        weight = (resized.mass / (resized.spread.square() + 1e-3))[..., None]
+        total = total + weight
+        weighted = weighted + weight * torch.cat(columns, dim=-1)
+    mean = weighted / total.clamp_min(1e-12)
+    return FlowField(mean[..., :2], mean[..., 2], mean[..., 3], mean[..., 4] if has_occupancy else None)
 
 
 def end_point_error(flow: Tensor, truth: Tensor, visible: Tensor, width_over_height: float) -> Tensor:

@@ -149,6 +149,7 @@ class Letterbox:
 
     photo, frame  (height, width)
     top, left, height, width  where the photo lies in the frame, whole pixels
+    is_official   ``apply`` resizes as the released demo does: bicubic, without smoothing when it shrinks
     """
 
     photo: tuple[int, int]
@@ -157,6 +158,7 @@ class Letterbox:
     left: int
     height: int
     width: int
+    is_official: bool = False
 
     @classmethod
     def fit(cls, photo: tuple[int, int], frame: tuple[int, int]) -> "Letterbox":
@@ -167,6 +169,21 @@ class Letterbox:
         return cls(photo, frame, (frame[0] - height) // 2, (frame[1] - width) // 2, height, width)
 
     @classmethod
+    def official(cls, photo: tuple[int, int], frame: tuple[int, int]) -> "Letterbox":
+        """The placement of the released demo's ``resize_and_center``: as ``fit``, but rounded down.
+
+        Raises PictureError for a photo so thin that nothing of it would be left.
+        """
+        scale = min(frame[0] / photo[0], frame[1] / photo[1])
+        height, width = int(photo[0] * scale), int(photo[1] * scale)
+        if min(height, width) < 1:
+            raise PictureError(
+                f"A picture of {photo[1]} x {photo[0]} pixels cannot be fitted into {frame[1]} x {frame[0]}: "
+                "cut it to a less extreme shape."
+            )
+        return cls(photo, frame, (frame[0] - height) // 2, (frame[1] - width) // 2, height, width, True)
+
+    @classmethod
     def of(cls, image: Image.Image, frame: tuple[int, int]) -> "Letterbox":
         """``fit`` for a PIL picture."""
         return cls.fit((image.height, image.width), frame)
@@ -174,7 +191,11 @@ class Letterbox:
     def apply(self, image: Image.Image) -> Image.Image:
         """The RGB photo in its frame."""
         self._check((image.height, image.width), self.photo, "photo")
-        inner = _resize(image, self.height, self.width)
+        if self.is_official:
+            size = (self.width, self.height)
+            inner = Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_CUBIC))
+        else:
+            inner = _resize(image, self.height, self.width)
         framed = Image.new("RGB", (self.frame[1], self.frame[0]), _WHITE)
         framed.paste(inner, (self.left, self.top))
         return framed

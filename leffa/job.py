@@ -25,7 +25,8 @@ class Job:
     """Everything a run needs.
 
     photo, mask, region   the picture to repaint, where (uint8 at its size, 255 = repaint), and its frame
-    iuv                   (H, W, 3) uint8 of the photo's person at the photo's size
+    framed_mask           (h, w) uint8, 255 = repaint, in the model's frame
+    densepose             (h, w, 3) in [-1, 1], the body-part condition in the model's frame
     reference, reference_shown, reference_region   what is looked at, its garment or person (255), its frame
     """
 
@@ -34,6 +35,7 @@ class Job:
     settings: ResolvedSettings
     photo: Image.Image
     mask: NDArray[np.uint8]
+    framed_mask: NDArray[np.uint8]
     region: Region
     densepose: NDArray[np.float32]
     reference: Image.Image
@@ -46,13 +48,10 @@ class Job:
         def rows(value: torch.Tensor) -> torch.Tensor:
             return value[None].expand(self.settings.samples, -1, -1, -1)
 
-        mask = self.region.mask(self.mask)
-        if self.task is Task.POSE_TRANSFER:
-            mask = np.full_like(mask, 255)  # the white border too: there is nothing to keep
         return {
             "person": rows(to_tensor(self.region.picture(self.photo))),
             "reference": rows(to_tensor(self.reference_region.picture(self.reference))),
-            "mask": rows(mask_to_tensor(mask)),
+            "mask": rows(mask_to_tensor(self.framed_mask)),
             "densepose": rows(torch.from_numpy(self.densepose).permute(2, 0, 1).contiguous()),
             "reference_mask": rows(mask_to_tensor(self.reference_region.mask(self.reference_shown))),
             "generator": self.generators(),

@@ -28,6 +28,7 @@ from leffa.attention import (
 )
 from leffa.config import DensePoseEncoding
 from leffa.flow_start import FlowStart
+from leffa.read_ahead import ReadAhead
 from leffa.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
 
 DENSEPOSE_CHANNELS = 3
@@ -95,14 +96,27 @@ class LeffaPipeline(DiffusionPipeline):
         """
         return cls(**base_folder.read(Path(folder)), **config)
 
+    @classmethod
+    def from_official(cls, folder: str | Path, weights: str | Path, **config: Any) -> "LeffaPipeline":
+        """Build from the configs of a base folder and released weights, which are held in memory once only.
+
+        As ``from_base(folder, **config).load_official(weights)``, but the parameters are the file's own
+        tensors, in its dtype, and no weights of the base folder are read.
+        """
+        pipeline = cls(**base_folder.read(Path(folder), empty=True), **config)
+        base_folder.load_official(pipeline._official_modules(), Path(weights), assign=True)
+        return pipeline
+
     def load_official(self, path: str | Path) -> "LeffaPipeline":
         """Load released weights (``.pth``, read with ``weights_only=True``, or ``.safetensors``), strictly.
 
         Raises WeightsError listing what is missing, unexpected or of another shape; nothing is loaded then.
         """
-        modules = {prefix: getattr(self, name) for name, prefix in OFFICIAL_PREFIXES.items()}
-        base_folder.load_official(modules, Path(path))
+        base_folder.load_official(self._official_modules(), Path(path))
         return self
+
+    def _official_modules(self) -> dict[str, torch.nn.Module]:
+        return {prefix: getattr(self, name) for name, prefix in OFFICIAL_PREFIXES.items()}
 
     def official_state_dict(self) -> dict[str, Tensor]:
         """All weights under the official names: ``unet.*``, ``unet_encoder.*``, ``vae.*``."""
@@ -124,12 +138,30 @@ class LeffaPipeline(DiffusionPipeline):
                 if module is not None:
                     net._modules["add_embedding"] = module
 
+    def enable_model_cpu_offload(
+        self, gpu_id: int | None = None, device: torch.device | str | None = None
+    ) -> None:
+        """Keep the networks in main memory; each comes to the device when it runs. See ``bank_memory``.
+
+        diffusers expects every network to run once, in the order of ``model_cpu_offload_seq``: the reference
+        UNet would stay on the device beside the generative one from the second step on. Here each of the two
+        sends the other away.
+        """
+        super().enable_model_cpu_offload(gpu_id, device)
+        reference, generative = self._all_hooks[:2]
+        reference.hook.prev_module_hook = generative
+
     # ------------------------------------------------------------------------------ parts of a step
 
     @property
     def downscale(self) -> int:
         """Pixels of a picture per latent, along each side."""
         return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    def _keep_vae_from_overflowing(self) -> None:
+        """SDXL's VAE gives NaN in half precision; its config says so."""
+        if self.vae.config.force_upcast and self.vae.dtype == torch.float16:
+            self.vae.to(torch.float32)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] -> latents (B, C, h, w), the mode of the posterior."""
@@ -221,6 +253,7 @@ class LeffaPipeline(DiffusionPipeline):
         generator: torch.Generator | list[torch.Generator] | None = None,
         latents: Tensor | None = None,
         reuse_reference: bool = False,
+        bank_memory: int = 0,
         output_type: str = "pil",
         callback_on_step_end: Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict] | None = None,
         return_flow: bool | FlowOptions = False,
@@ -239,6 +272,9 @@ class LeffaPipeline(DiffusionPipeline):
         generator          one for the batch, or a list with one per sample; the only source of randomness
         latents            start noise (B, C, h, w) instead of drawing it
         reuse_reference    run the reference UNet once, at the middle timestep
+        bank_memory        bytes of main memory for reference features read ahead (see ``ReadAhead``): under
+                           model offload the UNets then change places once per stretch of steps and not in
+                           every step. The picture stays the same
         output_type        "pil", "np", "pt" or "latent"
         callback_on_step_end  called as (pipeline, step, timestep, {"latents": latents}); may return a dict
                            with changed latents
@@ -257,6 +293,7 @@ class LeffaPipeline(DiffusionPipeline):
         if flow_start is not None and reference_mask is None:
             raise ValueError("flow_start needs reference_mask, to tell the garment from its background")
         device, dtype = self._execution_device, self.unet.dtype
+        self._keep_vae_from_overflowing()
         guided = guidance_scale > 1
         rescale = guidance_scale if guidance_rescale is None else guidance_rescale
 
@@ -297,6 +334,9 @@ class LeffaPipeline(DiffusionPipeline):
             if reuse_reference
             else None
         )
+        ahead = ReadAhead(
+            lambda timestep: self.read_reference(reference_latents, timestep), timesteps, bank_memory, device
+        )
         with self.progress_bar(total=num_inference_steps) as progress:
             for step, timestep in enumerate(timesteps):
                 if self._interrupt:
@@ -305,7 +345,7 @@ class LeffaPipeline(DiffusionPipeline):
                     latents,
                     timestep,
                     condition,
-                    bank if bank is not None else self.read_reference(reference_latents, timestep),
+                    bank if bank is not None else ahead[step],
                     guidance_scale if guided else None,
                     rescale,
                     generator,

@@ -30,8 +30,10 @@ class Region:
     letterbox: Letterbox
 
     @classmethod
-    def whole(cls, photo: tuple[int, int], frame: tuple[int, int]) -> "Region":
-        return cls(photo, (0, 0, photo[1], photo[0]), Letterbox.fit(photo, frame))
+    def whole(cls, photo: tuple[int, int], frame: tuple[int, int], official: bool = False) -> "Region":
+        """All of the photo, letterboxed; ``official`` as the released weights had it."""
+        letterbox = (Letterbox.official if official else Letterbox.fit)(photo, frame)
+        return cls(photo, (0, 0, photo[1], photo[0]), letterbox)
 
     @classmethod
     def around(cls, inner: Box, photo: tuple[int, int], frame: tuple[int, int], margin: float) -> "Region":

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa import flow_pictures
-from leffa.config import Task
+from leffa.config import DensePoseEncoding, Task
 from leffa.errors import LeffaError
 from leffa.flow import FlowField
 from leffa.models import Model
@@ -41,6 +41,8 @@ class Settings:
     samples          1 to 4 pictures at once
     reuse_reference  read the reference once instead of in every step
     detail           bring the reference's fine structure back where the flow is sure, at the photo's size
+    encoding         pose transfer: how the body parts are told, ``DensePoseEncoding.POSE_DEMO`` (as the
+                     released demo) or ``POSE_TRAINING`` (as in training); None = as the weights were saved
     """
 
     steps: int | None = None
@@ -50,6 +52,7 @@ class Settings:
     samples: int = 1
     reuse_reference: bool = False
     detail: bool | None = None
+    encoding: DensePoseEncoding | None = None
 
     def resolved(self, model: Model) -> "ResolvedSettings":
         """With every default filled in and the seed drawn. Raises LeffaError for what no model can do."""
@@ -73,6 +76,7 @@ class Settings:
             samples=self.samples,
             reuse_reference=self.reuse_reference,
             detail=model.detail if self.detail is None else self.detail,
+            encoding=None if self.encoding is None else DensePoseEncoding(self.encoding),
         )
 
 
@@ -87,6 +91,7 @@ class ResolvedSettings:
     samples: int
     reuse_reference: bool
     detail: bool
+    encoding: DensePoseEncoding | None = None
 
     def again(self) -> Settings:
         """The settings that repeat the run."""

@@ -246,6 +246,35 @@ class TestLetterbox:
         assert restored.shape == (301, 203, 2)
         assert np.all(np.diff(restored[150, :, 0]) >= 0)
 
+    @pytest.mark.parametrize("case", range(4))
+    def test_the_official_one_is_the_released_demos(self, shared: Path, case: int) -> None:
+        golden = np.load(shared / "golden" / "preprocess" / "masks" / "resize_and_center_96x128.npz")
+        pixels = golden[f"in_{case}"]
+        pixels = np.repeat(pixels[..., None], 3, axis=-1) if pixels.ndim == 2 else pixels[..., :3]
+        box = Letterbox.official(pixels.shape[:2], (128, 96))
+        framed = np.array(box.apply(Image.fromarray(np.ascontiguousarray(pixels))))
+        difference = np.abs(framed.astype(int) - golden[f"out_{case}"])
+        assert difference.max() <= 1 and (difference > 0).sum() <= 2  # between releases of OpenCV
+
+    @pytest.mark.parametrize("size", ODD_SIZES)
+    def test_the_official_one_rounds_down_and_finds_its_way_back(self, size: tuple[int, int]) -> None:
+        frame = (1024, 768)
+        box = Letterbox.official(size, frame)
+        scale = min(1024 / size[0], 768 / size[1])
+        assert (box.height, box.width) == (int(size[0] * scale), int(size[1] * scale))
+        photo = Image.new("RGB", size[::-1], (10, 200, 30))
+        assert box.invert(box.apply(photo)).size == photo.size
+        assert np.abs(np.array(box.invert(box.apply(photo))).astype(int) - [10, 200, 30]).max() <= 1
+
+    def test_the_official_one_leaves_a_framed_picture_alone(self) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (64, 48, 3), np.uint8)
+        box = Letterbox.official((64, 48), (64, 48))
+        assert np.array_equal(np.array(box.apply(Image.fromarray(noise))), noise)
+
+    def test_the_official_one_refuses_a_thread(self) -> None:
+        with pytest.raises(PictureError, match="less extreme shape"):
+            Letterbox.official((1, 5000), (1024, 768))
+
     def test_refuses_another_size(self, picture: Image.Image) -> None:
         box = Letterbox.fit((80, 121), (256, 192))
         with pytest.raises(PictureError, match="120 x 80"):
