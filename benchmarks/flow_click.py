@@ -65,16 +65,16 @@ def main() -> None:
             by_frame.append(_distance((x, y), target))
             by_middle.append(_distance(middle, target))
     print(
-        f"{len(seconds)} pairs, {len(followed)} clicks, {skipped} without a person found, {np.median(seconds):.1f} s a run"
+        f"{len(seconds)} pairs, {len(followed)} clicks, {skipped} without a person found, "
+        f"{np.median(seconds):.1f} s a run"
     )
     for name, errors in (
         ("click followed", followed),
         ("same place", by_frame),
         ("middle of the garment", by_middle),
     ):
-        print(
-            f"{name:22} median {np.median(errors):5.1f} %   90th percentile {np.percentile(errors, 90):5.1f} %"
-        )
+        median, tail = np.percentile(errors, (50, 90))
+        print(f"{name:22} median {median:5.1f} %   90th percentile {tail:5.1f} %")
 
 
 def _distance(found, target) -> float:

@@ -65,7 +65,7 @@ LOSSES = {"fused": fused_loss, "explicit": explicit_loss}
 
 
 def measure(way: str, grid: tuple[int, int], device: str) -> tuple[float, float]:
-    """Bytes the loss adds to the peak, forward and backward, and seconds; in a process of its own on the CPU."""
+    """Bytes the loss adds to the peak, forward and backward, and seconds; alone in its process on the CPU."""
     layer, pictures = states(grid, device)
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
@@ -164,14 +164,15 @@ def step_time(device: str, size: tuple[int, int], width: int, repeats: int) -> N
     without, with_it = (min(seconds[key]) for key in (False, True))
     smallest = grid_of(latent[0] * latent[1], latent)
     print(
-        f"{size[0]}x{size[1]}, width {width} of 320, {layers} layers from {smallest[0]}x{smallest[1]} tokens: "
+        f"{size[0]}x{size[1]}, width {width} of 320, "
+        f"{layers} layers from {smallest[0]}x{smallest[1]} tokens: "
         f"{without:.2f} s without, {with_it:.2f} s with, {100 * (with_it / without - 1):+.1f} %",
         flush=True,
     )
 
 
 def clock(device: str) -> float:
-    """Seconds: of this process on the CPU, so that other work does not count; else of the wall, synchronised."""
+    """Seconds: of this process on the CPU, where other work does not count; else of the wall."""
     if device == "cpu":
         return time.process_time()
     torch.cuda.synchronize()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from leffa import __version__
 from leffa.config import Garment
+from leffa.data.synthetic import command as synthetic
 from leffa.errors import LeffaError
 from leffa.metrics import command as metrics
 from leffa.training import command as training
@@ -94,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     training.add_arguments(train)
     train_vae = _command(commands, "train-vae", "train a small VAE", training.VAE_EXAMPLES, training.run_vae)
     training.add_vae_arguments(train_vae)
+
+    synth = _command(commands, "synth", synthetic.SUMMARY, synthetic.EXAMPLES, synthetic.run)
+    synthetic.add_arguments(synth)
 
     evaluate = _command(
         commands, "evaluate", "figures of results, or of a model", metrics.EXAMPLES, metrics.run

@@ -20,12 +20,12 @@ LEAST_AREA = 0.01  # of the painted area: smaller parts are not worth a word
 BODY: dict[str, tuple[Part, ...]] = {
     "torso": (Part.TORSO_FRONT, Part.TORSO_BACK),
     "left_arm": (
-        Part.LEFT_UPPER_ARM_FRONT, Part.LEFT_UPPER_ARM_BACK, Part.LEFT_LOWER_ARM_FRONT,
-        Part.LEFT_LOWER_ARM_BACK,
+        Part.LEFT_UPPER_ARM_INNER, Part.LEFT_UPPER_ARM_OUTER, Part.LEFT_LOWER_ARM_INNER,
+        Part.LEFT_LOWER_ARM_OUTER,
     ),
     "right_arm": (
-        Part.RIGHT_UPPER_ARM_FRONT, Part.RIGHT_UPPER_ARM_BACK, Part.RIGHT_LOWER_ARM_FRONT,
-        Part.RIGHT_LOWER_ARM_BACK,
+        Part.RIGHT_UPPER_ARM_INNER, Part.RIGHT_UPPER_ARM_OUTER, Part.RIGHT_LOWER_ARM_INNER,
+        Part.RIGHT_LOWER_ARM_OUTER,
     ),
     "left_leg": (
         Part.LEFT_UPPER_LEG_FRONT, Part.LEFT_UPPER_LEG_BACK, Part.LEFT_LOWER_LEG_FRONT,

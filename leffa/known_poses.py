@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from leffa.engine import Prepared
-from leffa.images import load_image
+from leffa.images import Letterbox, load_image
+from leffa.prepared import Prepared
 from leffa.preprocess.labels import Landmark
+from leffa.preprocess.offline import OfflinePreprocessor
 from leffa.preprocess.pose import Person
 
 INDEX = "poses.json"
@@ -35,28 +36,30 @@ def known_pose(path: str | Path) -> Prepared | None:
     height, width, landmarks = known
     stretch = np.array([photo.width / width, photo.height / height, photo.width / width, 1], np.float32)
     person = Person(landmarks * stretch, silhouette, _box(silhouette))
-    return Prepared(photo, [person.box], 0, np.asarray(photo), person)
+    size = (photo.height, photo.width)
+    frame = Letterbox(size, size, 0, 0, *size)
+    return Prepared(photo, [person.box], 0, frame, np.asarray(photo), [person], OfflinePreprocessor())
 
 
 def mirrored(prepared: Prepared) -> Prepared:
     """The same with left and right exchanged: photo, people, and the sides of the chosen body."""
     width, analysis_width = prepared.photo.width, prepared.analysis.shape[1]
     boxes = [(width - right, top, width - left, bottom) for left, top, right, bottom in prepared.people]
-    left, top, right, bottom = prepared.person.box
-    landmarks = prepared.person.landmarks[_swapped()].copy()
-    landmarks[:, 0] = analysis_width - landmarks[:, 0]
-    person = Person(
-        landmarks,
-        np.ascontiguousarray(prepared.person.silhouette[:, ::-1]),
-        (analysis_width - right, top, analysis_width - left, bottom),
-    )
     return replace(
         prepared,
         photo=ImageOps.mirror(prepared.photo),
         people=boxes,
         analysis=np.ascontiguousarray(prepared.analysis[:, ::-1]),
-        person=person,
+        found=[_mirrored(person, analysis_width) for person in prepared.found],
     )
+
+
+def _mirrored(person: Person, width: int) -> Person:
+    left, top, right, bottom = person.box
+    landmarks = person.landmarks[_swapped()].copy()
+    landmarks[:, 0] = width - landmarks[:, 0]
+    outline = np.ascontiguousarray(person.silhouette[:, ::-1])
+    return Person(landmarks, outline, (width - right, top, width - left, bottom))
 
 
 def _swapped() -> list[int]:

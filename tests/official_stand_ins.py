@@ -40,7 +40,7 @@ class Eyes:
 
     people: list[Detection] = field(default_factory=lambda: [SMALL, LARGE])
     joints: np.ndarray | None = None
-    parse_labels: np.ndarray = field(default_factory=lambda: parse_of_two())
+    parse_labels: np.ndarray = field(default_factory=lambda: parse_of_two())  # noqa: PLW0108 - defined below
     asked: list[str] = field(default_factory=list)
     fails_once: Exception | None = None
 

@@ -1,4 +1,4 @@
-"""``leffa evaluate`` on folders and on a model; the packages of FID, KID and LPIPS are played by stand-ins."""
+"""``leffa evaluate`` on folders and on a model; stand-ins play the packages of FID, KID and LPIPS."""
 
 import json
 import sys

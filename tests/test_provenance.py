@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+from test_trace import made_up
 
 from leffa.errors import LeffaError, PictureError
 from leffa.preprocess.strokes import Stroke, paint_strokes, parse_strokes
 from leffa.provenance import KEY, png_bytes, read_record, record
-from test_trace import made_up
 
 CHOICES = {
     "kind": "upper",

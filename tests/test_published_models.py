@@ -13,12 +13,12 @@ from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.engine import Engine
 from leffa.errors import LeffaError, PictureError, WeightsError
 from leffa.images import Letterbox, to_tensor
+from leffa.prepared import NO_OFFICIAL_CONDITIONS
 from leffa.preprocess.densepose.charts import iuv_picture
 from leffa.preprocess.encoding import encode_densepose
 from leffa.preprocess.masks import MaskOptions
 from leffa.preprocess.official import FRAME
 from leffa.preprocess.official_masks import official_mask
-from leffa.prepared import NO_OFFICIAL_CONDITIONS
 from leffa.result import Settings
 
 NETWORKS = ("densepose", "openpose", "parsing")
@@ -75,7 +75,8 @@ def given(call, *arguments, **options):
 def test_the_best_present_model_is_taken(checkpoints):
     with pytest.raises(WeightsError, match="leffa download"):
         models.find(Task.TRY_ON)
-    with pytest.raises(WeightsError, match=r"'viton-hd' are not in .*: fetch them with `leffa download --what tryon`"):
+    advice = r"'viton-hd' are not in .*: fetch them with `leffa download --what tryon`"
+    with pytest.raises(WeightsError, match=advice):
         models.find(Task.TRY_ON, "viton-hd")
     for name, best in (("bundled", "bundled"), ("viton-hd", "viton-hd"), ("dress-code", "viton-hd")):
         save_toy(checkpoints, name)
@@ -184,7 +185,8 @@ def test_wishes_for_the_mask_are_met_by_the_offline_one(engine, checkpoints, per
     official = engine.mask(prepared, "lower")
     wished = engine.mask(prepared, "lower", MaskOptions(hem="knee"))
     offline = engine._preparation.offline(prepared)
-    assert np.array_equal(wished, offline.enlarged(offline.mask_in_frame(Garment.LOWER, MaskOptions(hem="knee"))))
+    in_frame = offline.mask_in_frame(Garment.LOWER, MaskOptions(hem="knee"))
+    assert np.array_equal(wished, offline.enlarged(in_frame))
     assert wished.shape == official.shape == prepared.size and not np.array_equal(wished, official)
 
 
@@ -208,8 +210,8 @@ def test_a_whole_run_in_the_official_frame(checkpoints, person, garment, monkeyp
     assert result.model == "viton-hd" and result.settings.guidance_rescale == 2.5
     assert result.notes == [
         "2 people in the picture; the largest is taken.",
-        "viton-hd was trained on upper garments only; `leffa download --what tryon-dresscode` fetches weights "
-        "that know all kinds.",
+        "viton-hd was trained on upper garments only; `leffa download --what tryon-dresscode` fetches "
+        "weights that know all kinds.",
     ]
     before, after = np.asarray(result.photo), np.asarray(result.images[0])
     outside = result.mask == 0

@@ -8,6 +8,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -51,7 +52,7 @@ class Lpips:
     Papers differ in the network; say which when you compare. Raises UnavailableError.
     """
 
-    def __init__(self, network: str = "squeeze", device: str = "cpu"):
+    def __init__(self, network: Literal["vgg", "alex", "squeeze"] = "squeeze", device: str = "cpu"):
         with _available("LPIPS", "torchvision and torchmetrics"):
             from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 

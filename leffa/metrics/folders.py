@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -52,7 +53,7 @@ def evaluate_folders(
             ("clean FID", distribution.clean_fid),
             ("KID x1000", distribution.kid),
         ):
-            _try(figures, notes, name, lambda distance=distance, to=compared: distance(results, to, device))
+            _try(figures, notes, name, partial(distance, results, compared, device))
     return figures, notes
 
 

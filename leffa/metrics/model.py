@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from leffa.metrics.pictures import psnr, ssim
 from leffa.metrics.running import RunningMean
 from leffa.models import Model
 from leffa.pipeline import LeffaPipeline
+from leffa.recorder import SampleFlow
 from leffa.training.latents import resize_sample
 
 MODEL = "model"
@@ -115,7 +116,10 @@ def paint(
 ) -> tuple[Tensor, Tensor]:
     """Pictures (B, 3, H, W) in [-1, 1], the person outside the mask, and the merged flow (B, H, W, 2)."""
     output = pipeline(
-        **{name: batch[name] for name in ("person", "reference", "mask", "densepose")},
+        person=batch["person"],
+        reference=batch["reference"],
+        mask=batch["mask"],
+        densepose=batch["densepose"],
         reference_mask=batch.get("reference_mask"),
         num_inference_steps=model.steps,
         guidance_scale=model.guidance_scale,
@@ -125,8 +129,9 @@ def paint(
         output_type="pt",
         return_flow=True,
     )
-    painted = torch.where(batch["mask"] > 0.5, output.images.cpu() * 2 - 1, batch["person"])
-    return painted, torch.stack([flow.merged.flow for flow in output.flow])
+    pictures, flows = cast(Tensor, output.images), cast("list[SampleFlow]", output.flow)
+    painted = torch.where(batch["mask"] > 0.5, pictures.cpu() * 2 - 1, batch["person"])
+    return painted, torch.stack([flow.merged.flow for flow in flows])
 
 
 def _update_bars(arms: dict[str, Scores], batch: dict[str, Tensor]) -> None:

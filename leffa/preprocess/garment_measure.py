@@ -1,7 +1,7 @@
 """How long a garment is, read off its product shot: sleeve and hem, and whether a mask makes room for them.
 
 Everything is told in widths of the garment's body, which on people is about a shoulder width, so that the
-picture's scale does not matter. Works on the silhouette alone; laid out or worn by nobody, seen from the front.
+picture's scale does not matter. Works on the silhouette alone, of a garment worn by nobody, from the front.
 """
 
 from dataclasses import dataclass
