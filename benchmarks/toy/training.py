@@ -63,15 +63,15 @@ def sampler() -> DDIMScheduler:
 def train(model: torch.nn.Module, rows: Rows, settings: TrainingSettings) -> tuple[list[torch.Tensor], float]:
     """Train in place; returns the averaged weights of the parameters and the seconds of CPU it took."""
     parameters = list(model.parameters())
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    average = EMAModel(parameters, decay=settings.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    average = EMAModel(parameters, decay=settings.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75, foreach=True)
     noise = scheduler()
     sampled = iter(StepSampler(len(rows), settings.batch, settings.seed))
     since = time.process_time()
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate_at(step)
-        batch = torch.utils.data.default_collate([rows[i] for i in next(sampled)])
+        batch = rows.batch(next(sampled))
         generator = torch.Generator().manual_seed(step_seed(settings.seed, step))
         compute_losses(model, noise, batch, settings, generator).total.backward()
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
