@@ -18,7 +18,7 @@ from leffa.metrics.bars import box_flow
 from leffa.training.latents import resize_sample
 
 SIZE = (64, 48)
-GRID = (16, 12)
+GRID = (8, 6)
 RENDERED = (256, 192)
 
 
