@@ -12,6 +12,9 @@ from torch import Tensor
 from leffa.flow import FlowField, warp
 from leffa.images import Letterbox, to_pil, to_tensor
 
+GATHERED_SPREAD, SCATTERED_SPREAD = 0.2, 0.5
+"""Spreads between which confidence falls from 1 to 0; attention even over a whole picture has 0.8."""
+
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in whole pixels, right and bottom exclusive."""
 
@@ -120,8 +123,8 @@ def _span(middle: float, length: float, limit: int) -> tuple[int, int]:
 
 
 def confidence(field: FlowField) -> NDArray[np.float32]:
-    """(H, W) in [0, 1]: 1 where the attention is gathered in one place, 0 where it scatters over a third."""
-    sure = 1 - field.spread.numpy() / 0.35
+    """(H, W) in [0, 1]: 1 where attention is gathered in one place, 0 where it scatters over a garment."""
+    sure = (SCATTERED_SPREAD - field.spread.numpy()) / (SCATTERED_SPREAD - GATHERED_SPREAD)
     return np.clip(sure, 0, 1).astype(np.float32)
 
 
