@@ -86,7 +86,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         state = read_torch(path, mmap=_is_zip(path))
     except RefusedError as refusal:
         raise WeightsError(
-            f"{path} was not loaded: {refusal}; delete it and run `leffa download`"
+            f"{path} was not loaded: {refusal}; fetch the published file again with `leffa download`"
         ) from None
     except Exception as error:
         raise WeightsError(
