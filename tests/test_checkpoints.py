@@ -12,15 +12,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from official_stand_ins import LARGE, Eyes, joints_of
 from safetensors.torch import load_file
 from stand_in_hub import StandInHub, saved, tiny_files
 
-from leffa import checkpoints, conversion, hub
+from leffa import checkpoints, conversion, hub, models
 from leffa.checkpoints import Wish, download
 from leffa.checksums import Checksums
+from leffa.engine import Engine
 from leffa.errors import WeightsError
 from leffa.pipeline import LeffaPipeline
 from leffa.published import CHOICES, OPENPOSE, REVISION, VITON_HD
+from leffa.result import Settings
 
 WEIGHTS = "virtual_tryon.pth"
 JOINTS = "openpose/body_pose_model.pth"
@@ -94,6 +97,23 @@ def test_try_on_is_fetched_verified_converted_and_cleaned_up(server, wish, said,
     said.clear()
     assert download("tryon", wish, tell=said.append) == []
     assert server.requests == [] and "viton-hd is here and whole" in said
+
+
+def test_from_the_hub_to_a_picture(server, wish, monkeypatch, person, garment):
+    """Fetch, verify, convert, generate; only the frame is smaller, and the eyes are a stand-in."""
+    download("tryon", wish)
+    fetched = replace(models.VITON_HD, folder=wish.folder / "viton-hd", size=(64, 48), steps=2)
+    monkeypatch.setattr(models, "CHECKPOINTS", wish.folder)
+    monkeypatch.setitem(models.MODELS, "viton-hd", fetched)
+    monkeypatch.setitem(models.MODELS, "bundled", replace(models.BUNDLED, folder=wish.folder / "bundled"))
+    engine = Engine("cpu")
+    engine._preparation._networks = Eyes(joints=joints_of(LARGE))
+    result = engine.try_on(person, garment, "upper", settings=Settings(seed=1))
+    assert result.model == "viton-hd" and result.images[0].size == person.size
+    assert result.notes == ["2 people in the picture; the largest is taken."]
+    before, after = np.asarray(result.photo), np.asarray(result.images[0])
+    changed = (before != after).any(axis=2)
+    assert changed.any() and not (changed & (result.mask == 0)).any()
 
 
 def test_pose_transfer_takes_densepose_only_and_keeps_its_vae_in_float32(server, wish):
