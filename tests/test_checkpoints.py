@@ -303,7 +303,6 @@ class Bomb:
     ("what", "name"),
     [
         ("tryon", WEIGHTS),
-        ("tryon-dresscode", "virtual_tryon_dc.pth"),
         ("pose", "pose_transfer.pth"),
         ("preprocess", PARTS),
         ("preprocess", JOINTS),
@@ -321,7 +320,7 @@ def test_a_malicious_file_is_refused_by_name_and_not_run(server, wish, tmp_path,
         assert f"it asks for {os.system.__module__}.system" in str(told.value)
     assert not canary.exists()
     kept = {path.name for path in wish.folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    assert not kept & {"viton-hd", "dress-code", "deep-fashion", "densepose" if name == PARTS else "openpose"}
+    assert not kept & {"viton-hd", "deep-fashion", "densepose" if name == PARTS else "openpose"}
     server.files[name] = tiny[name]  # the repository is mended: the same command goes through
     assert download(what, wish)
     pickle.loads(pickle.dumps({"weight": Bomb(canary)}))  # the bomb is real
