@@ -87,13 +87,15 @@ def full_size(task: str) -> LeffaPipeline:
     if task == "bundled":
         return presets.pipeline("tiny")
     config = UNETS[task]
+    with torch.device("cpu"):  # its numbers are used, wherever the networks are
+        scheduler = DDPMScheduler(beta_schedule="scaled_linear", clip_sample=False)
     return LeffaPipeline(
         vae=AutoencoderKL(**VAE, force_upcast=task == "pose"),
         unet=UNet2DConditionModel(
             **config, in_channels=2 * LATENT + MASK_CHANNELS + DENSEPOSE_CHANNELS, out_channels=LATENT
         ),
         reference_unet=UNet2DConditionModel(**config, in_channels=LATENT, out_channels=LATENT),
-        scheduler=DDPMScheduler(beta_schedule="scaled_linear", clip_sample=False),
+        scheduler=scheduler,
     )
 
 
