@@ -19,7 +19,7 @@ class Cost:
     """Arithmetic of one picture in 10^12 floating-point operations, counted by benchmarks/full_size.py.
 
     step  one sampling step of both UNets, with guidance if the model's default has it
-    once  encoding and decoding
+    once  encoding, decoding, and the flow that is read on the way
     """
 
     step: float = 0.0
@@ -41,7 +41,8 @@ class Model:
     steps, guidance_scale, guidance_rescale, flow_start   defaults of a run
     focus        cut the photo to the person first; else the whole photo is letterboxed, as the released
                  weights were trained
-    detail       bring back the reference's fine structure, which the model paints too small to show
+    detail       bring back the reference's fine structure, which the model paints too small to show, and
+                 fit its surroundings to the photo
     official_conditions  DensePose, OpenPose and parsing instead of the offline preprocessor
     garments     kinds it was trained on
     mask_recipe  which of the released mask functions it was used with
@@ -85,8 +86,8 @@ class Model:
             ) from error
 
 
-_SD = Cost(step=14.55, once=14.86)
-_SDXL = Cost(step=19.61, once=14.86)
+_SD = Cost(step=14.55, once=28.09)
+_SDXL = Cost(step=19.61, once=19.57)
 
 VITON_HD = Model(
     name="viton-hd",
@@ -129,10 +130,11 @@ BUNDLED = Model(
     steps=12,
     guidance_scale=1.0,
     guidance_rescale=0.0,
-    flow_start=FlowStart(),
+    flow_start=FlowStart(levels=(500, 60)),
     focus=True,
     detail=True,
     official_conditions=False,
+    cost=Cost(step=0.00707, once=0.02307),
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (VITON_HD, DRESS_CODE, DEEP_FASHION, BUNDLED)}

@@ -14,7 +14,7 @@ from leffa.config import DensePoseEncoding, Task
 from leffa.errors import LeffaError
 from leffa.flow import FlowField
 from leffa.models import Model
-from leffa.region import Region, confidence
+from leffa.region import Region, confidence, worn
 
 if TYPE_CHECKING:
     from leffa.recorder import SampleFlow
@@ -40,7 +40,8 @@ class Settings:
     seed             -1 draws one; the result reports it. Sample i of a run uses seed + i
     samples          1 to 4 pictures at once
     reuse_reference  read the reference once instead of in every step
-    detail           bring the reference's fine structure back where the flow is sure, at the photo's size
+    detail           bring the reference's fine structure back where the flow is sure, at the photo's size,
+                     and fit what is painted around the garment to the photo
     encoding         pose transfer: how the body parts are told, ``DensePoseEncoding.POSE_DEMO`` (as the
                      released demo) or ``POSE_TRAINING`` (as in training); None = as the weights were saved
     """
@@ -57,7 +58,7 @@ class Settings:
     def resolved(self, model: Model) -> "ResolvedSettings":
         """With every default filled in and the seed drawn. Raises LeffaError for what no model can do."""
         steps = model.steps if self.steps is None else self.steps
-        least = model.flow_start.read_steps + 1 if model.flow_start else 1
+        least = model.flow_start.least_steps if model.flow_start else 1
         if not least <= steps <= MOST_STEPS:
             raise LeffaError(f"steps must be {least} to {MOST_STEPS}, got {steps}")
         scale = model.guidance_scale if self.guidance_scale is None else self.guidance_scale
@@ -132,7 +133,7 @@ class Result:
         field = self.fields[sample]
         weight = (self.mask > 127) * confidence(field)
         if field.occupancy is not None:
-            weight = weight * np.clip(2 * field.occupancy.numpy() - 0.5, 0, 1)
+            weight = weight * worn(field.occupancy)
         return weight.astype(np.float32)
 
     def flow_pictures(self, sample: int = 0) -> dict[str, Image.Image]:
