@@ -70,10 +70,10 @@ def measure(way: str, grid: tuple[int, int], device: str) -> tuple[float, float]
     layer, pictures = states(grid, device)
     gc.collect()
     before = reset_peak(device)
-    since = time.perf_counter()
+    since = clock(device)
     LOSSES[way](layer, **pictures).backward()
-    peak = peak_memory(device)
-    return peak - before, time.perf_counter() - since
+    seconds = clock(device) - since
+    return peak_memory(device) - before, seconds
 
 
 def reset_peak(device: str) -> float:
@@ -88,7 +88,6 @@ def reset_peak(device: str) -> float:
 def peak_memory(device: str) -> float:
     """Most bytes in use since ``reset_peak``."""
     if device != "cpu":
-        torch.cuda.synchronize()
         return torch.cuda.max_memory_allocated()
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(float(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
