@@ -32,6 +32,13 @@ from leffa.data.packed import PackedDataset
 from leffa.errors import LeffaError
 
 PAPER = LeffaLossConfig()
+MAIN: dict[str, LeffaLossConfig | None] = {
+    tables.START: None,
+    "without": None,
+    "with": PAPER,
+    "lambda 1e-2": replace(PAPER, weight=1e-2),
+    "lambda 1e-1": replace(PAPER, weight=1e-1),
+}
 ABLATIONS: dict[str, LeffaLossConfig] = {
     "per head": replace(PAPER, mean_over_heads=False),
     "tau 0.1": replace(PAPER, temperature=0.1),
@@ -41,8 +48,6 @@ ABLATIONS: dict[str, LeffaLossConfig] = {
     "t under 1000": replace(PAPER, max_timestep=1000),
     "layers at 1/8 only": replace(PAPER, min_resolution=1 / 8),
     "flow not upsampled": replace(PAPER, upsample_flow=False),
-    "lambda 1e-2": replace(PAPER, weight=1e-2),
-    "lambda 1e-1": replace(PAPER, weight=1e-1),
 }
 SEEDS = (0, 1, 2)
 ABLATED = "two-unets"
@@ -51,10 +56,7 @@ ABLATED = "two-unets"
 def arms(seeds: tuple[int, ...], ablations: bool) -> list[Arm]:
     """All arms, the main comparison first."""
     main = [
-        Arm(model, seed, name, leffa)
-        for seed in seeds
-        for model in MODELS
-        for name, leffa in ((tables.START, None), ("without", None), ("with", PAPER))
+        Arm(model, seed, name, leffa) for seed in seeds for model in MODELS for name, leffa in MAIN.items()
     ]
     more = [Arm(ABLATED, seed, name, leffa) for seed in seeds for name, leffa in ABLATIONS.items()]
     return main + more if ablations else main

@@ -17,9 +17,16 @@ def result(arm, seed, **changes):
 
 @pytest.mark.parametrize(
     ("gains", "said"),
-    [([], "not run"), ([1.0, 2.0], "yes"), ([-1.0, -2.0], "no"), ([1.0, -1.0], "not told apart")],
+    [
+        ([], "not run"),
+        ([1.0], "one seed"),
+        ([1.0, 2.0], "yes"),
+        ([-1.0, -2.0], "no"),
+        ([1.0, -1.0], "not told apart"),
+        ([1.0, 0.001], "not told apart"),
+    ],
 )
-def test_a_verdict_needs_all_seeds(gains, said):
+def test_a_verdict_needs_seeds_that_agree(gains, said):
     assert tables.verdict(gains) == said
 
 
@@ -44,6 +51,6 @@ def test_a_report_of_half_a_run():
     text = tables.report(results, FACTS)
     assert "| *identity* |  |  | 20.00 | 5.0 |" in text
     assert "| two-unets | without | 2 | 10.00 ± 0.00 |" in text and "| two-unets | with | 1 | 9.00 |" in text
-    assert "| two-unets | +1.00: yes |" in text
-    assert "| tau 2 is better than 5 | +3.00 | yes |" in text
+    assert "| two-unets | with | +1.00: one seed |" in text
+    assert "| tau 2 is better than 5 | +3.00 | one seed |" in text
     assert "| tau 2 is better than 0.1 |  | not run |" in text
