@@ -129,7 +129,7 @@ BUNDLED = Model(
     steps=12,
     guidance_scale=1.0,
     guidance_rescale=0.0,
-    flow_start=FlowStart(),
+    flow_start=FlowStart(levels=(500, 60)),
     focus=True,
     detail=True,
     official_conditions=False,

@@ -13,12 +13,13 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from leffa import presets
-from leffa.config import LeffaLossConfig
+from leffa.config import LeffaLossConfig, Photometric
 from leffa.errors import LeffaError, WeightsError
 from leffa.flow import coordinates
 from leffa.pipeline import LeffaPipeline
 from leffa.training import checkpoint
 from leffa.training.batches import StepSampler, step_seed
+from leffa.training.command import changed
 from leffa.training.evaluation import flow_errors, sample_grid
 from leffa.training.loop import train
 from leffa.training.settings import PRESETS, TrainingSettings
@@ -223,6 +224,28 @@ def test_settings_refuse_nonsense_and_presets_follow_the_paper():
     final = PRESETS["paper-tryon-3"]
     assert final.size == (1024, 768) and final.leffa.weight == 1e-3 and final.leffa.temperature == 2.0
     assert final.leffa.max_timestep == 500 and final.leffa.min_resolution == 1 / 32
+
+
+def test_settings_are_changed_by_name():
+    final = PRESETS["paper-tryon-3"]
+    more = changed(
+        final, ["size=[256,192]", "learning_rate=1", "freeze=reference_unet.", 'leffa={"weight": 0.01}']
+    )
+    assert more.size == (256, 192) and more.learning_rate == 1.0 and more.freeze == ("reference_unet.",)
+    assert more.leffa == LeffaLossConfig(weight=0.01)
+    assert changed(final, ["leffa=null"]).leffa is None
+    smooth = changed(PRESETS["tiny-1"], ['leffa={"photometric": "smooth-l1"}']).leffa
+    assert smooth is not None and smooth.photometric is Photometric.SMOOTH_L1
+    for wrong in (
+        "step=3",
+        "steps",
+        "steps=many",
+        "leffa=on",
+        'leffa={"tau": 1}',
+        'leffa={"convention": "x"}',
+    ):
+        with pytest.raises(LeffaError, match="--set"):
+            changed(final, [wrong])
 
 
 def test_the_flow_is_learnt_in_a_minute(tmp_path):
