@@ -70,22 +70,23 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
     for slot in SLOTS[tab]:
         digest = str(record["files"].get(slot, ""))
         if picked := _known(session, digest):
-            slots.pictures[slot] = _prepared(picked, slot, people)
+            slots.pictures[slot] = _prepared(picked, tab, slot, people)
         else:
             slots.expected[slot] = digest
             missing.append(slot)
     return Restored(slots, settings, missing)
 
 
-def _prepared(picked: Picked, slot: str, people: Any) -> Picked:
+def _prepared(picked: Picked, tab: str, slot: str, people: Any) -> Picked:
     """The picture with its people found and the same one chosen; garments as they are."""
     if slot == "garment":
         return picked
-    from demo.painting import engine
+    from demo.reading import prepare
 
-    person = int(people.get(slot, 0)) if isinstance(people, dict) else 0
+    person = people.get(slot) if isinstance(people, dict) else 0
+    person = person if isinstance(person, int) else 0
     if picked.prepared is None or picked.prepared.chosen != person:
-        picked.prepared = engine().prepare(picked.image, person)
+        picked.prepared = prepare(picked, tab, person)
     return picked
 
 
