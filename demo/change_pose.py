@@ -115,11 +115,9 @@ class ChangePose:
             ).then(*ready, **quietly)
         for chooser in (self.people, self.poses):
             chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **last).then(*ready, **quietly)
-        for event, function in (
-            (self.mirror.input, self.set_mirror),
-            (self.body.choose, self.choose_person),
-        ):
-            event(function, self.mirror, [self.pose_note, self.body], **last).then(*ready, **quietly)
+        told = [self.pose_note, self.body]
+        self.mirror.input(self.set_mirror, self.mirror, told, **last).then(*ready, **quietly)
+        self.body.choose(self.choose_person, self.mirror, told, **last).then(*ready, **quietly)
         self.generate.connect()
         restored = [
             *self.pictures, self.mirror, self.body, *self.generate.inputs, self.generate.viewer,
@@ -246,7 +244,7 @@ class ChangePose:
             noted = session.note(TAB, slot, found(picked) if picked else lambda language: parts.quiet(""))
             chosen = gr.update(chosen=(picked and picked.example) or "")
             pictures += [picked.path if picked else None, noted, chosen]
-        told = restored_note(session, restored.missing)
+        told = restored_note(session, restored.missing, restored.same_weights)
         below = self.generate.inspector.value(session) if shown["state"] == "done" else {}
         history = gr.update(**history_strip(session, TAB))
         body = self._body(session, mirror)

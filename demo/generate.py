@@ -228,7 +228,7 @@ class GenerateStep:
         return [self.viewer, self.reason, self.inspector.widget, self.history]
 
     def speak(self, session: Session) -> list[Any]:
-        """Values of ``spoken``, all of them: a component not on the page yet must not be sent half an update."""
+        """Values of ``spoken``: all of them, for what is not on the page yet must not get half an update."""
         run = session.shown.get(self.tab)
         shown = run.shown(session.language) if run else {"state": "empty"}
         missing = self._missing(session)

@@ -115,9 +115,11 @@ def boxes(picked: Picked) -> list[list[float]]:
     ]
 
 
-def restored_note(session: Session, missing: list[str]) -> dict:
-    """The line about a run that was brought back, and which pictures it still needs."""
+def restored_note(session: Session, missing: list[str], same_weights: bool) -> dict:
+    """The line about a run that was brought back, which pictures it still needs, and if it will differ."""
+    language = session.language
+    differs = "" if same_weights else " " + say(language, "restored_weights")
     if not missing:
-        return parts.good(say(session.language, "restored"))
-    named = ", ".join(say(session.language, f"slot_{slot}") for slot in missing)
-    return parts.warn(say(session.language, "restored_missing", slots=named))
+        return (parts.good if same_weights else parts.warn)(say(language, "restored") + differs)
+    named = ", ".join(say(language, f"slot_{slot}") for slot in missing)
+    return parts.warn(say(language, "restored_missing", slots=named) + differs)

@@ -20,11 +20,13 @@ class Restored:
 
     settings  steps, guidance, rescale, seed, samples: the values of their widgets
     missing   slots whose picture is not known here
+    same_weights  whether the weights it was made with are those that are here
     """
 
     slots: Slots
     settings: tuple[float, float, float, int, int]
     missing: list[str] = field(default_factory=list)
+    same_weights: bool = True
 
 
 def from_run(run: "Run") -> Restored:
@@ -74,7 +76,15 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
         else:
             slots.expected[slot] = digest
             missing.append(slot)
-    return Restored(slots, settings, missing)
+    return Restored(slots, settings, missing, _has_weights(record))
+
+
+def _has_weights(record: dict[str, Any]) -> bool:
+    from leffa.models import MODELS
+    from leffa.provenance import model_hash
+
+    model = MODELS.get(str(record.get("model")))
+    return model is not None and model.is_present and model_hash(model) == record.get("model_sha256")
 
 
 def _prepared(picked: Picked, tab: str, slot: str, people: Any) -> Picked:

@@ -30,12 +30,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Leffa 公开权重（DeepFashion）：照片级姿态迁移",
     ),
     "model_more": (
-        "For photo-realistic results, get the published weights with `leffa download` (needs a GPU).",
-        "想要照片级效果，请用 `leffa download` 获取公开权重（需要 GPU）。",
+        "For photo-realistic results fetch the published weights: leffa download (they need a GPU).",
+        "想要照片级效果，请获取公开权重：leffa download（需要 GPU）。",
     ),
     "model_missing": (
-        "No model weights are installed. Clone the repository again, or run `leffa download`.",
-        "没有安装模型权重。请重新克隆仓库，或运行 `leffa download`。",
+        "No model weights are installed: clone the repository again, or run: leffa download",
+        "没有安装模型权重：请重新克隆仓库，或运行：leffa download",
     ),
     "privacy": (
         "Your pictures stay in this computer's memory while the page is open, and are deleted when you "
@@ -287,6 +287,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "made_here_act": ("Restore its run", "恢复"),
     "restored": ("Run restored.", "已恢复。"),
+    "restored_weights": (
+        "It was made with other weights; the result will differ.",
+        "它使用了其他权重，结果会不同。",
+    ),
     "restored_missing": (
         "Settings restored; add the same picture again: {slots}.",
         "设置已恢复；请再次添加同一图片：{slots}。",

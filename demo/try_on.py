@@ -321,7 +321,7 @@ class TryOn:
                 chosen=(picked and picked.example) or "", only=wishes.kind if slot == "garment" else ""
             )
             pictures += [picked.path if picked else None, noted, strip]
-        told = restored_note(session, restored.missing)
+        told = restored_note(session, restored.missing, restored.same_weights)
         done = shown["state"] == "done"
         below = self.generate.inspector.value(session) if done else {}
         history = gr.update(**history_strip(session, TAB))

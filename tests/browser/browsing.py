@@ -74,7 +74,8 @@ def upload(page, slot: str, file) -> None:
 def wait_for_text(page, selector: str, pattern: str) -> str:
     """Wait until the text of an element matches a regular expression; returns the text."""
     page.wait_for_function(
-        "([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')",
+        """([selector, pattern]) =>
+        new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')""",
         arg=[selector, pattern],
     )
     return page.inner_text(selector)
