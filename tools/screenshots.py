@@ -1,7 +1,6 @@
 """Take the README's screenshots anew, of the app as it is, with synthetic people only.
 
     python tools/screenshots.py                     into assets/screenshots/
-    python tools/screenshots.py --only flow dark    some of them
     python tools/screenshots.py --into /tmp/look    somewhere else, to look at them first
 
 Seeds are fixed, so that a picture changes only where the app or its weights did.
@@ -9,7 +8,7 @@ Seeds are fixed, so that a picture changes only where the app or its weights did
 
 import argparse
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chromium import ROOT, browser, open_page, running_app
@@ -43,8 +42,7 @@ def fill(page, tab: str = "try_on") -> None:
 
 
 def paint(page, tab: str = "try_on") -> None:
-    """A finished run with everything that belongs to it."""
-    fill(page, tab)
+    """Wait for a run and for everything that belongs to it."""
     page.click(f"#{tab}-go")
     page.wait_for_selector(f"#{tab}-viewer [data-state=done]", state="attached")
     page.wait_for_selector(f"#{tab}-inspector .lf-inspect:not([hidden])")
@@ -58,67 +56,45 @@ def click_result(page, x: float, y: float, tab: str = "try_on") -> None:
     page.wait_for_selector(f"#{tab}-inspector .lf-middle", state="attached")
 
 
-def shot_try_on(open_one: Callable) -> bytes:
-    page = open_one()
-    paint(page)
-    return page.screenshot()
-
-
-def shot_flow(open_one: Callable) -> bytes:
-    page = open_one()
-    paint(page)
-    page.click("#try_on-inspector [data-view=flow]")
-    click_result(page, 0.52, 0.42)
-    return page.locator("#try_on-inspector").screenshot()
-
-
-def shot_mask(open_one: Callable) -> bytes:
-    page = open_one()
-    fill(page)
-    page.click("#mask [data-do=brush]")
-    canvas = page.locator("#mask canvas").bounding_box()
-    page.mouse.move(canvas["x"] + 0.3 * canvas["width"], canvas["y"] + 0.86 * canvas["height"])
+def stroke(page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Paint on the mask."""
+    box = page.locator("#mask canvas").bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
+    page.mouse.move(*places[0])
     page.mouse.down()
-    page.mouse.move(canvas["x"] + 0.7 * canvas["width"], canvas["y"] + 0.88 * canvas["height"], steps=8)
+    page.mouse.move(*places[1], steps=8)
     page.mouse.up()
     page.wait_for_selector("#mask [data-do=undo]:not([disabled])")
-    return page.locator(".lf-road:visible").screenshot()
 
 
-def shot_pose(open_one: Callable) -> bytes:
+def walk(open_one: Callable) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each screenshot, as one visitor and another with a phone come by them."""
+    phone = open_one(**PHONE)
+    fill(phone)
+    phone.locator("#mask").scroll_into_view_if_needed()
+    yield "phone", phone.screenshot()
+    phone.context.close()
     page = open_one()
-    paint(page, "pose_transfer")
-    return page.screenshot()
-
-
-def shot_dark(open_one: Callable) -> bytes:
-    page = open_one(color_scheme="dark")
-    paint(page)
-    click_result(page, 0.5, 0.5)
-    return page.screenshot(full_page=True)
-
-
-def shot_phone(open_one: Callable) -> bytes:
-    page = open_one(**PHONE)
     fill(page)
-    page.locator("#mask").scroll_into_view_if_needed()
-    return page.screenshot()
-
-
-SHOTS = {
-    "try_on": shot_try_on,
-    "flow": shot_flow,
-    "mask": shot_mask,
-    "pose": shot_pose,
-    "dark": shot_dark,
-    "phone": shot_phone,
-}
+    stroke(page, (0.3, 0.86), (0.7, 0.88))
+    yield "mask", page.locator(".lf-road:visible").screenshot()
+    page.click("#mask [data-do=undo]")
+    paint(page)
+    yield "try_on", page.screenshot()
+    page.click("#try_on-inspector [data-view=flow]")
+    click_result(page, 0.52, 0.42)
+    yield "flow", page.locator("#try_on-inspector").screenshot()
+    page.click("#theme")
+    yield "dark", page.screenshot(full_page=True)
+    page.click("#theme")
+    fill(page, "pose_transfer")
+    paint(page, "pose_transfer")
+    yield "pose", page.screenshot()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Screenshots of the app for the README.")
     parser.add_argument("--into", type=Path, default=ROOT / "assets" / "screenshots")
-    parser.add_argument("--only", nargs="+", choices=list(SHOTS), default=list(SHOTS))
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
     with running_app() as (address, _), browser() as opened:
@@ -126,13 +102,11 @@ def main() -> None:
         def open_one(**page_options):
             return open_page(opened, address, **page_options)
 
-        for name in options.only:
+        for name, content in walk(open_one):
             file = options.into / f"{name}.jpg"
-            with Image.open(io.BytesIO(SHOTS[name](open_one))) as picture:
+            with Image.open(io.BytesIO(content)) as picture:
                 picture.convert("RGB").save(file, quality=QUALITY, optimize=True, progressive=True)
-            print(f"{file}  {file.stat().st_size / 1000:.0f} kB")
-            for context in opened.contexts:
-                context.close()
+            print(f"{file}  {file.stat().st_size / 1000:.0f} kB", flush=True)
 
 
 if __name__ == "__main__":
