@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: app test test-browser check format bench clean
+.PHONY: app test test-browser check format quickstart bench clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,15 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+# From nothing to a model that visibly learns the flow: synthetic people, then 300 steps. RUNS says where.
+RUNS ?= runs/quickstart
+quickstart: $(VENV)/.dev
+	$(VENV)/bin/leffa synth --packed --count 3000 --reuse 5 --size 128x96 --out $(RUNS)/people
+	$(VENV)/bin/leffa synth --packed --count 64 --split test --size 128x96 --out $(RUNS)/held-out
+	$(VENV)/bin/leffa train --preset quickstart --start nothing --vae checkpoints/bundled/vae --cache-latents \
+		--data packed:$(RUNS)/people --held-out packed:$(RUNS)/held-out --run $(RUNS)/run
+	@echo "Look at $(RUNS)/run/samples: reference, masked person, result, truth, warped by the model, by the truth."
 
 bench: $(VENV)/.dev
 	@for script in benchmarks/*.py; do echo "== $$script"; $(RUN) $$script --quick || exit 1; done

@@ -28,7 +28,8 @@ from benchmarks.toy import data, evaluation, tables
 from benchmarks.toy.models import MODELS
 from benchmarks.toy.training import BRANCH, WARM, Arm, branch, warm_start
 from leffa.config import TEMPERATURE, LeffaLossConfig
-from leffa.metrics.flow import FlowError
+from leffa.data.packed import PackedDataset
+from leffa.errors import LeffaError
 
 PAPER = LeffaLossConfig()
 ABLATIONS: dict[str, LeffaLossConfig] = {
@@ -36,9 +37,9 @@ ABLATIONS: dict[str, LeffaLossConfig] = {
     "tau 0.1": replace(PAPER, temperature=0.1),
     "tau 1": replace(PAPER, temperature=1.0),
     "tau 5": replace(PAPER, temperature=5.0),
-    "t < 250": replace(PAPER, max_timestep=250),
-    "t < 1000": replace(PAPER, max_timestep=1000),
-    "fine layers only": replace(PAPER, min_resolution=1 / 4),
+    "t under 250": replace(PAPER, max_timestep=250),
+    "t under 1000": replace(PAPER, max_timestep=1000),
+    "layers at 1/8 only": replace(PAPER, min_resolution=1 / 8),
     "flow not upsampled": replace(PAPER, upsample_flow=False),
     "lambda 1e-2": replace(PAPER, weight=1e-2),
     "lambda 1e-1": replace(PAPER, weight=1e-1),
@@ -53,7 +54,7 @@ def arms(seeds: tuple[int, ...], ablations: bool) -> list[Arm]:
         Arm(model, seed, name, leffa)
         for seed in seeds
         for model in MODELS
-        for name, leffa in (("without", None), ("with", PAPER))
+        for name, leffa in ((tables.START, None), ("without", None), ("with", PAPER))
     ]
     more = [Arm(ABLATED, seed, name, leffa) for seed in seeds for name, leffa in ABLATIONS.items()]
     return main + more if ablations else main
@@ -63,33 +64,32 @@ def run_arm(arm: Arm, rows: data.Rows, held_out: data.Rows, options: argparse.Na
     """Train one arm and return its figures."""
     start = warm_start(arm.model, arm.seed, rows, options.out, options.warm_steps)
     model, seconds = branch(arm, start, rows, options.steps)
-    figures = evaluation.flow_figures(model, held_out, options.judged)
+    figures = evaluation.flow_figures(model, held_out)
     if arm.leffa and arm.leffa.temperature != TEMPERATURE:
-        own = evaluation.flow_figures(model, held_out, options.judged, arm.leffa.temperature)
-        figures["epe at its tau"] = own["epe"]
+        figures["epe at its tau"] = evaluation.flow_figures(model, held_out, arm.leffa.temperature)["epe"]
     figures |= evaluation.picture_figures(evaluation.paint(model, held_out, options.painted), held_out)
     return {"model": arm.model, "seed": arm.seed, "arm": arm.name, "seconds": seconds, "figures": figures}
 
 
-def warm_figures(rows: data.Rows, held_out: data.Rows, options: argparse.Namespace) -> dict:
-    """Flow error where the arms branch off, by model: mean over the seeds."""
-    found = {}
-    for name, make in MODELS.items():
-        errors = []
-        for seed in options.seeds:
-            model = make()
-            model.load_state_dict(warm_start(name, seed, rows, options.out, options.warm_steps))
-            errors.append(evaluation.flow_figures(model.eval(), held_out, options.judged)["epe"])
-        found[name] = errors
-    return found
+def run_start(arm: Arm, rows: data.Rows, held_out: data.Rows, options: argparse.Namespace) -> dict:
+    """Figures of the flow where the arms of a model and seed branch off."""
+    model = MODELS[arm.model]()
+    since = time.process_time()
+    model.load_state_dict(warm_start(arm.model, arm.seed, rows, options.out, options.warm_steps))
+    seconds = time.process_time() - since
+    figures = evaluation.flow_figures(model.eval(), held_out)
+    return {"model": arm.model, "seed": arm.seed, "arm": arm.name, "seconds": seconds, "figures": figures}
 
 
-def box_figures(held_out: data.Rows) -> dict[str, float]:
-    """What the pseudo flow of the warm start is worth itself."""
-    error = FlowError()
-    fields = held_out.fields
-    error.update(fields["flow"], fields["true_flow"], fields["true_visible"], evaluation.ASPECT)
-    return {"epe": error.end_point_error(), "pck": error.pck()}
+def open_rows(options: argparse.Namespace) -> tuple[data.Rows, data.Rows]:
+    """Training and held-out samples, from packed folders or rendered now."""
+    if options.data is None:
+        options.data, options.held_out = data.make(
+            options.out / "data", options.train_count, options.held_out_count
+        )
+    rows = data.Rows(data.first_try_ons(PackedDataset(options.data), options.train_count))
+    samples = data.first_try_ons(PackedDataset(options.held_out), options.held_out_count)
+    return rows, data.Rows(samples, rows.latents)
 
 
 def write(path: Path, text: str) -> None:
@@ -103,16 +103,20 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("runs/proof"), help="data, weights, results")
+    parser.add_argument("--data", type=Path, help="packed training people (default: rendered now)")
+    parser.add_argument("--held-out", type=Path, help="packed held-out people, with --data")
     parser.add_argument("--quick", action="store_true", help="a minute, in a temporary folder")
     options = parser.parse_args()
+    if (options.data is None) != (options.held_out is None):
+        parser.error("--data and --held-out go together")
     options.seeds, options.ablations = SEEDS, True
     options.warm_steps, options.steps = WARM.steps, BRANCH.steps
-    options.train, options.held_out, options.judged, options.painted = 2000, 200, 200, 64
+    options.train_count, options.held_out_count, options.painted = 4000, 200, 64
     if options.quick:
         options.out = Path(tempfile.mkdtemp(prefix="proof-"))
         options.seeds, options.ablations = SEEDS[:1], False
         options.warm_steps, options.steps = 6, 3
-        options.train, options.held_out, options.judged, options.painted = 40, 8, 8, 4
+        options.train_count, options.held_out_count, options.painted = 40, 8, 4
     return options
 
 
@@ -120,35 +124,46 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    packed, packed_held_out = data.make(options.out / "data", options.train, options.held_out)
-    rows = data.Rows(packed)
-    held_out = data.Rows(packed_held_out, rows.latents)
-
-    results = []
     todo = arms(options.seeds, options.ablations)
+    opened: tuple[data.Rows, data.Rows] | None = None
     for number, arm in enumerate(todo, start=1):
         path = options.out / f"{arm.file}.json"
-        if not path.exists():
-            since = time.process_time()
-            result = run_arm(arm, rows, held_out, options)
-            write(path, json.dumps(result, indent=1))
-            figures = "  ".join(f"{name} {value:.4g}" for name, value in result["figures"].items())
-            print(
-                f"{number}/{len(todo)} {arm.file}: {figures}  ({time.process_time() - since:.0f} s)",
-                flush=True,
-            )
-        results.append(json.loads(path.read_text()))
+        if path.exists():
+            continue
+        if opened is None:
+            opened = open_rows(options)
+            write_facts(*opened, options.out / "facts.json")
+        since = time.process_time()
+        result = (run_start if arm.name == tables.START else run_arm)(arm, *opened, options)
+        write(path, json.dumps(result, indent=1))
+        figures = "  ".join(f"{name} {value:.4g}" for name, value in result["figures"].items())
+        seconds = time.process_time() - since
+        print(f"{number}/{len(todo)} {arm.file}: {figures}  ({seconds:.0f} s)", flush=True)
+        report(todo, options.out)
+    print(report(todo, options.out))
 
+
+def write_facts(rows: data.Rows, held_out: data.Rows, path: Path) -> None:
+    """What all arms of a folder share. Raises LeffaError if the folder has arms of something else."""
     facts = {
-        "box flow": box_figures(held_out),
-        "warm start": warm_figures(rows, held_out, options),
+        "bars": evaluation.bars(held_out),
         "settings": {"warm start": asdict(WARM), "branch": asdict(BRANCH), "loss": asdict(PAPER)},
-        "data": {"train": len(rows), "held out": len(held_out), "size": data.SIZE},
+        "data": {"train": len(rows), "held out": len(held_out), "size": list(data.SIZE)},
     }
+    text = json.dumps(facts, indent=1)
+    if path.exists() and path.read_text() != text:
+        raise LeffaError(f"{path} tells of other settings or data: give another --out")
+    write(path, text)
+
+
+def report(todo: list[Arm], folder: Path) -> str:
+    """The tables of the arms that are done, also written into the folder."""
+    facts = json.loads((folder / "facts.json").read_text())
+    done = [folder / f"{arm.file}.json" for arm in todo]
+    results = [json.loads(path.read_text()) for path in done if path.exists()]
     text = tables.report(results, facts)
-    write(options.out / "proof.md", text)
-    write(options.out / "proof.json", json.dumps({"facts": facts, "arms": results}, indent=1))
-    print(text)
+    write(folder / "proof.md", text)
+    return text
 
 
 if __name__ == "__main__":

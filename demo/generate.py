@@ -52,7 +52,7 @@ def default_steps(task: Task, preset: str) -> int:
         model = find(task)
     except LeffaError:
         model = BUNDLED
-    least = model.flow_start.read_steps + 1 if model.flow_start else 1
+    least = model.flow_start.least_steps if model.flow_start else 1
     return max(least, round(PRESETS[preset] * model.steps))
 
 

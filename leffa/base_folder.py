@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
+from leffa.safe_pickle import RefusedError, read_torch
 
 DENSEPOSE_AND_MASK_CHANNELS = 4
 LISTED = 8  # names shown of each kind of mismatch
@@ -76,13 +77,17 @@ def _fit_conv_in(weight: Tensor, net: UNet2DConditionModel) -> Tensor:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from ``.safetensors``, or from a torch file with ``weights_only=True``."""
+    """Tensors by name from ``.safetensors``, or from a torch file, of which nothing is executed."""
     if not path.is_file():
         raise WeightsError(f"{path} is not there; `leffa download` fetches the published weights")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+        state = read_torch(path, mmap=_is_zip(path))
+    except RefusedError as refusal:
+        raise WeightsError(
+            f"{path} was not loaded: {refusal}; fetch the published file again with `leffa download`"
+        ) from None
     except Exception as error:
         raise WeightsError(
             f"{path} cannot be read as weights ({type(error).__name__}): delete it and run `leffa download`"

@@ -11,6 +11,7 @@ from leffa import hub
 from leffa.checksums import Checksums, Stamp
 from leffa.errors import WeightsError
 from leffa.published import CHOICES, REPOSITORY, REVISION, PublishedFile, WeightSet
+from leffa.training.report import report
 
 EXAMPLES = """leffa download
 leffa download --what pose
@@ -87,6 +88,8 @@ def run(options: argparse.Namespace) -> None:
     if wish.source is not None and not wish.source.is_dir():
         raise WeightsError(f"there is no folder {wish.source}: give --from one with the published files")
     download(options.what, wish, dry_run=options.dry_run)
+    if not options.dry_run and wish.folder.resolve() != CHECKPOINTS.resolve():
+        report(f"set LEFFA_CHECKPOINTS={wish.folder.resolve()} so that they are found there")
 
 
 def download(
@@ -98,13 +101,14 @@ def download(
     with one sentence; the same call then goes on where it was.
     """
     from huggingface_hub.utils import WeakFileLock
+    from safetensors import SafetensorError
 
-    say = tell or _print
+    say = tell or report
     try:
         wish.folder.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(wish.folder / f"{_RAW}.lock"):
             return _download(CHOICES[what], wish, dry_run, say)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         if hub.is_disk_full(error):
             raise WeightsError(hub.disk_full(wish.folder)) from error
         raise WeightsError(f"{wish.folder} cannot be written ({error}): choose another --folder") from error
@@ -128,8 +132,8 @@ def _download(
         say(f"  licence: {item.licence}")
         if dry_run:
             continue
-        paths = {file.name: _obtain(found[file.name], wish, checksums, say) for file in item.files}
-        _keep(item, paths, wish, checksums, say)
+        obtained = {file.name: _obtain(found[file.name], wish, checksums, say) for file in item.files}
+        _keep(item, obtained, wish, checksums, say)
     if not dry_run and not wish.keep_raw and not list(wish.raw.rglob("*.part")):
         shutil.rmtree(wish.raw, ignore_errors=True)
         with suppress(OSError):  # it holds files of another commit, or is not there
@@ -196,8 +200,16 @@ def _check_space(wanted: list[WeightSet], found: dict[str, _Found], wish: Wish) 
         )
 
 
-def _obtain(found: _Found, wish: Wish, checksums: Checksums, say: Callable[[str], None]) -> Path:
-    """A verified published file on the disk: fetched, or where it already is."""
+@dataclass(frozen=True)
+class _Obtained:
+    """A published file on the disk, compared with everything that is known of it."""
+
+    path: Path
+    stamp: Stamp
+
+
+def _obtain(found: _Found, wish: Wish, checksums: Checksums, say: Callable[[str], None]) -> _Obtained:
+    """A verified published file: fetched, or where it already is."""
     name, target = found.file.name, wish.raw / found.file.name
     path = found.path
     if path is None:
@@ -216,8 +228,7 @@ def _obtain(found: _Found, wish: Wish, checksums: Checksums, say: Callable[[str]
         raise
     if found.file.size >= _SMALL:
         say(f"  {name}: {note}")
-    checksums.record_download(REPOSITORY, wish.commit, name, stamp)
-    return path
+    return _Obtained(path, stamp)
 
 
 def _verify(found: _Found, stamp: Stamp, wish: Wish, checksums: Checksums) -> str:
@@ -250,9 +261,16 @@ def _verify(found: _Found, stamp: Stamp, wish: Wish, checksums: Checksums) -> st
 
 
 def _keep(
-    item: WeightSet, paths: dict[str, Path], wish: Wish, checksums: Checksums, say: Callable[[str], None]
+    item: WeightSet,
+    obtained: dict[str, _Obtained],
+    wish: Wish,
+    checksums: Checksums,
+    say: Callable[[str], None],
 ) -> None:
-    """Convert a set beside its place and move it there in one go."""
+    """Convert a set beside its place, move it there in one go, and record its checksums.
+
+    What cannot be converted is thrown away, as far as it was downloaded: the next try fetches it anew.
+    """
     import torch
 
     from leffa.conversion import convert
@@ -260,28 +278,32 @@ def _keep(
     if item.base is not None:
         say(f"  converting to {wish.dtype}")
     partial, place = wish.folder / f".{item.name}.part", wish.folder / item.name
+    paths = {name: file.path for name, file in obtained.items()}
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:
         convert(item, paths, partial, getattr(torch, wish.dtype))
         shutil.rmtree(place, ignore_errors=True)
         partial.replace(place)
+    except WeightsError:
+        _throw_away(item, paths, wish)
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    for name, file in obtained.items():
+        checksums.record_download(REPOSITORY, wish.commit, name, file.stamp)
     checksums.record_kept(item.name, {"repository": REPOSITORY, "revision": wish.commit, "dtype": wish.dtype})
     if not wish.keep_raw:
-        for path in paths.values():
-            if wish.raw in path.parents and path.stat().st_size >= _SMALL:
-                path.unlink()
+        _throw_away(item, paths, wish)
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
     say(f"  kept in {place}, {_gigabytes(size)}")
 
 
+def _throw_away(item: WeightSet, paths: dict[str, Path], wish: Wish) -> None:
+    """Delete what was downloaded, but for configs, which other sets share; other people's files stay."""
+    for file in item.files:
+        if wish.raw in paths[file.name].parents and file.size >= _SMALL:
+            paths[file.name].unlink()
+
+
 def _gigabytes(size: float) -> str:
     return f"{size / 1e9:.2f} GB" if size >= 1e7 else f"{size / 1e6:.2f} MB"
-
-
-def _print(line: str) -> None:
-    import sys
-
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

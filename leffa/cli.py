@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leffa import __version__
+from leffa import __version__, checkpoints, doctor
 from leffa.config import Garment
 from leffa.data.synthetic import command as synthetic
 from leffa.errors import LeffaError
@@ -104,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     metrics.add_arguments(evaluate)
 
+    download = _command(
+        commands, "download", "fetch the published weights", checkpoints.EXAMPLES, checkpoints.run
+    )
+    checkpoints.add_arguments(download)
+    check = _command(commands, "doctor", doctor.SUMMARY, doctor.EXAMPLES, doctor.run)
+    doctor.add_arguments(check)
+
     app = _command(
         commands,
         "app",
@@ -154,6 +161,12 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", help="weights to use (default: the best present)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
+    parser.add_argument(
+        "--memory",
+        default="auto",
+        choices=["auto", "plain", "tiled", "offload", "sequential"],
+        help="how sparingly to use the device's memory (default: what fits)",
+    )
     parser.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
     parser.add_argument(
         "--flow", metavar="DIR", help="also write pictures of the attention flow into this folder"
@@ -185,7 +198,7 @@ def _try_on(options: argparse.Namespace) -> None:
     settings.resolved(find(_task("try_on"), options.model))
     person, reference = load_image(options.person), load_image(options.reference)
     mask = np.asarray(load_image(options.mask).convert("L")) if options.mask else None
-    engine = Engine(options.device)
+    engine = Engine(options.device, options.memory)
     with _Bar() as bar:
         prepared = engine.prepare(person, options.who)
         result = engine.try_on(
@@ -203,7 +216,7 @@ def _pose(options: argparse.Namespace) -> None:
     settings = _settings(options)
     settings.resolved(find(_task("pose_transfer"), options.model))
     reference, pose = load_image(options.reference), load_image(options.pose)
-    engine = Engine(options.device)
+    engine = Engine(options.device, options.memory)
     with _Bar() as bar:
         result = engine.pose_transfer(
             engine.prepare(reference, options.who), pose, settings, options.model, progress=bar

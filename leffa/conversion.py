@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from leffa.pipeline import LeffaPipeline
 from leffa.preprocess.weights import load_state
 from leffa.published import DENSEPOSE, OPENPOSE, PARSING, WeightSet
 
@@ -39,6 +38,8 @@ def _convert_generator(
     weight_set: WeightSet, paths: Mapping[str, Path], target: Path, dtype: torch.dtype
 ) -> None:
     """One network after the other, so that only one is ever in memory beside the file it comes from."""
+    from leffa.pipeline import LeffaPipeline
+
     assert weight_set.base is not None and weight_set.encoding is not None
     pipeline = LeffaPipeline.from_official(
         paths[f"{weight_set.base}/unet/config.json"].parents[1],

@@ -2,7 +2,8 @@
 
 A small model learns where to look long before it learns to paint. So the flow is read in a few steps at high
 noise, the reference is warped by it into the mask, and sampling goes on from that composite, noised to an
-intermediate timestep, instead of from the painter's own first guess.
+intermediate timestep, instead of from the painter's own first guess. At lower noise the same is done again:
+what the painter has made of skin and surroundings stays, and the garment is laid anew by the flow read since.
 """
 
 from dataclasses import dataclass
@@ -18,27 +19,39 @@ if TYPE_CHECKING:  # the settings are read by pages that must be there before to
 class FlowStart:
     """Settings of the flow start.
 
-    read_steps   sampling steps spent on reading the flow, at timesteps above ``timestep``
-    timestep     noise level (0 to 999) the composite is brought to; lower keeps more of the warp
+    read_steps   sampling steps spent on reading the flow first, at timesteps above the first level
+    levels       falling timesteps (1 to 999) that a composite is brought to; lower ones keep more of the warp
     sharpness    slope at which occupancy around one half becomes a choice between warp and painter
     """
 
     read_steps: int = 2
-    timestep: int = 500
+    levels: tuple[int, ...] = (500,)
     sharpness: float = 4.0
 
     def __post_init__(self) -> None:
-        if self.read_steps < 1 or not 0 < self.timestep < 1000:
-            raise ValueError(f"flow start needs read_steps >= 1 and 0 < timestep < 1000, got {self}")
+        falling = list(self.levels) == sorted(set(self.levels), reverse=True)
+        if self.read_steps < 1 or not self.levels or not falling or not 0 < min(self.levels) < 1000:
+            raise ValueError(f"flow start needs read_steps >= 1 and falling levels in 1 to 999, got {self}")
 
-    def timesteps(self, count: int, train_steps: int = 1000) -> list[int]:
-        """``count`` timesteps: first those that read the flow, then evenly from ``timestep`` down."""
-        if count <= self.read_steps:
-            raise ValueError(f"flow start reads in {self.read_steps} steps: take more than that, not {count}")
-        stretch = train_steps - 1 - self.timestep
-        reading = [train_steps - 1 - i * stretch // self.read_steps for i in range(self.read_steps)]
-        painting = count - self.read_steps
-        return reading + [self.timestep - i * self.timestep // painting for i in range(painting)]
+    @property
+    def least_steps(self) -> int:
+        """Of sampling: each level needs one."""
+        return self.read_steps + len(self.levels)
+
+    def stretches(self, count: int, train_steps: int = 1000) -> list[list[int]]:
+        """``count`` timesteps: those that read the flow, then a stretch down from each level.
+
+        Between two stretches lies a composite. Later stretches get the steps that do not divide evenly.
+        """
+        if count < self.least_steps:
+            raise ValueError(f"flow start needs at least {self.least_steps} steps, not {count}")
+        painting, levels = count - self.read_steps, len(self.levels)
+        lengths = [(painting + i) // levels for i in range(levels)]
+        bounds = [train_steps - 1, *self.levels, 0]
+        return [
+            [high - i * (high - low) // length for i in range(length)]
+            for high, low, length in zip(bounds, bounds[1:], [self.read_steps, *lengths], strict=False)
+        ]
 
     def alpha(self, field: "FlowField") -> "Tensor":
         """How much of the warp to take, (B, 1, h, w) in [0, 1], from the field's occupancy."""

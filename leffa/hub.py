@@ -7,6 +7,7 @@ its own ``hf_hub_download`` throws a partial file away, which hurts with 20 GB.
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from leffa.errors import WeightsError
 from leffa.published import REPOSITORY
 
 _DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no quota error
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _SHA256_DIGITS = 64
 
 
@@ -136,21 +138,29 @@ def _in_a_sentence(name: str, revision: str, part: Path | None = None) -> Iterat
         raise WeightsError(f"{name} is not here and HF_HUB_OFFLINE forbids fetching it: unset it") from None
     except errors.GatedRepoError:
         raise WeightsError(
-            f"{endpoint()} wants an account for {REPOSITORY}: log in with `hf auth login`"
+            f"{endpoint()} wants an account that may read {REPOSITORY}: accept its terms on its page, and "
+            "log in with `hf auth login` or set HF_TOKEN"
         ) from None
     except errors.RepositoryNotFoundError:
-        raise WeightsError(f"{endpoint()} has no repository {REPOSITORY}: check HF_ENDPOINT") from None
+        raise WeightsError(
+            f"{endpoint()} shows no repository {REPOSITORY}: check HF_ENDPOINT, or, if it is private there, "
+            "log in with `hf auth login` or set HF_TOKEN"
+        ) from None
     except errors.RevisionNotFoundError:
         raise WeightsError(f"{endpoint()} has no commit {revision} of {REPOSITORY}: try --revision") from None
     except errors.RemoteEntryNotFoundError:
         raise WeightsError(f"{endpoint()} has no file {name} in commit {revision} of {REPOSITORY}") from None
     except errors.HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "with an error")
+        if status in (401, 403):
+            raise WeightsError(
+                f"{endpoint()} refuses {name} ({status}): log in with `hf auth login`, or set HF_TOKEN"
+            ) from None
         raise WeightsError(f"{endpoint()} answered {status} when asked for {name}: try again later") from None
     except httpx2.HTTPError as error:
         raise WeightsError(_unreachable(name, error, part)) from None
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if is_disk_full(error):
             raise WeightsError(disk_full(part.parent if part else Path())) from None
         raise WeightsError(
             f"{name} could not be fetched ({error}): run the same command again to go on"
@@ -175,5 +185,8 @@ def disk_full(folder: Path) -> str:
     return f"the disk of {folder} is full: make room and run the same command again; it goes on where it was"
 
 
-def is_disk_full(error: OSError) -> bool:
-    return error.errno in _DISK_FULL
+def is_disk_full(error: Exception) -> bool:
+    """Whether this is how Python, or safetensors, says that the disk is full."""
+    told = _OS_ERROR.search(str(error))  # safetensors gives the number in its text only
+    number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+    return number in _DISK_FULL

@@ -1,7 +1,7 @@
 """The two losses: denoising, and the Leffa loss that makes attention a flow field (Eq. 1 to 5).
 
 ``leffa_loss`` takes queries and reference keys of any attention, not our classes, so it can be attached to
-other models; README, "The loss on other models", has recipes.
+other models; docs/other-models.md has recipes.
 """
 
 from dataclasses import dataclass

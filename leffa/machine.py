@@ -46,7 +46,7 @@ def inspect(device: str = "auto") -> Machine:
         device = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
     _check(device)
     ram_total, ram_free = _main_memory()
-    name, total, free = platform.processor() or platform.machine(), ram_total, ram_free
+    name, total, free = _processor(), ram_total, ram_free
     if device.startswith("cuda"):
         index = torch.device(device).index or 0
         name = torch.cuda.get_device_name(index)
@@ -57,6 +57,16 @@ def inspect(device: str = "auto") -> Machine:
         name = "Apple GPU"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Machine(device, name, total, free, ram_total, ram_free, cores)
+
+
+def _processor() -> str:
+    """As it calls itself; Python knows the name on some systems only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
 
 
 def _has_mps() -> bool:

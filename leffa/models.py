@@ -19,7 +19,7 @@ class Cost:
     """Arithmetic of one picture in 10^12 floating-point operations, counted by benchmarks/full_size.py.
 
     step  one sampling step of both UNets, with guidance if the model's default has it
-    once  encoding and decoding
+    once  encoding, decoding, and the flow that is read on the way
     """
 
     step: float = 0.0
@@ -85,8 +85,8 @@ class Model:
             ) from error
 
 
-_SD = Cost(step=14.55, once=14.86)
-_SDXL = Cost(step=19.61, once=14.86)
+_SD = Cost(step=14.55, once=28.09)
+_SDXL = Cost(step=19.61, once=19.57)
 
 VITON_HD = Model(
     name="viton-hd",
@@ -129,10 +129,11 @@ BUNDLED = Model(
     steps=12,
     guidance_scale=1.0,
     guidance_rescale=0.0,
-    flow_start=FlowStart(),
+    flow_start=FlowStart(levels=(500, 60)),
     focus=True,
     detail=True,
     official_conditions=False,
+    cost=Cost(step=0.00707, once=0.02307),
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (VITON_HD, DRESS_CODE, DEEP_FASHION, BUNDLED)}

@@ -309,10 +309,7 @@ class LeffaPipeline(DiffusionPipeline):
             reference_latents = torch.cat([torch.zeros_like(reference_latents), reference_latents])
 
         # 3. Timesteps and start noise
-        if flow_start is None:
-            self.scheduler.set_timesteps(num_inference_steps, device=device)
-        else:
-            self.scheduler.set_timesteps(timesteps=flow_start.timesteps(num_inference_steps), device=device)
+        turns = self._set_timesteps(num_inference_steps, flow_start, device)
         timesteps = self.scheduler.timesteps
         shape = (batch, self.vae.config.latent_channels, *condition.shape[-2:])
         if latents is None:
@@ -328,7 +325,7 @@ class LeffaPipeline(DiffusionPipeline):
         every = [int(timestep) for timestep in timesteps]
         options = FlowOptions() if return_flow is True else return_flow
         shown = recorder(options, options.choose(every)) if options else None
-        read = recorder(FlowOptions(), set(every[: flow_start.read_steps])) if flow_start else None
+        read = recorder(FlowOptions(), set(every)) if turns else None
         bank = (
             self.read_reference(reference_latents, timesteps[len(timesteps) // 2])
             if reuse_reference
@@ -351,13 +348,14 @@ class LeffaPipeline(DiffusionPipeline):
                     generator,
                     observe_all([r.observer(int(timestep)) for r in (shown, read) if r]),
                 )
-                if flow_start and read and step == flow_start.read_steps - 1:
+                if flow_start and read and step in turns:
                     picture = flow_start.composite(
                         reference, self.decode(predicted), person, mask, read.merged()
                     )
                     noise = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
                     start = self.encode(picture).to(dtype)
                     latents = self.scheduler.add_noise(start, noise, timesteps[step + 1 : step + 2])
+                    read = recorder(FlowOptions(), set(every))
                 if callback_on_step_end is not None:
                     changed = callback_on_step_end(self, step, int(timestep), {"latents": latents})
                     latents = (changed or {}).get("latents", latents)
@@ -368,6 +366,17 @@ class LeffaPipeline(DiffusionPipeline):
         flow = shown.finish() if shown else None
         self.maybe_free_model_hooks()
         return LeffaOutput(images=images, flow=flow)
+
+    def _set_timesteps(
+        self, count: int, flow_start: FlowStart | None, device: torch.device | str
+    ) -> set[int]:
+        """Set the scheduler's timesteps; returns the steps that are followed by a composite."""
+        if flow_start is None:
+            self.scheduler.set_timesteps(count, device=device)
+            return set()
+        stretches = flow_start.stretches(count)
+        self.scheduler.set_timesteps(timesteps=[t for stretch in stretches for t in stretch], device=device)
+        return {int(end) - 1 for end in np.cumsum([len(stretch) for stretch in stretches[:-1]])}
 
     def _denoise(
         self,

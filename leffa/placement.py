@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     import torch
 
     from leffa.pipeline import LeffaPipeline
+    from leffa.published import WeightSet
 
 TILE = 512  # px
 
-# Bytes of activations per pixel of the frame in half precision, counted on the meta device with fused
-# attention (benchmarks/full_size.py --count): one guided sample in the UNets, one picture in the VAE.
-_UNET_BYTES = 720
-_VAE_BYTES = 1540
-_FLOW_BYTES = 120  # of the recorded flow, always float32
+BYTES_PER_PIXEL = (720, 1540, 120)
+"""Activations per pixel of the frame with fused attention: one guided sample in the UNets and one picture in
+the VAE, both in half precision, and the recorded flow, which is always float32. Counted on the meta device by
+benchmarks/full_size.py, which fails if they are too low."""
+
+_UNET_BYTES, _VAE_BYTES, _FLOW_BYTES = BYTES_PER_PIXEL
 _RESERVE = 400_000_000  # context of the device, workspaces of its libraries
 _MARGIN = 1.1
 
@@ -128,6 +130,12 @@ class Needs:
             pixels=size[0] * size[1],
             samples=samples,
         )
+
+    @classmethod
+    def of_published(cls, weights: "WeightSet", size: tuple[int, int], samples: int = 1) -> "Needs":
+        """Of weights that need not be here."""
+        reference, unet, vae = weights.parameters
+        return cls(reference, unet, vae, weights.has_float32_vae, size[0] * size[1], samples)
 
     def of_vae_in(self, dtype: str) -> str:
         return "float32" if self.float32_vae and dtype == "float16" else dtype

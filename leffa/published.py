@@ -51,6 +51,8 @@ class WeightSet:
     licence   what is known of it
     base      repository folder of the configs, for a generator
     encoding  body-part condition that a generator wants
+    parameters  of a generator: of its reference UNet, generative UNet and VAE, as they are kept
+    has_float32_vae  whether a generator's VAE overflows in half precision
     """
 
     name: str
@@ -60,6 +62,8 @@ class WeightSet:
     licence: str
     base: str | None = None
     encoding: DensePoseEncoding | None = None
+    parameters: tuple[int, int, int] = (0, 0, 0)
+    has_float32_vae: bool = False
 
     @property
     def download_size(self) -> int:
@@ -79,6 +83,8 @@ def _base(folder: str) -> tuple[PublishedFile, ...]:
 
 _SD_FOLDER = "stable-diffusion-inpainting"
 _SDXL_FOLDER = "stable-diffusion-xl-1.0-inpainting-0.1"
+_SD_PARAMETERS = (859_520_964, 859_544_004, 83_653_863)
+_SDXL_PARAMETERS = (2_562_218_244, 2_562_241_284, 83_653_863)
 
 VITON_HD = WeightSet(
     "viton-hd",
@@ -88,6 +94,7 @@ VITON_HD = WeightSet(
     licence=_VITON_HD + _SD,
     base=_SD_FOLDER,
     encoding=DensePoseEncoding.VITON_HD,
+    parameters=_SD_PARAMETERS,
 )
 DRESS_CODE = WeightSet(
     "dress-code",
@@ -104,6 +111,7 @@ DRESS_CODE = WeightSet(
     licence=_DRESS_CODE + _SD,
     base=_SD_FOLDER,
     encoding=DensePoseEncoding.DRESS_CODE,
+    parameters=_SD_PARAMETERS,
 )
 DEEP_FASHION = WeightSet(
     "deep-fashion",
@@ -120,6 +128,8 @@ DEEP_FASHION = WeightSet(
     licence=_DEEP_FASHION + _SDXL,
     base=_SDXL_FOLDER,
     encoding=DensePoseEncoding.POSE_DEMO,
+    parameters=_SDXL_PARAMETERS,
+    has_float32_vae=True,
 )
 DENSEPOSE = WeightSet(
     "densepose",

@@ -12,6 +12,12 @@ from torch import Tensor
 from leffa.flow import FlowField, warp
 from leffa.images import Letterbox, to_pil, to_tensor
 
+GATHERED_SPREAD, SCATTERED_SPREAD = 0.2, 0.5
+"""Spreads between which confidence falls from 1 to 0; attention even over a whole picture has 0.8."""
+
+FINEST = 6.0  # px of the model's frame: what is finer it cannot paint through its VAE
+AGREEING = 0.2  # mean colour difference, of 2, up to which a warp surely fits what was painted
+
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in whole pixels, right and bottom exclusive."""
 
@@ -120,29 +126,29 @@ def _span(middle: float, length: float, limit: int) -> tuple[int, int]:
 
 
 def confidence(field: FlowField) -> NDArray[np.float32]:
-    """(H, W) in [0, 1]: 1 where the attention is gathered in one place, 0 where it scatters over a third."""
-    sure = 1 - field.spread.numpy() / 0.35
+    """(H, W) in [0, 1]: 1 where attention is gathered in one place, 0 where it scatters over a garment."""
+    sure = (SCATTERED_SPREAD - field.spread.numpy()) / (SCATTERED_SPREAD - GATHERED_SPREAD)
     return np.clip(sure, 0, 1).astype(np.float32)
 
 
 def detailed(painted: Image.Image, reference: Image.Image, field: FlowField, frame: Letterbox) -> Image.Image:
-    """The painted box with the reference's fine structure, which the model paints too small to show.
+    """The painted box with the reference's structure where it is finer than the model can paint.
 
-    What the warped reference has beyond the model's resolution is added where the flow is sure, where it
-    falls on the garment, and where its colour agrees with what was painted.
+    The picture keeps its colours and its light; what varies faster than over ``FINEST`` of the model's pixels
+    is taken from the warped reference, where the flow is sure, where it falls on the garment, and where its
+    colour agrees with what was painted.
 
     painted    box-sized, as enlarged from the model's frame
     field      box-sized, with places on ``reference`` and an occupancy
     """
-    if field.occupancy is None or frame.height >= painted.height:
+    if field.occupancy is None:
         return painted
     warped = warp(to_tensor(reference)[None], field.flow[None])[0].permute(1, 2, 0).numpy()
-    coarse_size = (frame.width, frame.height)
-    coarse = cv2.resize(warped, coarse_size, interpolation=cv2.INTER_AREA)
-    coarse = cv2.resize(coarse, (painted.width, painted.height), interpolation=cv2.INTER_CUBIC)
     base = to_tensor(painted).permute(1, 2, 0).numpy()
-    agreement = np.clip(1.5 - np.abs(coarse - base).mean(-1) / 0.2, 0, 1)
+    blur = FINEST / 2 * painted.height / frame.height
+    coarse_warped, coarse_base = (cv2.GaussianBlur(x, (0, 0), blur) for x in (warped, base))
+    agreement = np.clip(1.5 - np.abs(coarse_warped - coarse_base).mean(-1) / AGREEING, 0, 1)
     weight = confidence(field) * np.clip(2 * field.occupancy.numpy() - 0.5, 0, 1) * agreement
     weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), max(1.0, painted.height / frame.height))
-    result = base + weight[..., None] * (warped - coarse)
+    result = base + weight[..., None] * ((warped - coarse_warped) - (base - coarse_base))
     return to_pil(torch.from_numpy(result).permute(2, 0, 1))

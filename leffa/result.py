@@ -57,7 +57,7 @@ class Settings:
     def resolved(self, model: Model) -> "ResolvedSettings":
         """With every default filled in and the seed drawn. Raises LeffaError for what no model can do."""
         steps = model.steps if self.steps is None else self.steps
-        least = model.flow_start.read_steps + 1 if model.flow_start else 1
+        least = model.flow_start.least_steps if model.flow_start else 1
         if not least <= steps <= MOST_STEPS:
             raise LeffaError(f"steps must be {least} to {MOST_STEPS}, got {steps}")
         scale = model.guidance_scale if self.guidance_scale is None else self.guidance_scale

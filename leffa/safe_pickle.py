@@ -20,11 +20,31 @@ import numpy as np
 from leffa.errors import WeightsError
 
 _ZIP_MAGIC = b"PK\x03\x04"
+_TORCH_REFUSES = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
+_MORE_THAN_TENSORS = "it holds more than tensors, and what it asks for was not run"
 _NUMBER_TYPE = re.compile(r"b1|[iu][1248]|f[248]")
 
 
-class _RefusedError(Exception):
-    """The file holds something that a weights file has no need of."""
+class RefusedError(Exception):
+    """A file holds something that weights have no need of; the text names it, and it was not run."""
+
+
+def read_torch(source: Path | BinaryIO, mmap: bool = False) -> Any:
+    """What ``torch.load`` makes of a file of tensors and plain containers; nothing in it is executed.
+
+    Raises RefusedError if it asks for anything else, and whatever torch raises for a damaged one.
+    """
+    import torch
+
+    try:
+        return torch.load(source, map_location="cpu", weights_only=True, mmap=mmap)
+    except pickle.UnpicklingError as error:
+        asked = _TORCH_REFUSES.search(str(error))
+        raise RefusedError(_what_it_asks(asked[1]) if asked else _MORE_THAN_TENSORS) from None
+
+
+def _what_it_asks(name: str) -> str:
+    return f"it asks for {name}, which no weights file needs and which was not run"
 
 
 def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -43,9 +63,9 @@ def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file:
             is_archive = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
             file.seek(0)
-            content = _load_tensors(file) if is_archive else _ArrayUnpickler(file).load()
+            content = read_torch(file) if is_archive else _ArrayUnpickler(file).load()
         return _named_arrays(content)
-    except _RefusedError as refusal:
+    except RefusedError as refusal:
         raise WeightsError(
             f"{path} was not loaded: {refusal}; fetch the published file again with `leffa download`."
         ) from None
@@ -61,13 +81,13 @@ class _NumberType:
 
     def __init__(self, code: str, *_flags: object) -> None:
         if not isinstance(code, str) or not _NUMBER_TYPE.fullmatch(code):
-            raise _RefusedError(f"it holds an array of {code!r}, and weights are plain numbers")
+            raise RefusedError(f"it holds an array of {code!r}, and weights are plain numbers")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state: tuple) -> None:
         _version, order, *structure = state
         if order not in ("<", ">", "|") or any(item is not None for item in structure[:3]):
-            raise _RefusedError("it holds an array of a structured type, and weights are plain numbers")
+            raise RefusedError("it holds an array of a structured type, and weights are plain numbers")
         self.dtype = self.dtype.newbyteorder(">" if order == ">" else "<")
 
 
@@ -85,12 +105,12 @@ class _Array:
         if isinstance(data, str):  # how Python 2 wrote bytes
             data = data.encode("latin1")
         if not isinstance(data, bytes | bytearray) or not isinstance(number_type, _NumberType):
-            raise _RefusedError("it holds an array of objects, and weights are plain numbers")
+            raise RefusedError("it holds an array of objects, and weights are plain numbers")
         if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
-            raise _RefusedError("it holds an array of impossible shape")
+            raise RefusedError("it holds an array of impossible shape")
         dtype = number_type.dtype
         if len(data) != dtype.itemsize * math.prod(shape):
-            raise _RefusedError("it holds an array of which a piece is missing")
+            raise RefusedError("it holds an array of which a piece is missing")
         flat = np.frombuffer(data, dtype) if data else np.empty(0, dtype)
         self.value = np.array(
             flat.reshape(shape, order="F" if order == "F" else "C"), dtype=dtype.newbyteorder("="), order="C"
@@ -103,7 +123,7 @@ def _answers() -> dict[tuple[str, str], Any]:
 
     def reconstruct(subtype: object, _shape: object, _type: object) -> _Array:
         if subtype is not array_class:
-            raise _RefusedError("it holds an array of an unknown class")
+            raise RefusedError("it holds an array of an unknown class")
         return _Array()
 
     def from_buffer(data: object, number_type: object, shape: object, order: object) -> _Array:
@@ -113,11 +133,11 @@ def _answers() -> dict[tuple[str, str], Any]:
 
     def encode(text: str, encoding: str = "latin1") -> bytes:
         if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
-            raise _RefusedError(f"it asks for the encoding {encoding!r}")
+            raise RefusedError(f"it asks for the encoding {encoding!r}")
         return text.encode("latin1")
 
     def load_storage(data: bytes) -> Any:
-        return _load_tensors(io.BytesIO(data))
+        return read_torch(io.BytesIO(data))
 
     def rebuild_tensor(storage: Any, offset: int, size: tuple, stride: tuple, *_rest: object) -> Any:
         import torch
@@ -151,31 +171,20 @@ class _ArrayUnpickler(pickle.Unpickler):
         try:
             return self._answers[module, name]
         except KeyError:
-            raise _RefusedError(
-                f"it asks for {module}.{name}, which no weights file needs and which was not run"
-            ) from None
-
-
-def _load_tensors(file: BinaryIO) -> Any:
-    import torch
-
-    try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise _RefusedError("it holds more than tensors, and what it asks for was not run") from None
+            raise RefusedError(_what_it_asks(f"{module}.{name}")) from None
 
 
 def _named_arrays(content: object) -> dict[str, np.ndarray]:
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
         content = content["model"]
     if not isinstance(content, Mapping) or not content:
-        raise _RefusedError("it is no mapping from names to arrays")
+        raise RefusedError("it is no mapping from names to arrays")
     return {_checked_name(name): _plain_array(name, value) for name, value in content.items()}
 
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str):
-        raise _RefusedError(f"it names an array {name!r}")
+        raise RefusedError(f"it names an array {name!r}")
     return name
 
 
@@ -187,4 +196,4 @@ def _plain_array(name: str, value: Any) -> np.ndarray:
 
         # numpy has no bfloat16
         return (value.float() if value.dtype == torch.bfloat16 else value).contiguous().numpy()
-    raise _RefusedError(f"its entry {name!r} is no array")
+    raise RefusedError(f"its entry {name!r} is no array")

@@ -28,7 +28,11 @@ class StandInHub:
     cut_after   bytes after which a transfer is cut off; None = never
     cuts        how many transfers are cut; -1 = all
     die         whether a cut takes the file off the net until ``gone`` is cleared
+    stall_after bytes after which a transfer stands still until ``go_on`` is set; None = never
     lie         names whose checksum is announced wrongly
+    flip        names of which one byte is sent wrongly
+    token       who does not bring it is told that there is no such repository; None = anybody may read
+    is_gated    instead: that terms must be accepted
     requests    (method, name, first byte asked for)
     sent        bytes of bodies sent, by name
     """
@@ -38,7 +42,12 @@ class StandInHub:
     cuts: int = -1
     die: bool = False
     gone: set[str] = field(default_factory=set)
+    stall_after: int | None = None
+    go_on: threading.Event = field(default_factory=threading.Event)
     lie: set[str] = field(default_factory=set)
+    flip: set[str] = field(default_factory=set)
+    token: str | None = None
+    is_gated: bool = False
     revision: str = REVISION
     requests: list[tuple[str, str, int]] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
@@ -66,6 +75,7 @@ class StandInHub:
         try:
             yield self
         finally:
+            self.go_on.set()
             server.shutdown()
             server.server_close()
             thread.join()
@@ -88,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
         prefix = f"/{REPOSITORY}/resolve/"
         if not self.path.startswith(prefix):
             return self._refuse("RepoNotFound")
+        if self.hub.token and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
+            return self._refuse("GatedRepo", 403) if self.hub.is_gated else self._refuse("RepoNotFound", 401)
         revision, _, name = self.path[len(prefix) :].partition("/")
         if revision != self.hub.revision:
             return self._refuse("RevisionNotFound")
@@ -117,6 +129,14 @@ class _Handler(BaseHTTPRequestHandler):
         cut = limit is not None and len(content) > limit and self.hub.cuts != 0
         part = content[:limit] if cut else content
         self.hub.sent[name] = self.hub.sent.get(name, 0) + len(part)
+        if name in self.hub.flip:
+            part = part[:-1] + bytes([part[-1] ^ 1])
+        stall = self.hub.stall_after
+        if stall is not None and len(part) > stall and not self.hub.go_on.is_set():
+            self.wfile.write(part[:stall])
+            self.wfile.flush()
+            self.hub.go_on.wait(60)
+            part = part[stall:]
         self.wfile.write(part)
         self.wfile.flush()
         if cut:
@@ -125,8 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.hub.gone.add(name)
             self.close_connection = True
 
-    def _refuse(self, code: str) -> None:
-        self.send_response(404)
+    def _refuse(self, code: str, status: int = 404) -> None:
+        self.send_response(status)
         self.send_header("X-Error-Code", code)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -1,21 +1,29 @@
 """``leffa download`` against a stand-in hub: fetch, verify, convert, and everything that can go wrong."""
 
+import inspect
 import json
+import os
+import pickle
+import resource
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from official_stand_ins import LARGE, Eyes, joints_of
 from safetensors.torch import load_file
 from stand_in_hub import StandInHub, saved, tiny_files
 
-from leffa import checkpoints, hub
+from leffa import checkpoints, conversion, hub, models
 from leffa.checkpoints import Wish, download
 from leffa.checksums import Checksums
+from leffa.engine import Engine
 from leffa.errors import WeightsError
 from leffa.pipeline import LeffaPipeline
 from leffa.published import CHOICES, OPENPOSE, REVISION, VITON_HD
+from leffa.result import Settings
 
 WEIGHTS = "virtual_tryon.pth"
 JOINTS = "openpose/body_pose_model.pth"
@@ -89,6 +97,23 @@ def test_try_on_is_fetched_verified_converted_and_cleaned_up(server, wish, said,
     said.clear()
     assert download("tryon", wish, tell=said.append) == []
     assert server.requests == [] and "viton-hd is here and whole" in said
+
+
+def test_from_the_hub_to_a_picture(server, wish, monkeypatch, person, garment):
+    """Fetch, verify, convert, generate; only the frame is smaller, and the eyes are a stand-in."""
+    download("tryon", wish)
+    fetched = replace(models.VITON_HD, folder=wish.folder / "viton-hd", size=(64, 48), steps=2)
+    monkeypatch.setattr(models, "CHECKPOINTS", wish.folder)
+    monkeypatch.setitem(models.MODELS, "viton-hd", fetched)
+    monkeypatch.setitem(models.MODELS, "bundled", replace(models.BUNDLED, folder=wish.folder / "bundled"))
+    engine = Engine("cpu")
+    engine._preparation._networks = Eyes(joints=joints_of(LARGE))
+    result = engine.try_on(person, garment, "upper", settings=Settings(seed=1))
+    assert result.model == "viton-hd" and result.images[0].size == person.size
+    assert result.notes == ["2 people in the picture; the largest is taken."]
+    before, after = np.asarray(result.photo), np.asarray(result.images[0])
+    changed = (before != after).any(axis=2)
+    assert changed.any() and not (changed & (result.mask == 0)).any()
 
 
 def test_pose_transfer_takes_densepose_only_and_keeps_its_vae_in_float32(server, wish):
@@ -188,24 +213,34 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(server, wis
     assert not any(method == "GET" for method, _, _ in server.requests)
 
 
+@contextmanager
+def largest_file(size):
+    """The system refuses to let any file of this process grow beyond ``size`` bytes, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 @pytest.mark.parametrize("moment", ["fetching", "converting"])
 def test_a_disk_that_runs_full_is_a_sentence_and_the_next_run_goes_on(server, wish, monkeypatch, moment):
-    place = {"fetching": "huggingface_hub.file_download.http_get", "converting": "leffa.conversion.save_file"}
+    step = {"fetching": hub.fetch, "converting": conversion.convert}[moment]
+
+    def with_little_room(*arguments):
+        with largest_file(9000):
+            return step(*arguments)
+
     with monkeypatch.context() as patch:
-        patch.setattr(place[moment], _raiser(OSError(28, "No space left on device")))
+        patch.setattr(inspect.getmodule(step), step.__name__, with_little_room)
         with pytest.raises(WeightsError, match=r"disk of .* is full: make room"):
             download("preprocess", wish)
     assert not (wish.folder / "densepose").exists() and not list(wish.folder.glob(".densepose*"))
     server.requests.clear()
     download("preprocess", wish)
-    assert (("GET", PARTS, 0) in server.requests) == (moment == "fetching")
-
-
-def _raiser(error):
-    def fail(*args, **options):
-        raise error
-
-    return fail
+    asked = [first for method, name, first in server.requests if (method, name) == ("GET", PARTS)]
+    assert asked == ([9000] if moment == "fetching" else [])
 
 
 def test_without_a_network(wish, monkeypatch, tmp_path):
@@ -231,6 +266,67 @@ def test_offline_what_is_here_is_enough_and_what_is_not_is_named(server, wish, s
     assert server.requests == []
 
 
+def test_a_private_repository_wants_a_token(server, wish, monkeypatch):
+    server.token = "hf_right"
+    for given in ("", "hf_wrong"):
+        monkeypatch.setenv("HF_TOKEN", given)
+        with pytest.raises(WeightsError, match=r"shows no repository .* private .* `hf auth login`"):
+            download("preprocess", wish)
+    server.is_gated = True
+    with pytest.raises(WeightsError, match=r"wants an account .* accept its terms"):
+        download("preprocess", wish)
+    assert not any(wish.folder.glob("*/*"))
+    monkeypatch.setenv("HF_TOKEN", "hf_right")
+    assert download("preprocess", wish) == ["densepose", "openpose", "parsing"]
+
+
+def test_a_byte_that_flips_on_the_way_is_noticed(server, wish):
+    server.flip.add(PARTS)
+    with pytest.raises(WeightsError, match=r"model_final_162be9\.pkl is not what http.* announced"):
+        download("preprocess", wish)
+    assert not list(wish.folder.rglob("*.pkl*")) and not (wish.folder / "densepose").exists()
+    server.flip.clear()
+    assert "densepose" in download("preprocess", wish)
+
+
+class Bomb:
+    """A pickle of it makes the file ``canary`` where it is read by an ordinary unpickler."""
+
+    def __init__(self, canary):
+        self.canary = canary
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.canary}",)
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("tryon", WEIGHTS),
+        ("pose", "pose_transfer.pth"),
+        ("preprocess", PARTS),
+        ("preprocess", JOINTS),
+    ],
+)
+@pytest.mark.parametrize("write", [saved, pickle.dumps])
+def test_a_malicious_file_is_refused_by_name_and_not_run(server, wish, tmp_path, what, name, write, tiny):
+    canary = tmp_path / "canary"
+    server.files[name] = write({"weight": Bomb(canary), "padding": "x" * 5000})
+    with pytest.raises(
+        WeightsError, match=rf"{name.split('/')[-1]} was not loaded: it .* was not run"
+    ) as told:
+        download(what, wish)
+    if write is saved:
+        assert f"it asks for {os.system.__module__}.system" in str(told.value)
+    assert not canary.exists()
+    kept = {path.name for path in wish.folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    assert not kept & {"viton-hd", "deep-fashion", "densepose" if name == PARTS else "openpose"}
+    server.files[name] = tiny[name]  # the repository is mended: the same command goes through
+    assert download(what, wish)
+    pickle.loads(pickle.dumps({"weight": Bomb(canary)}))  # the bomb is real
+    assert canary.exists()
+
+
 def test_errors_of_the_hub_are_sentences(server, wish, monkeypatch):
     with pytest.raises(WeightsError, match="has no commit 0000"):
         download("tryon", replace(wish, revision="0" * 40))
@@ -238,7 +334,7 @@ def test_errors_of_the_hub_are_sentences(server, wish, monkeypatch):
     with pytest.raises(WeightsError, match=r"has no file openpose/body_pose_model\.pth"):
         download("tryon", wish)
     monkeypatch.setenv("HF_ENDPOINT", server.url + "/elsewhere")
-    with pytest.raises(WeightsError, match="has no repository"):
+    with pytest.raises(WeightsError, match="shows no repository"):
         download("tryon", wish)
 
 

@@ -15,7 +15,7 @@ from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
 from leffa.flow_start import FlowStart
 from leffa.result import Settings, StoppedError
 
-TOY = replace(models.BUNDLED, size=(64, 48), steps=4, flow_start=FlowStart(read_steps=1, timestep=500))
+TOY = replace(models.BUNDLED, size=(64, 48), steps=4, flow_start=FlowStart(read_steps=1))
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,14 @@ def field(occupancy, size=(8, 6)):
 
 
 def test_timesteps_read_above_and_paint_below():
-    steps = FlowStart(read_steps=2, timestep=500).timesteps(7)
-    assert steps == [999, 750, 500, 400, 300, 200, 100]
-    assert FlowStart(read_steps=1, timestep=300).timesteps(4) == [999, 300, 200, 100]
-    with pytest.raises(ValueError, match="take more"):
-        FlowStart(read_steps=3).timesteps(3)
-    with pytest.raises(ValueError, match="read_steps"):
-        FlowStart(read_steps=0)
+    assert FlowStart(2, (500,)).stretches(7) == [[999, 750], [500, 400, 300, 200, 100]]
+    assert FlowStart(1, (300,)).stretches(4) == [[999], [300, 200, 100]]
+    assert FlowStart(1, (500, 100)).stretches(4) == [[999], [500], [100, 50]]
+    with pytest.raises(ValueError, match="at least 4"):
+        FlowStart(3).stretches(3)
+    for wrong in ({"read_steps": 0}, {"levels": ()}, {"levels": (100, 500)}, {"levels": (1000,)}):
+        with pytest.raises(ValueError, match="falling levels"):
+            FlowStart(**wrong)
 
 
 def test_composite_takes_warp_prediction_and_person_each_in_its_place():
@@ -79,11 +80,27 @@ def test_late_enough_a_start_is_the_composite_itself(toy, inputs, call):
 
     FlowStart.composite = spy
     try:
-        result = call(flow_start=FlowStart(read_steps=3, timestep=1), output_type="latent")
+        result = call(flow_start=FlowStart(read_steps=3, levels=(1,)), output_type="latent")
     finally:
         FlowStart.composite = original
     both = torch.stack([result.images.flatten(), toy.encode(seen[0]).flatten().detach()])
     assert torch.corrcoef(both)[0, 1] > 0.95
+
+
+def test_every_level_lays_the_garment_anew(call, monkeypatch):
+    predictions = []
+    original = FlowStart.composite
+
+    def spy(self, reference, predicted, *rest):
+        predictions.append(predicted)
+        return original(self, reference, predicted, *rest)
+
+    monkeypatch.setattr(FlowStart, "composite", spy)
+    once = call(flow_start=FlowStart(1, (500,)))
+    assert len(predictions) == 1
+    twice = call(flow_start=FlowStart(1, (500, 100)))
+    assert len(predictions) == 3 and not torch.equal(predictions[1], predictions[2])
+    assert not np.allclose(once.images, twice.images, atol=1e-3)
 
 
 def test_occupancy_comes_with_the_flow_when_a_mask_is_given(call):

@@ -239,10 +239,10 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path, toy):
 
     path = tmp_path / "weights.pth"
     path.write_bytes(pickle.dumps({"unet.conv_in.weight": Bomb()}))
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match=r"not loaded: it holds more than tensors, .* not run"):
         toy.load_official(path)
     torch.save({"unet.conv_in.weight": Bomb()}, path)
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match=r"not loaded: it asks for io\.open, .* not run"):
         toy.load_official(path)
     assert not (tmp_path / "boom").exists()
     with pytest.raises(WeightsError, match="leffa download"):

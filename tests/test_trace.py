@@ -148,7 +148,7 @@ def test_the_score_rewards_a_picture_that_shows_what_it_looked_at():
 def test_scattered_attention_is_told_by_its_part():
     result = made_up()
     parts = np.full(PHOTO, Part.TORSO_FRONT, np.uint8)
-    parts[:, :45] = Part.RIGHT_UPPER_ARM_OUTER
+    parts[:, :45] = Part.RIGHT_UPPER_ARM_INNER
     assert scattered(result, parts) == []
     loose = result.fields[0].map(torch.clone)
     loose.spread[:, :45] = 0.5

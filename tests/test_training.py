@@ -9,16 +9,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 from torch.utils.data import Dataset
 
 from leffa import presets
-from leffa.config import LeffaLossConfig
+from leffa.config import LeffaLossConfig, Photometric
 from leffa.errors import LeffaError, WeightsError
 from leffa.flow import coordinates
 from leffa.pipeline import LeffaPipeline
 from leffa.training import checkpoint
 from leffa.training.batches import StepSampler, step_seed
-from leffa.training.evaluation import flow_errors
+from leffa.training.command import changed
+from leffa.training.evaluation import flow_errors, sample_grid
 from leffa.training.loop import train
 from leffa.training.settings import PRESETS, TrainingSettings
 
@@ -135,6 +137,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import torch
+from PIL import Image
 torch.set_num_threads(1)
 from test_training import TOY, Rows, pipeline
 from dataclasses import replace
@@ -223,6 +226,28 @@ def test_settings_refuse_nonsense_and_presets_follow_the_paper():
     assert final.leffa.max_timestep == 500 and final.leffa.min_resolution == 1 / 32
 
 
+def test_settings_are_changed_by_name():
+    final = PRESETS["paper-tryon-3"]
+    more = changed(
+        final, ["size=[256,192]", "learning_rate=1", "freeze=reference_unet.", 'leffa={"weight": 0.01}']
+    )
+    assert more.size == (256, 192) and more.learning_rate == 1.0 and more.freeze == ("reference_unet.",)
+    assert more.leffa == LeffaLossConfig(weight=0.01)
+    assert changed(final, ["leffa=null"]).leffa is None
+    smooth = changed(PRESETS["tiny-1"], ['leffa={"photometric": "smooth-l1"}']).leffa
+    assert smooth is not None and smooth.photometric is Photometric.SMOOTH_L1
+    for wrong in (
+        "step=3",
+        "steps",
+        "steps=many",
+        "leffa=on",
+        'leffa={"tau": 1}',
+        'leffa={"convention": "x"}',
+    ):
+        with pytest.raises(LeffaError, match="--set"):
+            changed(final, [wrong])
+
+
 def test_the_flow_is_learnt_in_a_minute(tmp_path):
     """The end-to-end check of processors, grid order, flow and loss: error under 10 % of the width.
 
@@ -244,3 +269,32 @@ def test_the_flow_is_learnt_in_a_minute(tmp_path):
     after = flow_errors(trained, Rows())
     assert before > 20
     assert min(value for name, value in after.items() if name != "mean") < 10, after
+
+
+class Pictures(Dataset):
+    """Rows not encoded yet, with no known correspondence, as real data sets give them."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        row = Rows()[index]
+        return {name: row[name] for name in ("person", "reference", "loss_mask")} | {
+            "mask": row["loss_mask"],
+            "densepose": torch.zeros(3, 64, 48),
+        }
+
+
+def test_held_out_pictures_are_looked_at_without_a_cache(tmp_path):
+    settings = replace(TOY, flow_weight=0, occupancy_weight=0, steps=1, evaluate_every=1)
+    train(pipeline(), Pictures(), tmp_path, settings, held_out=Pictures())
+    sheet = Image.open(tmp_path / "samples" / "step-00000001.png")
+    assert sheet.size == (3 * 48, 5 * 64)  # reference, masked person, result, truth, warped reference
+    assert flow_errors(pipeline(), Pictures()) == {}
+
+
+def test_the_sheet_shows_where_the_model_looks():
+    known = sample_grid(pipeline(), Rows(), count=2)
+    assert known.shape == (3, 6 * 64, 2 * 48) and known.min() >= 0 and known.max() <= 1
+    warped, truth = known[:, 4 * 64 : 5 * 64], known[:, 5 * 64 :]
+    assert not torch.equal(warped, truth)

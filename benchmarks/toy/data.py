@@ -4,42 +4,60 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import default_collate
 
 from benchmarks.toy.latents import BlockCosines
+from leffa.config import Task
 from leffa.data.packed import PackedDataset
+from leffa.data.sample import Sample
 from leffa.data.synthetic.pack import pack
 from leffa.data.synthetic.samples import Settings
 from leffa.data.synthetic.scene import Split
+from leffa.errors import LeffaError
 from leffa.metrics.bars import box_flow
+from leffa.training.latents import resize_sample
 
 SIZE = (64, 48)
-GRID = (16, 12)
+GRID = (8, 6)
+RENDERED = (256, 192)
 
 
-def make(folder: Path, train: int, held_out: int) -> tuple[PackedDataset, PackedDataset]:
-    """Training and held-out people, rendered once: try-on, no camera damage, disjoint by person and cloth."""
-    parts = []
+def make(folder: Path, train: int, held_out: int) -> tuple[Path, Path]:
+    """Render training and held-out people once, disjoint by person, garment and cloth; where they are."""
+    folders = []
     for split, count, reuse in ((Split.TRAIN, train, 5), (Split.TEST, held_out, 1)):
-        settings = Settings(split=split, size=SIZE, reuse=reuse, damage=False)
-        pack(folder / f"{split.value}-{count}", count, settings, pose_share=0)
-        parts.append(PackedDataset(folder / f"{split.value}-{count}"))
-    return parts[0], parts[1]
+        folders.append(folder / f"{split.value}-{count}")
+        pack(folders[-1], count, Settings(split=split, size=RENDERED, reuse=reuse), pose_share=0)
+    return folders[0], folders[1]
 
 
-class Rows(Dataset):
+def first_try_ons(packed: PackedDataset, count: int) -> list[Sample]:
+    """The first samples that wear a garment of the reference; poses to be transferred are passed over."""
+    samples: list[Sample] = []
+    for index in range(len(packed)):
+        sample = packed[index]
+        if sample.task is Task.TRY_ON:
+            samples.append(sample)
+        if len(samples) == count:
+            return samples
+    raise LeffaError(f"{packed.folder} has {len(samples)} try-on samples, {count} are needed")
+
+
+class Rows:
     """What ``leffa.training.objective`` wants of a batch, held in memory.
 
     ``flow`` and ``visible`` are the box-to-box pseudo flow on the worn garment, all that training may use;
     the exact flow is in ``true_flow`` and ``true_visible``, for evaluation.
     """
 
-    def __init__(self, packed: PackedDataset, latents: BlockCosines | None = None):
-        samples = [packed[i] for i in range(len(packed))]
-        person, reference, mask, densepose, loss_mask, reference_mask = (
-            torch.stack([getattr(sample, name) for sample in samples])
-            for name in ("person", "reference", "mask", "densepose", "loss_mask", "reference_mask")
+    def __init__(self, samples: list[Sample], latents: BlockCosines | None = None):
+        small = torch.nn.functional.adaptive_avg_pool2d
+        resized = default_collate([resize_sample(sample, SIZE) for sample in samples])
+        person, reference, mask, densepose, loss_mask = (
+            resized[name] for name in ("person", "reference", "mask", "densepose", "loss_mask")
         )
+        reference_mask = torch.cat([small(sample.reference_mask[None], SIZE) for sample in samples])
+        reference_mask = (reference_mask >= 0.5).float()
         self.latents = latents or BlockCosines(torch.cat([person, reference]))
         small = torch.nn.functional.adaptive_avg_pool2d
         masked = self.latents.encode(person * (mask < 0.5))
@@ -62,8 +80,5 @@ class Rows(Dataset):
     def __len__(self) -> int:
         return len(self.fields["person"])
 
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        return {name: values[index] for name, values in self.fields.items()}
-
-    def batch(self, indices: slice) -> dict[str, Tensor]:
+    def batch(self, indices: slice | list[int]) -> dict[str, Tensor]:
         return {name: values[indices] for name, values in self.fields.items()}

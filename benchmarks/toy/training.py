@@ -18,15 +18,15 @@ from leffa.training.settings import TrainingSettings
 
 WARM = TrainingSettings(
     size=SIZE,
-    steps=500,
+    steps=600,
     batch=8,
-    learning_rate=1e-3,
+    learning_rate=3e-3,
     ema=0.99,
     warmup=50,
     densepose_dropout=0.15,
-    flow_weight=1.0,
+    flow_weight=3.0,
 )
-BRANCH = replace(WARM, steps=400, learning_rate=5e-4, warmup=0, flow_weight=0.0)
+BRANCH = replace(WARM, steps=400, learning_rate=1e-3, warmup=0, flow_weight=0.0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Arm:
 
     @property
     def file(self) -> str:
-        return f"{self.model}.{self.name}.{self.seed}"
+        return f"{self.model}.{self.name}.{self.seed}".replace(" ", "-").replace("/", "-")
 
 
 def scheduler() -> DDPMScheduler:
@@ -63,15 +63,19 @@ def sampler() -> DDIMScheduler:
 def train(model: torch.nn.Module, rows: Rows, settings: TrainingSettings) -> tuple[list[torch.Tensor], float]:
     """Train in place; returns the averaged weights of the parameters and the seconds of CPU it took."""
     parameters = list(model.parameters())
-    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    average = EMAModel(parameters, decay=settings.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
+    optimizer = torch.optim.AdamW(
+        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    average = EMAModel(
+        parameters, decay=settings.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75, foreach=True
+    )
     noise = scheduler()
     sampled = iter(StepSampler(len(rows), settings.batch, settings.seed))
     since = time.process_time()
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate_at(step)
-        batch = torch.utils.data.default_collate([rows[i] for i in next(sampled)])
+        batch = rows.batch(next(sampled))
         generator = torch.Generator().manual_seed(step_seed(settings.seed, step))
         compute_losses(model, noise, batch, settings, generator).total.backward()
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)

@@ -39,6 +39,17 @@ def box_flow(mask: Tensor, reference_mask: Tensor, grid: tuple[int, int]) -> Ten
     return place(reference_low) + (coordinates(*grid, device=mask.device) - place(low)) * place(scale)
 
 
+def identity_flow(mask: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Every place looks at the same place of the reference: (B, h, w, 2)."""
+    return coordinates(*grid, device=mask.device).expand(len(mask), -1, -1, -1)
+
+
+def constant_flow(reference_mask: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Every place looks at the middle of the garment's box: (B, h, w, 2)."""
+    low, high = box(reference_mask)
+    return ((low + high) / 2)[:, None, None].expand(-1, *grid, -1)
+
+
 def box(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Outer corners of the box around a mask (B, 1, H, W): (B, 2) each, (x, y) in [-1, 1]."""
     lows, highs = [], []

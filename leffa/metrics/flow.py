@@ -28,6 +28,11 @@ class FlowError:
         self._near += int((distance <= self.threshold).sum())
         self._count += len(distance)
 
+    @property
+    def places(self) -> int:
+        """How many it was given."""
+        return self._count
+
     def end_point_error(self) -> float:
         """Mean distance in % of the width; nan of nothing."""
         return self._total / self._count if self._count else math.nan

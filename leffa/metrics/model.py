@@ -26,6 +26,7 @@ from leffa.training.latents import resize_sample
 
 MODEL = "model"
 UNCHANGED, COLOUR, STRETCHED = "masked person", "mean colour", "stretched by its box"
+IDENTITY, CONSTANT = "identity flow", "constant flow"  # flows only, no pictures
 
 Table = dict[str, dict[str, float]]
 """arm (``MODEL`` or a bar) -> figure -> value"""
@@ -67,7 +68,9 @@ class Scores:
 
     def compute(self) -> dict[str, float]:
         figures = {name: mean.compute() for name, mean in self._means.items()}
-        return figures | {"flow error, %": self._flow.end_point_error(), "PCK@5 %": self._flow.pck()}
+        if self._flow.places:
+            figures |= {"flow error, %": self._flow.end_point_error(), "PCK@5 %": self._flow.pck()}
+        return figures
 
 
 def evaluate_model(
@@ -95,7 +98,7 @@ def evaluate_model(
     progress = tqdm(total=total, desc="evaluating", disable=None)
     for task, first, rows in _batches(samples, total, batch):
         arms = scores.setdefault(
-            task, {name: Scores(lpips) for name in (MODEL, UNCHANGED, COLOUR, STRETCHED)}
+            task, {name: Scores(lpips) for name in (MODEL, UNCHANGED, COLOUR, STRETCHED, IDENTITY, CONSTANT)}
         )
         stacked = _stack(rows, size)
         seeds = [torch.Generator().manual_seed((seed + first + i) % 2**32) for i in range(len(rows))]
@@ -108,7 +111,10 @@ def evaluate_model(
                 save_atomically(to_pil(picture), pictures / f"{sample.name}.png")
         progress.update(len(rows))
     progress.close()
-    return {task: {name: arm.compute() for name, arm in arms.items()} for task, arms in scores.items()}
+    return {
+        task: {name: figures for name, arm in arms.items() if (figures := arm.compute())}
+        for task, arms in scores.items()
+    }
 
 
 def paint(
@@ -145,6 +151,8 @@ def _update_bars(arms: dict[str, Scores], batch: dict[str, Tensor]) -> None:
         arms[name].update(make(person, mask, *garment), batch)
     grid = (person.shape[-2], person.shape[-1])
     arms[STRETCHED].update_flow(bars.box_flow(mask, garment[1], grid), batch)
+    arms[IDENTITY].update_flow(bars.identity_flow(mask, grid), batch)
+    arms[CONSTANT].update_flow(bars.constant_flow(garment[1], grid), batch)
 
 
 def _batches(samples: Dataset, total: int, batch: int):

@@ -1,6 +1,5 @@
 """Weight files of the preprocessors: read safely by their kind, checked against the network they are for."""
 
-import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
-from leffa.safe_pickle import load_arrays
+from leffa.safe_pickle import RefusedError, load_arrays, read_torch
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -69,11 +68,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+        content = read_torch(path)
+    except RefusedError as refusal:
         raise WeightsError(
-            f"{path} was not loaded: it holds more than tensors, and what it asks for was not run; "
-            "fetch the published file again with `leffa download`."
+            f"{path} was not loaded: {refusal}; fetch the published file again with `leffa download`."
         ) from None
     except Exception as error:  # a damaged file can raise anything
         raise WeightsError(

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leffa.config import GridConvention, LeffaLossConfig, Photometric
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
 from leffa.training.report import report
@@ -106,6 +107,7 @@ def run_vae(options: argparse.Namespace) -> None:
 def changed(settings: TrainingSettings, changes: list[str]) -> TrainingSettings:
     """Settings with ``NAME=VALUE`` changes; values are JSON, or plain words.
 
+    ``leffa=null`` trains without the Leffa loss, ``leffa={"weight": 0.01}`` with it, the rest the paper's.
     Raises LeffaError for an unknown name or a value of another type.
     """
     known = {field.name: getattr(settings, field.name) for field in fields(settings)}
@@ -118,14 +120,30 @@ def changed(settings: TrainingSettings, changes: list[str]) -> TrainingSettings:
             value = json.loads(text)
         except json.JSONDecodeError:
             value = text
-        if isinstance(known[name], tuple):
-            value = tuple(value)
+        if name == "leffa":
+            value = _leffa_loss(value, change)
+        elif isinstance(known[name], tuple) and isinstance(value, (str, list)):
+            value = (value,) if isinstance(value, str) else tuple(value)
         elif isinstance(known[name], float) and isinstance(value, int):
             value = float(value)
-        if known[name] is not None and type(value) is not type(known[name]):
+        if name != "leffa" and type(value) is not type(known[name]):
             raise LeffaError(f"--set {change}: {name} is of type {type(known[name]).__name__}")
         values[name] = value
     return replace(settings, **values)
+
+
+def _leffa_loss(value: Any, change: str) -> LeffaLossConfig | None:
+    """The loss of ``--set leffa=VALUE``: None, or the paper's with some settings changed."""
+    if value is None:
+        return None
+    known = {field.name for field in fields(LeffaLossConfig)}
+    if not isinstance(value, dict) or not value.keys() <= known:
+        raise LeffaError(f"--set {change}: give null, or an object with some of {', '.join(sorted(known))}")
+    enums = {"photometric": Photometric, "convention": GridConvention}
+    try:
+        return LeffaLossConfig(**{k: enums[k](v) if k in enums else v for k, v in value.items()})
+    except ValueError as error:
+        raise LeffaError(f"--set {change}: {error}") from error
 
 
 def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":

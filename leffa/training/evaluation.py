@@ -8,11 +8,16 @@ from torch.utils.data import Dataset
 
 from leffa.flow import attention_flow, coarse_flow, end_point_error, resize_flow, warp
 from leffa.pipeline import LeffaPipeline
+from leffa.recorder import FlowOptions, FlowRecorder
+from leffa.training.latents import encode
 from leffa.training.model import StateCollector
 
 
-def _stack(rows: Dataset, indices: range) -> dict[str, Any]:
-    return torch.utils.data.default_collate([rows[i] for i in indices])
+def _batch(pipeline: LeffaPipeline, rows: Dataset, indices: range) -> dict[str, Any]:
+    """Rows of pictures or of latents as one batch that has latents, on the pipeline's device."""
+    stacked = torch.utils.data.default_collate([rows[i] for i in indices])
+    data = {name: value.to(pipeline.device) for name, value in stacked.items()}
+    return data if "latents" in data else data | encode(pipeline, data)
 
 
 @torch.no_grad()
@@ -21,16 +26,15 @@ def flow_errors(
 ) -> dict[str, float]:
     """End-point error of each layer's flow in % of the reference's width, and "mean" over the layers.
 
-    ``rows`` have latents and known correspondence; the person is noised to ``timestep``.
+    The person is noised to ``timestep``. Nothing if the rows do not know the correspondence.
     """
     totals: dict[str, list[float]] = {}
     generator = torch.Generator().manual_seed(0)
     count = min(count, len(rows))  # type: ignore[arg-type]
     for start in range(0, count, batch):
-        data = _stack(rows, range(start, min(start + batch, count)))
+        data = _batch(pipeline, rows, range(start, min(start + batch, count)))
         if "flow" not in data:
             return {}
-        data = {name: value.to(pipeline.device) for name, value in data.items()}
         latents = data["latents"]
         noise = torch.randn(latents.shape, generator=generator).to(latents.device)
         steps = torch.full((len(latents),), timestep, device=latents.device)
@@ -60,28 +64,42 @@ def short_name(layer: str) -> str:
 def sample_grid(
     pipeline: LeffaPipeline, rows: Dataset, count: int = 8, steps: int = 12, seed: int = 0
 ) -> Tensor:
-    """A sheet (3, H, W) in [0, 1]: one column a sample of reference, masked person, result, truth, warp."""
-    data = _stack(rows, range(min(count, len(rows))))  # type: ignore[arg-type]
-    data = {name: value.to(pipeline.device) for name, value in data.items()}
+    """A sheet (3, H, W) in [0, 1] with a column for each sample.
+
+    Reference, masked person, result, true person, reference warped by the model's flow, and where it is
+    known, warped by the true one.
+    """
+    data = _batch(pipeline, rows, range(min(count, len(rows))))  # type: ignore[arg-type]
     condition, reference = data["condition"], data["reference_latents"]
     scheduler = pipeline.scheduler
     scheduler.set_timesteps(steps, device=pipeline.device)
     generator = torch.Generator().manual_seed(seed)
     latents = torch.randn(data["latents"].shape, generator=generator).to(pipeline.device)
+    latent_size = (latents.shape[-2], latents.shape[-1])
+    size = (latent_size[0] * pipeline.downscale, latent_size[1] * pipeline.downscale)
+    options = FlowOptions()
+    chosen = options.choose([int(t) for t in scheduler.timesteps])
+    recorder = FlowRecorder(options, chosen, len(latents), latent_size, size)
     for timestep in scheduler.timesteps:
-        prediction = pipeline.predict_noise(torch.cat([latents, condition], dim=1), timestep, reference)
+        prediction = pipeline.predict_noise(
+            torch.cat([latents, condition], dim=1), timestep, reference, recorder.observer(int(timestep))
+        )
         latents = scheduler.step(prediction, timestep, latents, generator=generator).prev_sample
     channels = data["latents"].shape[1]
-    rows_of = [
+    shown = [
         pipeline.decode(reference),
         pipeline.decode(condition[:, 1 : 1 + channels]),
         pipeline.decode(latents),
         pipeline.decode(data["latents"]),
     ]
+    painted = torch.nn.functional.interpolate(condition[:, :1], size=size)
+    shown.append(_on_grey(warp(shown[0], recorder.merged().flow), painted))
     if "flow" in data:
-        size = (rows_of[0].shape[-2], rows_of[0].shape[-1])
-        warped = warp(rows_of[0], resize_flow(data["flow"].float(), size))
         known = torch.nn.functional.interpolate(data["visible"][:, None].float(), size=size)
-        rows_of.append(warped * known + (1 - known) * 0.3)
-    sheet = torch.cat([torch.cat(list(row), dim=-1) for row in rows_of], dim=-2)
+        shown.append(_on_grey(warp(shown[0], resize_flow(data["flow"].float(), size)), known))
+    sheet = torch.cat([torch.cat(list(row), dim=-1) for row in shown], dim=-2)
     return (sheet / 2 + 0.5).clamp(0, 1).cpu()
+
+
+def _on_grey(picture: Tensor, shown: Tensor) -> Tensor:
+    return picture * shown + (1 - shown) * 0.3

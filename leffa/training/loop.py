@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch.utils.data import Dataset
 
+from leffa.images import save_atomically, to_pil
 from leffa.pipeline import LeffaPipeline
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
@@ -24,6 +25,7 @@ from leffa.training.settings import TrainingSettings
 MODEL = "model"  # folder of the finished pipeline, inside the run
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
+SAMPLES = "samples"  # pictures of every evaluation
 
 
 def train(
@@ -77,7 +79,7 @@ def train(
     model, optimizer = accelerator.prepare(model, optimizer)
 
     # 3. Steps
-    logger = RunLogger(run / LOGS, accelerator.is_main_process, first_step)
+    logger = RunLogger(run, accelerator.is_main_process, first_step)
     batches = iter(
         loader(rows, settings.batch, settings.seed, first_step * settings.accumulate, rank, world, workers)
     )
@@ -139,18 +141,15 @@ def _step(
     return losses
 
 
-class averaged:  # noqa: N801 - used as a verb: with averaged(average, parameters)
+@contextmanager
+def averaged(average: EMAModel, parameters: list[torch.nn.Parameter]) -> Iterator[None]:
     """Inside the block the parameters hold their averaged values."""
-
-    def __init__(self, average: EMAModel, parameters: list[torch.nn.Parameter]):
-        self._average, self._parameters = average, parameters
-
-    def __enter__(self) -> None:
-        self._average.store(self._parameters)
-        self._average.copy_to(self._parameters)
-
-    def __exit__(self, *_: object) -> None:
-        self._average.restore(self._parameters)
+    average.store(parameters)
+    average.copy_to(parameters)
+    try:
+        yield
+    finally:
+        average.restore(parameters)
 
 
 def _evaluate(
@@ -165,17 +164,18 @@ def _evaluate(
 
 
 class RunLogger:
-    """Losses to the console, and to TensorBoard where it is installed."""
+    """Losses to the console, pictures to files, and both to TensorBoard where it is installed."""
 
-    def __init__(self, folder: Path, active: bool, first_step: int):
+    def __init__(self, run: Path, active: bool, first_step: int):
         self._active, self._writer = active, None
+        self._samples = run / SAMPLES
         self._since, self._step = time.monotonic(), first_step
         if active:
             try:
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 return
-            self._writer = SummaryWriter(folder, purge_step=first_step + 1 if first_step else None)
+            self._writer = SummaryWriter(run / LOGS, purge_step=first_step + 1 if first_step else None)
 
     def losses(self, step: int, losses: Losses, settings: TrainingSettings) -> None:
         if not self._active:
@@ -198,7 +198,11 @@ class RunLogger:
                 self._writer.add_scalar(name, value, step)
 
     def picture(self, step: int, picture: torch.Tensor) -> None:
-        """(3, H, W) in [0, 1]."""
+        """(3, H, W) in [0, 1]; also written as a file, for those without TensorBoard."""
+        if not self._active:
+            return
+        self._samples.mkdir(exist_ok=True)
+        save_atomically(to_pil(picture * 2 - 1), self._samples / f"step-{step:08d}.png")
         if self._writer:
             self._writer.add_image("samples", picture, step)
 

@@ -99,6 +99,17 @@ PRESETS: dict[str, TrainingSettings] = {
     "paper-pose-3": TrainingSettings(
         size=(512, 352), steps=24_000, batch=256, precision="bf16", leffa=LeffaLossConfig()
     ),
+    # from nothing to a visible flow in minutes on two cores: `make quickstart`
+    "quickstart": replace(
+        _TINY,
+        size=(128, 96),
+        steps=300,
+        warmup=50,
+        learning_rate=1e-3,
+        ema=0.99,
+        save_every=100,
+        evaluate_every=100,
+    ),
     # the bundled weights: the same three stages at the size a CPU can learn
     "tiny-1": replace(_TINY, size=(128, 96), steps=8_000, batch=32),
     "tiny-2": replace(_TINY, size=(256, 192), steps=10_000),

@@ -193,8 +193,15 @@ def test_people_of_the_drawn_network(people: list[Detection]) -> None:
 
 
 def test_who_is_shown(
-    strict_densepose: DensePose, densepose: DensePose, strip: np.ndarray, people: list[Detection]
+    strict_densepose: DensePose,
+    densepose: DensePose,
+    strip: np.ndarray,
+    people: list[Detection],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    with torch.inference_mode():
+        found = strict_densepose._find(strip)
+    monkeypatch.setattr(DensePose, "_find", lambda self, image: found)  # it takes seconds each time
     assert len(people) == 2 and largest([one.box for one in people]) == 1
     iuv = [strict_densepose.iuv(strip, person=one) for one in people]
     segmentation = [strict_densepose.segmentation(strip, person=one) for one in people]

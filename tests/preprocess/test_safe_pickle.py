@@ -173,9 +173,9 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, name: str, suffix: str) -> Non
 def test_nothing_in_a_torch_archive_is_run(tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     for path in (tmp_path / "weights.pkl", tmp_path / "weights.pth"):
-        torch.save({"w": ARRAYS["weight"], "evil": Reduced(os.system, f"touch {canary}")}, path)
+        torch.save({"evil": Reduced(os.system, f"touch {canary}"), "w": ARRAYS["weight"]}, path)
         for read in (load_state, OpenPoseBody.from_file, DensePose.from_file):
-            with pytest.raises(WeightsError, match="not run"):
+            with pytest.raises(WeightsError, match=r"asks for posix\.system, .* not run"):
                 read(path)
     assert not canary.exists()
 

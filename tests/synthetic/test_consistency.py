@@ -38,22 +38,26 @@ def near_part(parts: np.ndarray, point: np.ndarray, wanted: set[int], reach: int
     return bool(np.isin(window, list(wanted)).any())
 
 
+def faces(side: str, limb: str) -> set[Part]:
+    """Both parts of a limb: legs have a front and a back, arms an inner and an outer side."""
+    return {part for part in Part if part.name.startswith(f"{side}_{limb}_")}
+
+
 def check_landmarks(parts: np.ndarray, landmarks: np.ndarray) -> None:
     """Joints that are seen lie on the limbs they belong to."""
     height = parts.shape[0]
     for side in ("LEFT", "RIGHT"):
         for name, ends in LIMBS.items():
-            wanted = {Part[f"{side}_{name}_FRONT"], Part[f"{side}_{name}_BACK"]}
+            wanted = faces(side, name)
             for end in ends:
                 x, y, _, seen = landmarks[Landmark[f"{side}_{end}"]]
                 if seen > 0.95 and 0 <= x < parts.shape[1] and 0 <= y < height:
                     torso = {Part.TORSO_FRONT, Part.TORSO_BACK} if end in ("SHOULDER", "HIP") else set()
-                    other = {Part[f"{side}_{other}_{face}"] for other, both in LIMBS.items() if end in both
-                             for face in ("FRONT", "BACK")}  # fmt: skip
+                    meeting = [faces(side, other) for other, both in LIMBS.items() if end in both]
                     extremity = {"WRIST": {Part[f"{side}_HAND"]}, "ANKLE": {Part[f"{side}_FOOT"]}}.get(
                         end, set()
                     )
-                    wanted = wanted | torso | other | extremity
+                    wanted = wanted.union(torso, extremity, *meeting)
                     assert near_part(parts, (x, y), wanted, height // 40), (side, name, end)
     for name in (Landmark.NOSE, Landmark.LEFT_EYE, Landmark.RIGHT_EYE):
         x, y, _, seen = landmarks[name]

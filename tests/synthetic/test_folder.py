@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leffa.config import Task
+from leffa.data.packed import PackedDataset
 from leffa.data.synthetic.command import add_arguments, run
 from leffa.data.synthetic.folder import FOLDERS
 from leffa.data.synthetic.samples import Settings, make_try_on, to_bytes
@@ -100,3 +102,17 @@ def test_bad_size_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         synth("--count", "1", "--out", str(tmp_path), "--size", "500by300")
     assert "512x384" in capsys.readouterr().err
+
+
+def test_packed_rows_hold_the_samples_of_both_tasks(tmp_path):
+    words = "--count 4 --packed --pose-share 0.5 --seed 2 --size 128x96 --reuse 2 --processes 1 --out"
+    synth(*words.split(), str(tmp_path))
+    rows = PackedDataset(tmp_path)
+    assert [rows[i].task for i in range(4)] == [Task.TRY_ON] * 2 + [Task.POSE_TRANSFER] * 2
+    sample = make_try_on(1, Settings(seed=2, size=(128, 96), reuse=2))
+    assert (to_bytes(rows[1].person) == to_bytes(sample.person)).all()
+    before = (tmp_path / "person.npy").stat().st_mtime_ns
+    synth(*words.split(), str(tmp_path))
+    assert (tmp_path / "person.npy").stat().st_mtime_ns == before
+    with pytest.raises(LeffaError, match="other settings"):
+        synth(*words.replace("--seed 2", "--seed 3").split(), str(tmp_path))

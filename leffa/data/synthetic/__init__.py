@@ -23,9 +23,12 @@ damage       what a camera and a file format do to a picture
 observation  what a detector and the masking code make of a rendered person
 samples      all of it as ``leffa.data.sample.Sample``: pure functions and endless streams
 cache        G-buffers on disk, shaded afresh on reading
-folder       a VITON-HD-like folder of samples; command: ``leffa synth``
+folder       a VITON-HD-like folder of samples; pack: arrays for training; command: ``leffa synth``
+people       samples rendered when they are asked for, as a map-style data set
 bake         makes ``body.npz``; needed by maintainers only
 
 Units are metres, y points up, a person in rest pose looks along +z. Pixels are (x, y) with the centre of
 the first pixel at (0.5, 0.5).
 """
+
+POSE_SHARE = 0.3  # of pose pairs, where both tasks are mixed

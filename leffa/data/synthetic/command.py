@@ -1,16 +1,19 @@
-"""``leffa synth``: write a folder of synthetic try-on samples."""
+"""``leffa synth``: write synthetic samples, as a folder of pictures or as arrays for training."""
 
 import argparse
+import os
 import re
 from pathlib import Path
 
+from leffa.data.synthetic import POSE_SHARE
 from leffa.errors import LeffaError
 
-SUMMARY = "write synthetic people with exact ground truth, as a folder in VITON-HD's layout"
+SUMMARY = "write synthetic people with exact ground truth, in VITON-HD's layout or packed for training"
 EXAMPLES = """leffa synth --count 200 --out people
 leffa synth --count 2000 --out people --size 256x192    # the same command again goes on where it stopped
 leffa synth --count 50 --out held-out --split test --kind dress --size 1024x768
-leffa synth --count 100 --out people --textures garment-photographs"""
+leffa synth --count 100 --out people --textures garment-photographs
+leffa synth --count 6000 --out packed --packed --reuse 5 --size 256x192"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of garment photographs whose cloth some garments are made of",
     )
     parser.add_argument("--clean", action="store_true", help="no blur, grain or JPEG damage of a camera")
+    parser.add_argument(
+        "--packed", action="store_true", help="arrays that `leffa train` reads fast, try-on and pose pairs"
+    )
+    parser.add_argument(
+        "--pose-share",
+        type=float,
+        default=POSE_SHARE,
+        help="share of pose pairs among packed samples (default: %(default)s)",
+    )
     parser.add_argument("--processes", type=int, help="default: one per core")
 
 
@@ -71,6 +83,8 @@ def run(args: argparse.Namespace) -> None:
             raise LeffaError(f"--{name} must be at least 1, got {getattr(args, name)}.")
     if args.seed < 0:
         raise LeffaError(f"--seed must not be negative, got {args.seed}.")
+    if not 0 <= args.pose_share <= 1:
+        raise LeffaError(f"--pose-share must be between 0 and 1, got {args.pose_share}.")
     if args.textures is not None and not args.textures.is_dir():
         raise LeffaError(f"There is no folder {str(args.textures)!r} for --textures.")
     settings = Settings(
@@ -81,4 +95,10 @@ def run(args: argparse.Namespace) -> None:
         damage=not args.clean,
         textures=None if args.textures is None else str(args.textures),
     )
-    write_folder(FolderJob(args.out, args.count, with_kind(settings, args.kind)), args.processes)
+    settings = with_kind(settings, args.kind)
+    if args.packed:
+        from leffa.data.synthetic.pack import pack
+
+        pack(args.out, args.count, settings, args.pose_share, args.processes or os.cpu_count() or 1)
+    else:
+        write_folder(FolderJob(args.out, args.count, settings), args.processes)

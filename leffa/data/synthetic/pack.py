@@ -1,5 +1,8 @@
 """Filling a packed folder with synthetic people: both tasks, every garment kind, all cores."""
 
+import json
+import os
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -7,15 +10,16 @@ from tqdm import tqdm
 
 from leffa.data.packed import PackedWriter
 from leffa.data.synthetic.samples import Settings, make_pose_pair, make_try_on
+from leffa.errors import LeffaError
 
-POSE_SHARE = 0.3
+RECIPE = "synthetic.json"
 
 
 def pack(
     folder: Path,
     count: int,
     settings: Settings,
-    pose_share: float = POSE_SHARE,
+    pose_share: float,
     processes: int = 1,
     first: int = 0,
 ) -> None:
@@ -23,8 +27,10 @@ def pack(
 
     Rows come in blocks of ``settings.reuse``, one scene each; ``pose_share`` of the blocks are pose pairs.
     ``first`` is the number of the first block's scene: give another for a folder with other people.
+    Raises LeffaError if the folder was begun with other settings.
     """
     PackedWriter(folder, count, settings.size)
+    _keep_recipe(folder / RECIPE, {**asdict(settings), "pose_share": pose_share, "first": first})
     blocks = [
         (folder, count, settings, pose_share, first, block) for block in range(-(-count // settings.reuse))
     ]
@@ -37,6 +43,15 @@ def pack(
             pool.imap_unordered(_write_block, blocks, chunksize=4), total=len(blocks), desc=folder.name
         ):
             pass
+
+
+def _keep_recipe(path: Path, recipe: dict) -> None:
+    told = json.dumps(recipe, default=str, indent=1)
+    if path.exists() and path.read_text() != told:
+        raise LeffaError(f"{path.parent} was begun with other settings, see {path.name}: give another folder")
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(told)
+    os.replace(temporary, path)
 
 
 def _single_thread() -> None:

@@ -3,7 +3,7 @@
 from torch.utils.data import Dataset
 
 from leffa.data.sample import Sample
-from leffa.data.synthetic.pack import POSE_SHARE
+from leffa.data.synthetic import POSE_SHARE
 from leffa.data.synthetic.samples import Settings, make_pose_pair, make_try_on
 
 MANY = 1 << 20
