@@ -111,7 +111,7 @@ def parse() -> argparse.Namespace:
         parser.error("--data and --held-out go together")
     options.seeds, options.ablations = SEEDS, True
     options.warm_steps, options.steps = WARM.steps, BRANCH.steps
-    options.train_count, options.held_out_count, options.painted = 4000, 200, 64
+    options.train_count, options.held_out_count, options.painted = 2000, 200, 64
     if options.quick:
         options.out = Path(tempfile.mkdtemp(prefix="proof-"))
         options.seeds, options.ablations = SEEDS[:1], False

@@ -143,13 +143,13 @@ def _heat_url(heat: np.ndarray) -> str:
 
 def _views(run: "Run", field: "FlowField") -> dict[str, str]:
     from leffa import flow_pictures
-    from leffa.region import confidence
+    from leffa.region import confidence, worn
 
     result, sample = run.result, run.sample
     image, inside = result.images[sample], (result.mask > 127).astype(np.float32)
     weight = (inside * confidence(field)).astype(np.float32)
     if field.occupancy is not None:
-        weight = weight * np.clip(2 * field.occupancy.numpy() - 0.5, 0, 1)
+        weight = weight * worn(field.occupancy)
 
     def laid(values: np.ndarray, low: float, high: float) -> str:
         return photo_url(

@@ -14,8 +14,9 @@ from leffa.flow import FlowField
 from leffa.images import blend, mask_to_tensor, to_pil, to_tensor
 from leffa.models import Model
 from leffa.pipeline import LeffaPipeline
-from leffa.region import Box, Region, detailed
+from leffa.region import Box, Region, detailed, worn
 from leffa.result import Progress, ResolvedSettings
+from leffa.seam import fitted
 
 SEAM = 0.006  # softness of the mask's edge, as a share of the box's longer side
 PREVIEWS = 4
@@ -81,8 +82,12 @@ class Job:
         if self.settings.detail:
             inner = detailed(inner, self.reference, field, self.region.letterbox)
         whole = self.region.lay_back(inner, self.photo)
+        field = self.region.on_photo(field)
+        if self.settings.detail and self.task is Task.TRY_ON and field.occupancy is not None:
+            garment = worn(field.occupancy)
+            whole = Image.fromarray(fitted(np.asarray(whole), np.asarray(self.photo), self.mask, garment))
         image = blend(self.photo, whole, self.mask, SEAM * max(self.region.size))
-        return image, self.region.on_photo(field)
+        return image, field
 
     def preview(self, painted: torch.Tensor) -> Image.Image:
         """A quick look at an unfinished picture: the photo, small, with what is painted so far in the mask.

@@ -41,7 +41,8 @@ class Model:
     steps, guidance_scale, guidance_rescale, flow_start   defaults of a run
     focus        cut the photo to the person first; else the whole photo is letterboxed, as the released
                  weights were trained
-    detail       bring back the reference's fine structure, which the model paints too small to show
+    detail       bring back the reference's fine structure, which the model paints too small to show, and
+                 fit its surroundings to the photo
     official_conditions  DensePose, OpenPose and parsing instead of the offline preprocessor
     garments     kinds it was trained on
     mask_recipe  which of the released mask functions it was used with

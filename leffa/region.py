@@ -131,6 +131,11 @@ def confidence(field: FlowField) -> NDArray[np.float32]:
     return np.clip(sure, 0, 1).astype(np.float32)
 
 
+def worn(occupancy: Tensor) -> NDArray[np.float32]:
+    """(H, W) in [0, 1]: where the garment is painted, from how much of the attention falls on it."""
+    return np.clip(2 * occupancy.numpy() - 0.5, 0, 1)
+
+
 def detailed(painted: Image.Image, reference: Image.Image, field: FlowField, frame: Letterbox) -> Image.Image:
     """The painted box with the reference's structure where it is finer than the model can paint.
 
@@ -148,7 +153,7 @@ def detailed(painted: Image.Image, reference: Image.Image, field: FlowField, fra
     blur = FINEST / 2 * painted.height / frame.height
     coarse_warped, coarse_base = (cv2.GaussianBlur(x, (0, 0), blur) for x in (warped, base))
     agreement = np.clip(1.5 - np.abs(coarse_warped - coarse_base).mean(-1) / AGREEING, 0, 1)
-    weight = confidence(field) * np.clip(2 * field.occupancy.numpy() - 0.5, 0, 1) * agreement
+    weight = confidence(field) * worn(field.occupancy) * agreement
     weight = cv2.GaussianBlur(weight.astype(np.float32), (0, 0), max(1.0, painted.height / frame.height))
     result = base + weight[..., None] * ((warped - coarse_warped) - (base - coarse_base))
     return to_pil(torch.from_numpy(result).permute(2, 0, 1))

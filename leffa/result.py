@@ -14,7 +14,7 @@ from leffa.config import DensePoseEncoding, Task
 from leffa.errors import LeffaError
 from leffa.flow import FlowField
 from leffa.models import Model
-from leffa.region import Region, confidence
+from leffa.region import Region, confidence, worn
 
 if TYPE_CHECKING:
     from leffa.recorder import SampleFlow
@@ -40,7 +40,8 @@ class Settings:
     seed             -1 draws one; the result reports it. Sample i of a run uses seed + i
     samples          1 to 4 pictures at once
     reuse_reference  read the reference once instead of in every step
-    detail           bring the reference's fine structure back where the flow is sure, at the photo's size
+    detail           bring the reference's fine structure back where the flow is sure, at the photo's size,
+                     and fit what is painted around the garment to the photo
     encoding         pose transfer: how the body parts are told, ``DensePoseEncoding.POSE_DEMO`` (as the
                      released demo) or ``POSE_TRAINING`` (as in training); None = as the weights were saved
     """
@@ -132,7 +133,7 @@ class Result:
         field = self.fields[sample]
         weight = (self.mask > 127) * confidence(field)
         if field.occupancy is not None:
-            weight = weight * np.clip(2 * field.occupancy.numpy() - 0.5, 0, 1)
+            weight = weight * worn(field.occupancy)
         return weight.astype(np.float32)
 
     def flow_pictures(self, sample: int = 0) -> dict[str, Image.Image]:

@@ -186,6 +186,8 @@ def test_the_command_writes_what_it_prints(packed, pipeline, tmp_path, capsys):
     assert "try_on, 64x48, 4 steps" in printed and STRETCHED in printed
     figures = json.loads((tmp_path / "figures.json").read_text())["try_on"]
     assert f"{figures[STRETCHED]['PSNR']:.2f}" in printed
+    assert cli.main(["evaluate", *arguments, "--steps", "2"]) == 2
+    assert "--steps must be at least 3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """Synthetic pairs at 64x48 as ready tensors, with the crude flow from garment box to garment box."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import default_collate
 
 from benchmarks.toy.latents import BlockCosines
 from leffa.config import Task
@@ -32,15 +32,22 @@ def make(folder: Path, train: int, held_out: int) -> tuple[Path, Path]:
 
 
 def first_try_ons(packed: PackedDataset, count: int) -> list[Sample]:
-    """The first samples that wear a garment of the reference; poses to be transferred are passed over."""
+    """The first samples that wear a garment of the reference, at ``SIZE``; pose pairs are left out."""
     samples: list[Sample] = []
     for index in range(len(packed)):
         sample = packed[index]
         if sample.task is Task.TRY_ON:
-            samples.append(sample)
+            samples.append(_shrunk(sample))
         if len(samples) == count:
             return samples
     raise LeffaError(f"{packed.folder} has {len(samples)} try-on samples, {count} are needed")
+
+
+def _shrunk(sample: Sample) -> Sample:
+    """At full size thousands of samples would take gigabytes."""
+    assert sample.reference_mask is not None
+    shown = torch.nn.functional.adaptive_avg_pool2d(sample.reference_mask[None], SIZE)[0]
+    return replace(sample, **{**resize_sample(sample, SIZE), "reference_mask": shown}, labels=None)
 
 
 class Rows:
@@ -51,13 +58,11 @@ class Rows:
     """
 
     def __init__(self, samples: list[Sample], latents: BlockCosines | None = None):
-        small = torch.nn.functional.adaptive_avg_pool2d
-        resized = default_collate([resize_sample(sample, SIZE) for sample in samples])
         person, reference, mask, densepose, loss_mask = (
-            resized[name] for name in ("person", "reference", "mask", "densepose", "loss_mask")
+            torch.stack([getattr(sample, name) for sample in samples])
+            for name in ("person", "reference", "mask", "densepose", "loss_mask")
         )
-        reference_mask = torch.cat([small(sample.reference_mask[None], SIZE) for sample in samples])
-        reference_mask = (reference_mask >= 0.5).float()
+        reference_mask = torch.stack([sample.reference_mask for sample in samples]).ge(0.5).float()
         self.latents = latents or BlockCosines(torch.cat([person, reference]))
         small = torch.nn.functional.adaptive_avg_pool2d
         masked = self.latents.encode(person * (mask < 0.5))

@@ -130,7 +130,11 @@ def chosen(options: argparse.Namespace) -> "Model":
             f"there is no model {options.model!r}: give {', '.join(MODELS)} or a saved pipeline's folder"
         )
     changes = {"steps": options.steps, "guidance_scale": options.guidance}
-    return replace(model, **{name: value for name, value in changes.items() if value is not None})
+    model = replace(model, **{name: value for name, value in changes.items() if value is not None})
+    least = model.flow_start.read_steps + 1 if model.flow_start else 1
+    if model.steps < least:
+        raise LeffaError(f"--steps must be at least {least} with this model, got {model.steps}")
+    return model
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
