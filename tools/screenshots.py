@@ -14,7 +14,7 @@ from pathlib import Path
 from chromium import ROOT, browser, open_page, running_app
 from PIL import Image
 
-GARMENT, PERSON, POSE = "upper/", "02-man", "walking_quarter"
+GARMENT, PERSON, POSE = "upper/02", "02-man", "walking_quarter"
 SEED = "7"
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True}
 QUALITY = 84
@@ -25,8 +25,8 @@ def fill(page, tab: str = "try_on") -> None:
     if tab == "try_on":
         page.click(f"#people [data-name*='{PERSON}']")
         page.wait_for_selector("#mask canvas")
-        page.click(f"#garments [data-name*='{GARMENT}'] >> nth=1")
-        page.wait_for_selector(f"#garments [data-name*='{GARMENT}'][aria-pressed=true] >> nth=0")
+        page.click(f"#garments [data-name*='{GARMENT}']")
+        page.wait_for_selector(f"#garments [data-name*='{GARMENT}'][aria-pressed=true]")
     else:
         page.get_by_role("tab", name="Change pose").click()
         page.click(f"#pose-people [data-name*='{PERSON}']")
@@ -51,7 +51,9 @@ def paint(page, tab: str = "try_on") -> None:
 
 def click_result(page, x: float, y: float, tab: str = "try_on") -> None:
     """Follow a place of the result."""
-    box = page.locator(f"#{tab}-inspector [data-side=result] img >> nth=0").bounding_box()
+    picture = page.locator(f"#{tab}-inspector [data-side=result] img >> nth=0")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
     page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
     page.wait_for_selector(f"#{tab}-inspector .lf-middle", state="attached")
 
@@ -80,6 +82,7 @@ def walk(open_one: Callable) -> Iterator[tuple[str, bytes]]:
     yield "mask", page.locator(".lf-road:visible").screenshot()
     page.click("#mask [data-do=undo]")
     paint(page)
+    page.evaluate("scrollTo(0, 0)")
     yield "try_on", page.screenshot()
     page.click("#try_on-inspector [data-view=flow]")
     click_result(page, 0.52, 0.42)
@@ -89,6 +92,7 @@ def walk(open_one: Callable) -> Iterator[tuple[str, bytes]]:
     page.click("#theme")
     fill(page, "pose_transfer")
     paint(page, "pose_transfer")
+    page.evaluate("scrollTo(0, 0)")
     yield "pose", page.screenshot()
 
 
