@@ -231,7 +231,7 @@ class Endpoints:
         timestep: int | None = None,
         request: gr.Request | None = None,
     ) -> tuple:
-        """Show pictures that explain the last result: flow, its legend, warped reference, spread, mass, arrows.
+        """Explain the last result in pictures: flow, its legend, warped reference, spread, mass, arrows.
 
         Run try_on or pose_transfer first, in the same session.
 
