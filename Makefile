@@ -21,7 +21,7 @@ app: $(VENV)/.app
 	$(RUN) app.py $(ARGS)
 
 test: $(VENV)/.dev
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 test-browser: $(VENV)/.dev
 	@sh tests/browser/ensure_chromium.sh

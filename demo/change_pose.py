@@ -1,6 +1,7 @@
 """The tab *Change pose*: person, pose, body, result."""
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -10,14 +11,17 @@ from demo.history import history_strip
 from demo.labels import Labels
 from demo.painting import Work, engine
 from demo.pictures import EDITOR_SIDE, photo_url
-from demo.reading import boxes, found, read, restored_note
-from demo.restoring import Restored, from_run, read_png
+from demo.reading import boxes, found, person_chosen, prepare, read, restored_note
+from demo.restoring import SLOTS, Restored, from_run, read_png
 from demo.sessions import Session, Sessions
 from demo.texts import problem, say, words
 from demo.try_on import MASK_WORDS
 from demo.views import part_colours
 from leffa.config import Task
 from leffa.errors import LeffaError
+
+if TYPE_CHECKING:
+    from leffa.prepared import Prepared
 
 TAB = Task.POSE_TRANSFER.value
 BODY_WORDS = {name: f"mask_{name}" for name in MASK_WORDS} | {"empty": "body_empty"}
@@ -73,14 +77,6 @@ class ChangePose:
                 parts.picture, {"placeholder": "pose_empty", "label": "step_pose"}, elem_id="pose"
             )
             self.pose_note = parts.note(elem_id="pose-note")
-            self.mirror = self._labels.say(
-                gr.Checkbox,
-                {"label": "mirror"},
-                value=False,
-                container=False,
-                elem_id="mirror",
-                elem_classes="lf-protect",
-            )
             self.poses = self._labels.add(
                 parts.strip,
                 lambda language: {"value": examples.strip(examples.poses(), say(language, "pose_gallery"))},
@@ -95,10 +91,19 @@ class ChangePose:
                 lambda language: {"words": words(language, BODY_WORDS), "fixed": True},
                 elem_id="body",
             )
+            self.mirror = self._labels.say(
+                gr.Checkbox,
+                {"label": "mirror"},
+                value=False,
+                container=False,
+                elem_id="mirror",
+                elem_classes="lf-protect",
+            )
 
     def _connect(self) -> None:
         go = [self.generate.go, self.generate.reason]
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        last: dict[str, Any] = {"trigger_mode": "always_last", **quietly}
         ready = (self.generate.state, self.generate.inputs, go)
         for event in (self.person.upload, self.person.clear):
             event(self._look_person, None, [self.person_note, *go], queue=False, **quietly).then(
@@ -109,11 +114,10 @@ class ChangePose:
                 self.set_pose, [self.pose, self.mirror], [self.pose_note, self.body], **quietly
             ).then(*ready, **quietly)
         for chooser in (self.people, self.poses):
-            chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **quietly).then(
-                *ready, **quietly
-            )
-        self.mirror.input(self.set_mirror, self.mirror, self.body, **quietly)
-        self.body.choose(self.choose_person, self.mirror, [self.pose_note, self.body], **quietly)
+            chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **last).then(*ready, **quietly)
+        told = [self.pose_note, self.body]
+        self.mirror.input(self.set_mirror, self.mirror, told, **last).then(*ready, **quietly)
+        self.body.choose(self.choose_person, self.mirror, told, **last).then(*ready, **quietly)
         self.generate.connect()
         restored = [
             *self.pictures, self.mirror, self.body, *self.generate.inputs, self.generate.viewer,
@@ -151,8 +155,9 @@ class ChangePose:
     def set_pose(self, path: str | None, mirror: bool, request: gr.Request) -> tuple:
         """Read the picture that gives the pose."""
         session = self._sessions.of(request.session_hash)
-        noted = read(session, path, TAB, "pose", person=0)
-        return noted, self._body(session, mirror)
+        read(session, path, TAB, "pose", person=0)
+        body = self._body(session, mirror)
+        return session.noted(TAB, "pose"), body
 
     def pick(self, mirror: bool, event: gr.EventData, request: gr.Request) -> tuple:
         """Take an example; a newcomer's first pick gets a partner."""
@@ -180,9 +185,11 @@ class ChangePose:
         noted = read(session, path, TAB, "person", person=0, example="")
         return path, noted, gr.update(chosen="")
 
-    def set_mirror(self, mirror: bool, request: gr.Request) -> dict:
+    def set_mirror(self, mirror: bool, request: gr.Request) -> tuple:
         """Turn the pose's left and right."""
-        return self._body(self._sessions.of(request.session_hash), mirror)
+        session = self._sessions.of(request.session_hash)
+        body = self._body(session, mirror)
+        return session.noted(TAB, "pose") or parts.quiet(""), body
 
     def choose_person(self, mirror: bool, event: gr.EventData, request: gr.Request) -> tuple:
         """Take the pose of another of the people."""
@@ -190,9 +197,18 @@ class ChangePose:
         picked = session.slots(TAB).pictures.get("pose")
         if picked is None:
             return gr.skip(), gr.skip()
-        picked.prepared = engine().prepare(picked.image, int(event.person))
-        chosen = parts.good(say(session.language, "mask_person", number=int(event.person) + 1))
-        return chosen, self._body(session, mirror)
+        picked.prepared = prepare(picked, TAB, int(event.person))
+        return session.note(TAB, "pose", person_chosen(int(event.person))), self._body(session, mirror)
+
+    @property
+    def spoken(self) -> list[Any]:
+        """What says something beside its labels; ``speak`` says it in the visitor's language."""
+        return [self.person_note, self.pose_note, *self.generate.spoken]
+
+    def speak(self, session: Session) -> list[Any]:
+        """Values of ``spoken``."""
+        noted = [session.noted(TAB, slot) or parts.quiet("") for slot in SLOTS[TAB]]
+        return [*noted, *self.generate.speak(session)]
 
     # ------------------------------------------------------------------------------ bringing a run back
 
@@ -223,12 +239,12 @@ class ChangePose:
         session.tabs[TAB] = slots = restored.slots
         mirror = bool(slots.choices.get("mirror"))
         pictures: list[Any] = []
-        for slot in ("person", "pose"):
+        for slot in SLOTS[TAB]:
             picked = slots.pictures.get(slot)
-            noted = found(session, picked) if picked else parts.quiet("")
+            noted = session.note(TAB, slot, found(picked) if picked else lambda language: parts.quiet(""))
             chosen = gr.update(chosen=(picked and picked.example) or "")
             pictures += [picked.path if picked else None, noted, chosen]
-        told = restored_note(session, restored.missing)
+        told = restored_note(session, restored.missing, restored.same_weights)
         below = self.generate.inspector.value(session) if shown["state"] == "done" else {}
         history = gr.update(**history_strip(session, TAB))
         body = self._body(session, mirror)
@@ -239,15 +255,16 @@ class ChangePose:
     def _body(self, session: Session, mirror: bool) -> dict:
         """The body the model is told, and with it the pose as it will be used."""
         slots = session.slots(TAB)
-        slots.choices = {"mirror": bool(mirror)}
+        slots.choices, slots.automatic = {"mirror": bool(mirror)}, None
         picked = slots.pictures.get("pose")
         if picked is None or picked.prepared is None:
             return {}
-        prepared = picked.prepared
-        if mirror:
-            from leffa.known_poses import mirrored
-
-            prepared = mirrored(prepared)
+        try:
+            prepared = _turned(picked.prepared) if mirror else picked.prepared
+        except LeffaError as error:  # the official networks may not find anybody in the mirror
+            wrong = error
+            session.note(TAB, "pose", lambda language: parts.error(problem(language, wrong)))
+            return {}
         slots.automatic = prepared
         return {
             "photo": photo_url(prepared.photo, EDITOR_SIDE),
@@ -259,8 +276,10 @@ class ChangePose:
         }
 
     def _missing(self, session: Session) -> str | None:
-        pictures = session.slots(TAB).pictures
-        return next((f"need_{slot}" for slot in ("person", "pose") if slot not in pictures), None)
+        slots = session.slots(TAB)
+        if missing := next((f"need_{slot}" for slot in SLOTS[TAB] if slot not in slots.pictures), None):
+            return missing
+        return "need_pose" if slots.automatic is None else None
 
     def _work(self, session: Session, settings: Any) -> Work:
         slots = session.slots(TAB)
@@ -270,3 +289,22 @@ class ChangePose:
             reference=slots.pictures["person"].prepared,
             settings=settings,
         )
+
+
+def _turned(prepared: "Prepared") -> "Prepared":
+    """The pose with left and right exchanged; where the official networks look, they look again."""
+    from leffa.known_poses import mirrored
+
+    if not prepared.is_official:
+        return mirrored(prepared)
+    from PIL import ImageOps
+
+    anew = engine().prepare(ImageOps.mirror(prepared.photo), 0, Task.POSE_TRANSFER)
+    left, top, right, bottom = prepared.box
+    width = prepared.photo.width
+    wanted = (width - right, top, width - left, bottom)
+
+    def farness(number: int) -> int:
+        return sum(abs(a - b) for a, b in zip(anew.people[number], wanted, strict=True))
+
+    return replace(anew, chosen=min(range(len(anew.people)), key=farness))

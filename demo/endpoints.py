@@ -104,7 +104,8 @@ class Endpoints:
             The finished picture, its attention flow as colours, all pictures best first, and details: the
             seed and settings used, flow scores, and parts of the body over which attention is scattered.
         """
-        target, look = _picked(pose, "pose", 0), _picked(reference, "reference", 0)
+        target = _picked(pose, "pose", 0, Task.POSE_TRANSFER)
+        look = _picked(reference, "reference", 0, Task.POSE_TRANSFER)
         work = Work(
             Task.POSE_TRANSFER,
             target.prepared,
@@ -230,7 +231,7 @@ class Endpoints:
         timestep: int | None = None,
         request: gr.Request | None = None,
     ) -> tuple:
-        """Show pictures that explain the last result: flow, warped reference, spread, mass, arrows.
+        """Explain the last result in pictures: flow, its legend, warped reference, spread, mass, arrows.
 
         Run try_on or pose_transfer first, in the same session.
 
@@ -345,10 +346,10 @@ class Endpoints:
         return files[0], keep(session, flow), files, details
 
 
-def _picked(path: str | None, name: str, person: int | None = None) -> Picked:
+def _picked(path: str | None, name: str, person: int | None = None, task: Task = Task.TRY_ON) -> Picked:
     image = _picture(path, name)
     assert path is not None  # or the line above had raised
-    prepared = None if person is None else engine().prepare(image, person)
+    prepared = None if person is None else engine().prepare(image, person, task)
     return Picked(image, path, digest_of(path), prepared)
 
 

@@ -80,14 +80,23 @@ class GenerateStep:
         """The inspector and the visitor's runs, which lie under the steps."""
         self.inspector = Inspector(self.task, self._sessions, labels)
         with gr.Column(elem_classes="lf-history"):
+            with gr.Row(elem_classes="lf-history-head"):
+                labels.add(
+                    parts.panel,
+                    lambda language: {
+                        "value": {"title": say(language, "history"), "hint": say(language, "history_hint")}
+                    },
+                    markup="<h2>{{value.title}}</h2><p>{{value.hint}}</p>",
+                )
+                self.upload = labels.say(
+                    gr.UploadButton,
+                    {"label": "restore_png"},
+                    file_types=[".png"],
+                    size="sm",
+                    scale=0,
+                    elem_id=f"{self.tab}-restore",
+                )
             self.history = parts.strip([], elem_id=f"{self.tab}-history")
-            self.upload = labels.say(
-                gr.UploadButton,
-                {"label": "restore_png"},
-                file_types=[".png"],
-                size="sm",
-                elem_id=f"{self.tab}-restore",
-            )
             self.history_note = parts.note(elem_id=f"{self.tab}-history-note")
 
     @property
@@ -138,7 +147,9 @@ class GenerateStep:
                     minimum=-1,
                     elem_id=f"{name}-seed",
                 )
-                self.dice = gr.Button("⚄", size="sm", min_width=44, scale=0, elem_id=f"{name}-dice")
+                self.dice = labels.say(
+                    gr.Button, {"value": "dice"}, size="sm", min_width=60, scale=0, elem_id=f"{name}-dice"
+                )
             self.samples = self._slider(labels, "samples", 1, 4, 1, 1)
         self.inputs = [self.steps, self.guidance, self.rescale, self.seed, self.samples]
 
@@ -210,6 +221,19 @@ class GenerateStep:
             return gr.update(interactive=False), parts.error(problem(session.language, wrong))
         seconds = max(1, round(PACE.seconds(weight)))
         return gr.update(interactive=True), parts.quiet(say(session.language, "ready", seconds=seconds))
+
+    @property
+    def spoken(self) -> list[Any]:
+        """What says something beside its labels; ``speak`` says it in the visitor's language."""
+        return [self.viewer, self.reason, self.inspector.widget, self.history]
+
+    def speak(self, session: Session) -> list[Any]:
+        """Values of ``spoken``: all of them, for what is not on the page yet must not get half an update."""
+        run = session.shown.get(self.tab)
+        shown = run.shown(session.language) if run else {"state": "empty"}
+        missing = self._missing(session)
+        reason = parts.quiet(say(session.language, missing) if missing else "")
+        return [shown, reason, self.inspector.value(session), history_strip(session, self.tab)["value"]]
 
     def stop(self, request: gr.Request) -> None:
         """End the visitor's run at its next step."""

@@ -11,8 +11,8 @@ from leffa.config import Task
 
 if TYPE_CHECKING:
     from demo.sessions import Session, Slots
-    from leffa.engine import Prepared
     from leffa.flow_score import Scatter
+    from leffa.prepared import Prepared
     from leffa.result import Result
 
 MOST_RUNS = 12
@@ -149,6 +149,5 @@ def history_strip(session: "Session", tab: str) -> dict[str, Any]:
         }
         for run in runs
     ]
-    title = f"{say(session.language, 'history')} — {say(session.language, 'history_hint')}"
-    value = [{"name": "", "title": title, "items": items}] if items else []
+    value = [{"name": "", "title": say(session.language, "history"), "items": items}] if items else []
     return {"value": value, "chosen": shown.key if shown else ""}

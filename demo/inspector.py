@@ -48,7 +48,7 @@ class Inspector:
         self._sessions, self._tab = sessions, task.value
         self.widget = labels.words(parts.inspector, "", _WORDS, elem_id=f"{task.value}-inspector")
         quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        self.widget.trace(self.trace, None, self.widget, trigger_mode="always_last", **quietly)
+        self.widget.trace(self.follow, None, self.widget, trigger_mode="always_last", **quietly)
         self.widget.scrub(self.scrub, None, self.widget, trigger_mode="always_last", **quietly)
 
     def value(self, session: Session, layer: str | None = None, step: int | None = None) -> dict:
@@ -81,7 +81,7 @@ class Inspector:
             LOG.info("scrub: %s", wrong)
             return gr.skip()
 
-    def trace(self, event: gr.EventData, request: gr.Request) -> Any:
+    def follow(self, event: gr.EventData, request: gr.Request) -> Any:
         """Follow a clicked place to the other picture."""
         session = self._sessions.of(request.session_hash)
         run = session.shown.get(self._tab)
@@ -90,7 +90,7 @@ class Inspector:
         from leffa import trace
 
         forward = event.side == "result"
-        follow = trace.to_reference if forward else trace.to_result
+        look = trace.to_reference if forward else trace.to_result
         marks: dict[str, Any] = {
             "run": f"{run.key} {run.sample}",
             "side": "result" if forward else "reference",
@@ -98,7 +98,7 @@ class Inspector:
             "places": [],
         }
         try:
-            found = follow(
+            found = look(
                 run.result, float(event.x), float(event.y), run.sample, event.layer, _whole(event.step)
             )
         except LeffaError as wrong:

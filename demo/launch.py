@@ -45,7 +45,7 @@ def launch(
     settle()
     if mcp and find_spec("mcp") is None:
         raise LeffaError("the tool server needs one more package: pip install 'leffa[mcp]'")
-    from demo import examples, painting, theme
+    from demo import examples, painting, parts, theme
     from demo.page import build
     from demo.sessions import Sessions
 
@@ -69,7 +69,7 @@ def launch(
         allowed_paths=[str(examples.ASSETS)],
         theme=theme.theme(),
         css=theme.style(),
-        favicon_path=None,
+        favicon_path=str(parts.STATIC / "icon.svg"),
     )
     painting.warm_up()
     if wait:

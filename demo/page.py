@@ -1,5 +1,6 @@
 """The whole page."""
 
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
@@ -12,15 +13,10 @@ from demo.labels import Labels
 from demo.sessions import Sessions
 from demo.texts import preferred, say
 from demo.try_on import TryOn
+from leffa.config import Garment, Task
+from leffa.errors import WeightsError
 
 CACHE_SECONDS = (600, 6 * 3600)  # how often, and older than what, forgotten files are deleted
-
-_LOGO = (
-    '<svg viewBox="0 0 26 26" fill="none" aria-hidden="true"><path d="M5 4c7 1 8 17 16 18" stroke="#4f5fe0" '
-    'stroke-width="2.4" stroke-linecap="round"/><path d="M5 13c5 .5 8 8 16 9" stroke="#12a594" '
-    'stroke-width="2.4" stroke-linecap="round" opacity=".8"/><circle cx="5" cy="4" r="2.6" fill="#4f5fe0"/>'
-    '<circle cx="5" cy="13" r="2.6" fill="#12a594"/><circle cx="21" cy="22" r="3" fill="#e0218a"/></svg>'
-)
 
 
 def build(sessions: Sessions) -> gr.Blocks:
@@ -29,49 +25,51 @@ def build(sessions: Sessions) -> gr.Blocks:
     with gr.Blocks(
         title=say("en", "title"), analytics_enabled=False, fill_width=True, delete_cache=CACHE_SECONDS
     ) as page:
-        with gr.Row(elem_classes="lf-top"):
-            labels.add(
-                parts.panel,
-                lambda spoken: {"value": _head(spoken)},
-                markup='<header class="lf-head"><h1>' + _LOGO + "Leffa</h1><p>{{value.tagline}}</p>"
-                '<span class="lf-model {{value.state}}">{{value.model}}</span></header>',
-                elem_id="head",
-            )
-            language = labels.say(gr.Button, {"value": "language"}, size="sm", elem_id="language")
-            dark = gr.Button("◐", size="sm", elem_id="theme")
+        head = labels.add(parts.head, lambda spoken: {"value": _head(spoken)}, elem_id="head")
         with gr.Tabs(elem_id="tabs") as tabs:
-            with labels.say(gr.Tab, {"label": "tab_try_on"}, id="try_on", render_children=True):
+            with labels.say(gr.Tab, {"label": "tab_try_on"}, id="try_on"):
                 try_on = TryOn(sessions, labels)
-            with labels.say(gr.Tab, {"label": "tab_change_pose"}, id="change_pose", render_children=True):
+            with labels.say(gr.Tab, {"label": "tab_change_pose"}, id="change_pose"):
                 change_pose = ChangePose(sessions, labels)
         _hand_over(sessions, tabs, try_on, change_pose)
         labels.add(
             parts.panel,
-            lambda spoken: {"value": {"text": say(spoken, "privacy")}},
-            markup='<p class="lf-foot">{{value.text}}</p>',
+            lambda spoken: {"value": _foot(spoken)},
+            markup='<p class="lf-foot">{{value.privacy}} {{value.more}}</p>',
         )
         add_endpoints(sessions)
-
-        def speak(spoken: str, request: gr.Request) -> list[dict]:
-            sessions.of(request.session_hash).language = spoken
-            return labels.updates(spoken)
 
         def leave(request: gr.Request) -> None:
             sessions.end(request.session_hash)
 
-        def greet(request: gr.Request) -> list[dict]:
-            spoken = preferred(request.headers.get("accept-language"))
-            return speak(spoken, request) if spoken != "en" else [gr.skip() for _ in labels.components]
-
-        def switch(request: gr.Request) -> list[dict]:
-            now = sessions.of(request.session_hash).language
-            return speak("en" if now == "zh" else "zh", request)
-
-        page.load(greet, None, labels.components, show_progress="hidden", api_visibility="private")
-        language.click(switch, None, labels.components, show_progress="hidden", api_visibility="private")
-        dark.click(None, None, None, js="() => { document.body.classList.toggle('dark'); }")
+        _speaking(page, head.language, sessions, labels, (try_on, change_pose))
         page.unload(leave)
     return page
+
+
+def _speaking(
+    page: gr.Blocks, switch: Any, sessions: Sessions, labels: Labels, tabs: tuple[TryOn | ChangePose, ...]
+) -> None:
+    """The page speaks the language of the visitor's browser, and the other one at the event ``switch``.
+
+    The language is a state that changes: whoever reads the first one is sent nothing. An update that skips
+    would cost the components of a tab that was not opened yet their properties (Gradio 6.31).
+    """
+    spoken = gr.State("en")
+    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+    def greet(request: gr.Request) -> str:
+        return preferred(request.headers.get("accept-language"))
+
+    def speak(language: str, request: gr.Request) -> list[Any]:
+        session = sessions.of(request.session_hash)
+        session.language = language
+        return [*labels.updates(language), *(value for tab in tabs for value in tab.speak(session))]
+
+    page.load(greet, None, spoken, **quietly)
+    switch(lambda language: "en" if language == "zh" else "zh", spoken, spoken, **quietly)
+    outputs = [*labels.components, *(component for tab in tabs for component in tab.spoken)]
+    spoken.change(speak, spoken, outputs, **quietly)
 
 
 def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: ChangePose) -> None:
@@ -110,8 +108,24 @@ def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: Ch
 
 
 def _head(language: str) -> dict[str, str]:
-    from leffa.models import MODELS
+    names = _loaded()
+    told = " · ".join(say(language, f"model_{name}") for name in names) or say(language, "model_missing")
+    said = {key: say(language, key) for key in ("tagline", "language", "language_hint", "theme")}
+    other = "en" if language == "zh" else "zh"
+    return {**said, "other": other, "model": told, "state": "" if names else "lf-missing"}
 
-    present = [model for model in MODELS.values() if model.is_present]
-    told = say(language, "model_bundled" if present else "model_missing")
-    return {"tagline": say(language, "tagline"), "model": told, "state": "" if present else "lf-missing"}
+
+def _foot(language: str) -> dict[str, str]:
+    more = say(language, "model_more") if "bundled" in _loaded() else ""
+    return {"privacy": say(language, "privacy"), "more": more}
+
+
+def _loaded() -> list[str]:
+    """Names of the models that runs of this page will use."""
+    from leffa.models import find
+
+    names = []
+    for task, garment in (*((Task.TRY_ON, kind) for kind in Garment), (Task.POSE_TRANSFER, None)):
+        with suppress(WeightsError):
+            names.append(find(task, garment=garment).name)
+    return list(dict.fromkeys(names))

@@ -92,20 +92,23 @@ LINE = Line()
 
 
 @cache
-def _engine_once() -> "Engine":
+def _engine_once(device: str) -> "Engine":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch comes in
     from leffa.engine import Engine
 
-    return Engine()
+    return Engine(device)
 
 
 _ENGINE_LOCK = threading.Lock()
 
 
-def engine() -> "Engine":
-    """The engine of this process, made on the first call."""
+def engine(painting: bool = False) -> "Engine":
+    """The engine of this process, made on the first call.
+
+    painting  for a run. Where the GPU is lent for runs only, everything else must make do with the CPU.
+    """
     with _ENGINE_LOCK:
-        return _engine_once()
+        return _engine_once("cpu" if on_shared_gpu() and not painting else "auto")
 
 
 def warm_up() -> threading.Thread:
@@ -198,11 +201,11 @@ def _paint(work: Work, stop: threading.Event | None) -> "Iterator[Step | Result]
                 "stop": stop,
             }
             if work.task is Task.TRY_ON:
-                result = engine().try_on(
+                result = engine(painting=True).try_on(
                     work.person, work.reference, work.garment or "upper", work.mask, **shared
                 )
             else:
-                result = engine().pose_transfer(work.reference, work.person, **shared)
+                result = engine(painting=True).pose_transfer(work.reference, work.person, **shared)
             events.put(result)
         except BaseException as problem:
             events.put(problem)

@@ -102,6 +102,11 @@ def heading(value: dict, **options: Any) -> gr.HTML:
     return panel(value, markup, **options)
 
 
+def head(value: dict, **options: Any) -> gr.HTML:
+    """The head of the page. Event ``language``: the visitor wants the other one."""
+    return panel(value, static_text("head.html"), "head.js", **options)
+
+
 def strip(value: list, chosen: str = "", only: str = "", **options: Any) -> gr.HTML:
     """Pictures to pick from, see ``static/strip.js``. Event ``pick`` carries ``name``."""
     return panel(value, '<div class="lf-strip"></div>', "strip.js", chosen=chosen, only=only, **options)

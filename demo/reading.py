@@ -1,6 +1,7 @@
 """A visitor's file becomes a picture the engine can work with; what is wrong with it becomes a sentence."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,14 @@ from demo.generate import digest_of
 from demo.painting import engine
 from demo.sessions import Picked, Session
 from demo.texts import problem, say
+from leffa.config import Task
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
-    from leffa.engine import Prepared
+    from leffa.prepared import Prepared
 
+Told = Callable[[str], dict]
+"""A line to show, in the language it is asked for."""
 LOG = logging.getLogger("leffa.demo")
 
 
@@ -30,10 +34,16 @@ def read(
 
     person  find the people and take this one; None: the picture is a garment
     """
+    return session.note(tab, slot, _read(session, path, tab, slot, person, example))
+
+
+def _read(
+    session: Session, path: str | None, tab: str, slot: str, person: int | None, example: str | None
+) -> Told:
     slots = session.slots(tab)
     slots.pictures.pop(slot, None)
     if path is None:
-        return parts.quiet("")
+        return lambda language: parts.quiet("")
     if example is None:
         session.files.add(Path(path))
     try:
@@ -41,29 +51,31 @@ def read(
 
         picked = Picked(load_image(path), path, digest_of(path), example=example)
         if person is not None:
-            picked.prepared = _known(path, example) or engine().prepare(picked.image, person)
-    except LeffaError as wrong:
-        return parts.error(problem(session.language, wrong))
+            picked.prepared = prepare(picked, tab, person)
+    except LeffaError as error:
+        wrong = error
+        return lambda language: parts.error(problem(language, wrong))
     except Exception:
         LOG.exception("a picture could not be read")
-        return parts.error(say(session.language, "failed"))
+        return lambda language: parts.error(say(language, "failed"))
     slots.pictures[slot] = picked
     if expected := slots.expected.pop(slot, None):
         same = picked.digest == expected
         noted = parts.good if same else parts.warn
-        return noted(say(session.language, "restored_same" if same else "restored_other"))
+        return lambda language: noted(say(language, "restored_same" if same else "restored_other"))
     if example is None and has_record(path):
-        return parts.warn(say(session.language, "made_here"), say(session.language, "made_here_act"))
-    return found(session, picked)
+        return lambda language: parts.warn(say(language, "made_here"), say(language, "made_here_act"))
+    return found(picked)
 
 
-def _known(path: str, example: str | None) -> "Prepared | None":
-    """The body of one of our own poses, which need not be searched for."""
-    if not example or not example.startswith(POSES):
-        return None
-    from leffa.known_poses import known_pose
+def prepare(picked: Picked, tab: str, person: int = 0) -> "Prepared":
+    """The people in a picture, and one of them chosen; our own poses need not be searched for a body."""
+    if picked.example and picked.example.startswith(POSES):
+        from leffa.known_poses import known_pose
 
-    return known_pose(path)
+        if known := known_pose(picked.path):
+            return known
+    return engine().prepare(picked.image, person, Task(tab))
 
 
 def has_record(path: str) -> bool:
@@ -76,14 +88,19 @@ def has_record(path: str) -> bool:
         return False
 
 
-def found(session: Session, picked: Picked) -> dict:
+def found(picked: Picked) -> Told:
     """The line beside a picture that was read."""
     if picked.prepared is None:
-        return parts.good(say(session.language, "garment_found"))
+        return lambda language: parts.good(say(language, "garment_found"))
     count = len(picked.prepared.people)
     if count > 1:
-        return parts.warn(say(session.language, "people", count=count))
-    return parts.good(say(session.language, "person_found"))
+        return lambda language: parts.warn(say(language, "people", count=count))
+    return lambda language: parts.good(say(language, "person_found"))
+
+
+def person_chosen(number: int) -> Told:
+    """The line beside a picture of several people, one of whom was chosen."""
+    return lambda language: parts.good(say(language, "mask_person", number=number + 1))
 
 
 def boxes(picked: Picked) -> list[list[float]]:
@@ -98,9 +115,11 @@ def boxes(picked: Picked) -> list[list[float]]:
     ]
 
 
-def restored_note(session: Session, missing: list[str]) -> dict:
-    """The line about a run that was brought back, and which pictures it still needs."""
+def restored_note(session: Session, missing: list[str], same_weights: bool) -> dict:
+    """The line about a run that was brought back, which pictures it still needs, and if it will differ."""
+    language = session.language
+    differs = "" if same_weights else " " + say(language, "restored_weights")
     if not missing:
-        return parts.good(say(session.language, "restored"))
-    named = ", ".join(say(session.language, f"slot_{slot}") for slot in missing)
-    return parts.warn(say(session.language, "restored_missing", slots=named))
+        return (parts.good if same_weights else parts.warn)(say(language, "restored") + differs)
+    named = ", ".join(say(language, f"slot_{slot}") for slot in missing)
+    return parts.warn(say(language, "restored_missing", slots=named) + differs)

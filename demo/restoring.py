@@ -20,11 +20,13 @@ class Restored:
 
     settings  steps, guidance, rescale, seed, samples: the values of their widgets
     missing   slots whose picture is not known here
+    same_weights  whether the weights it was made with are those that are here
     """
 
     slots: Slots
     settings: tuple[float, float, float, int, int]
     missing: list[str] = field(default_factory=list)
+    same_weights: bool = True
 
 
 def from_run(run: "Run") -> Restored:
@@ -70,22 +72,31 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
     for slot in SLOTS[tab]:
         digest = str(record["files"].get(slot, ""))
         if picked := _known(session, digest):
-            slots.pictures[slot] = _prepared(picked, slot, people)
+            slots.pictures[slot] = _prepared(picked, tab, slot, people)
         else:
             slots.expected[slot] = digest
             missing.append(slot)
-    return Restored(slots, settings, missing)
+    return Restored(slots, settings, missing, _has_weights(record))
 
 
-def _prepared(picked: Picked, slot: str, people: Any) -> Picked:
+def _has_weights(record: dict[str, Any]) -> bool:
+    from leffa.models import MODELS
+    from leffa.provenance import model_hash
+
+    model = MODELS.get(str(record.get("model")))
+    return model is not None and model.is_present and model_hash(model) == record.get("model_sha256")
+
+
+def _prepared(picked: Picked, tab: str, slot: str, people: Any) -> Picked:
     """The picture with its people found and the same one chosen; garments as they are."""
     if slot == "garment":
         return picked
-    from demo.painting import engine
+    from demo.reading import prepare
 
-    person = int(people.get(slot, 0)) if isinstance(people, dict) else 0
+    person = people.get(slot) if isinstance(people, dict) else 0
+    person = person if isinstance(person, int) else 0
     if picked.prepared is None or picked.prepared.chosen != person:
-        picked.prepared = engine().prepare(picked.image, person)
+        picked.prepared = prepare(picked, tab, person)
     return picked
 
 

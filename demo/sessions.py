@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from demo.history import Run
-    from leffa.engine import Prepared
+    from leffa.prepared import Prepared
 
 MOST_SESSIONS = 64
 IDLE_SECONDS = 3600.0  # for clients that never say good-bye
@@ -61,10 +62,14 @@ class Slots:
 
 @dataclass
 class Session:
-    """One visitor."""
+    """One visitor.
+
+    notes  the line beside each slot of each tab, in whatever language it is asked for
+    """
 
     language: str = DEFAULT_LANGUAGE
     tabs: dict[str, Slots] = field(default_factory=dict)
+    notes: dict[tuple[str, str], Callable[[str], dict]] = field(default_factory=dict)
     runs: "list[Run]" = field(default_factory=list)
     shown: "dict[str, Run]" = field(default_factory=dict)
     files: set[Path] = field(default_factory=set)
@@ -73,6 +78,16 @@ class Session:
 
     def slots(self, tab: str) -> Slots:
         return self.tabs.setdefault(tab, Slots())
+
+    def note(self, tab: str, slot: str, told: Callable[[str], dict]) -> dict:
+        """Set the line beside a slot; returns it in the visitor's language."""
+        self.notes[tab, slot] = told
+        return told(self.language)
+
+    def noted(self, tab: str, slot: str) -> dict | None:
+        """The line beside a slot in the visitor's language; None if nothing was said there."""
+        told = self.notes.get((tab, slot))
+        return told(self.language) if told else None
 
     def end(self) -> None:
         """Stop what runs and delete the visitor's files."""
@@ -84,6 +99,7 @@ class Session:
         self.files.clear()
         self.runs.clear()
         self.tabs.clear()
+        self.notes.clear()
         self.shown.clear()
 
 

@@ -13,18 +13,29 @@ TEXTS: dict[str, tuple[str, str]] = {
     "language": ("中文", "English"),
     "language_hint": ("Switch to Chinese", "切换到英文"),
     "theme": ("Light or dark", "浅色或深色"),
-    "model": ("Model", "模型"),
     "model_bundled": (
         "Small bundled model: works anywhere; shows colours, layout and flow; not photo-realistic",
         "内置小模型：任何电脑都能运行；展示颜色、版型与注意力流，并非照片级真实",
     ),
+    "model_viton-hd": (
+        "Leffa as published, VITON-HD: photo-realistic tops",
+        "Leffa 公开权重（VITON-HD）：照片级上装试穿",
+    ),
+    "model_dress-code": (
+        "Leffa as published, DressCode: photo-realistic, every kind of garment",
+        "Leffa 公开权重（DressCode）：照片级，所有服装种类",
+    ),
+    "model_deep-fashion": (
+        "Leffa as published, DeepFashion: photo-realistic poses",
+        "Leffa 公开权重（DeepFashion）：照片级姿态迁移",
+    ),
     "model_more": (
-        "For photo-realistic results, get the published weights with `leffa download` (needs a GPU).",
-        "想要照片级效果，请用 `leffa download` 获取公开权重（需要 GPU）。",
+        "For photo-realistic results fetch the published weights: leffa download (they need a GPU).",
+        "想要照片级效果，请获取公开权重：leffa download（需要 GPU）。",
     ),
     "model_missing": (
-        "No model weights are installed. Clone the repository again, or run `leffa download`.",
-        "没有安装模型权重。请重新克隆仓库，或运行 `leffa download`。",
+        "No model weights are installed: clone the repository again, or run: leffa download",
+        "没有安装模型权重：请重新克隆仓库，或运行：leffa download",
     ),
     "privacy": (
         "Your pictures stay in this computer's memory while the page is open, and are deleted when you "
@@ -49,7 +60,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "kind_upper": ("Top", "上装"),
     "kind_lower": ("Bottom", "下装"),
     "kind_dress": ("Dress", "连衣裙"),
-    "examples": ("Examples", "示例"),
     "examples_photo": ("Example people", "示例人物"),
     "examples_upper": ("Tops", "上装"),
     "examples_lower": ("Bottoms", "下装"),
@@ -127,7 +137,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "rescale_info": ("Holds contrast back at high guidance; 0 is off", "高引导时抑制对比度；0 为关闭"),
     "seed": ("Seed", "随机种子"),
     "seed_info": ("The same seed gives the same picture; -1 draws one", "相同种子得到相同图片；-1 为随机"),
-    "dice": ("Draw a new seed for each run", "每次随机抽取种子"),
+    "dice": ("Random", "随机"),
     "samples": ("Pictures", "张数"),
     "samples_info": ("Several are ranked by flow score", "多张时按流评分排序"),
     # the result
@@ -262,7 +272,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "length_ankle": ("ankle", "脚踝"),
     # session
     "history": ("Your runs", "历史记录"),
-    "history_hint": ("Pick one to bring back all of its settings.", "点击可恢复其全部设置。"),
+    "history_hint": (
+        "Every run is kept here while the page is open: pick one to bring all of its settings back. A PNG "
+        "downloaded from here does the same on another day.",
+        "页面打开期间，每次结果都保存在这里：点击即可恢复其全部设置。从这里下载的 PNG 日后也能恢复。",
+    ),
     "restore_png": ("Restore from a PNG", "从 PNG 恢复"),
     "download": ("Download", "下载"),
     "pass_change_pose": ("Change pose of this", "给它换姿势"),
@@ -273,6 +287,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "made_here_act": ("Restore its run", "恢复"),
     "restored": ("Run restored.", "已恢复。"),
+    "restored_weights": (
+        "It was made with other weights; the result will differ.",
+        "它使用了其他权重，结果会不同。",
+    ),
     "restored_missing": (
         "Settings restored; add the same picture again: {slots}.",
         "设置已恢复；请再次添加同一图片：{slots}。",

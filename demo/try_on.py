@@ -8,10 +8,10 @@ from demo import examples, parts
 from demo.generate import GenerateStep
 from demo.history import history_strip
 from demo.labels import Labels
-from demo.painting import Work, engine
-from demo.reading import found, read, restored_note
-from demo.restoring import Restored, from_run, read_png
-from demo.sessions import Session, Sessions
+from demo.painting import Work
+from demo.reading import found, person_chosen, prepare, read, restored_note
+from demo.restoring import SLOTS, Restored, from_run, read_png
+from demo.sessions import Session, Sessions, Slots
 from demo.texts import problem, say
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes, advice, mask_value, mended
 from leffa.config import Task
@@ -138,15 +138,18 @@ class TryOn:
                 *ready, **quietly
             )
         for chooser in (self.people, self.garments):
-            chooser.pick(self.pick, wishes, [*self.pictures, self.kind, *seen], **quietly).then(
-                *ready, **quietly
-            )
+            chooser.pick(
+                self.pick, wishes, [*self.pictures, self.kind, *seen], trigger_mode="always_last", **quietly
+            ).then(*ready, **quietly)
         self.kind.input(self.show_kind, self.kind, self.garments, queue=False, **quietly)
+        last: dict[str, Any] = {"trigger_mode": "always_last", **quietly}
         for wish in wishes:
-            wish.input(self.set_wishes, wishes, seen, **quietly)
-        self.doctor.act(self.mend, wishes, [self.sleeve, self.hem, *seen], **quietly)
-        self.mask.choose(self.choose_person, wishes, [self.photo_note, *seen], **quietly)
-        self.mask.edit(self.edit, None, None, queue=False, **quietly)
+            wish.input(self.set_wishes, wishes, seen, **last).then(*ready, **quietly)
+        self.doctor.act(self.mend, wishes, [self.sleeve, self.hem, *seen], **quietly).then(*ready, **quietly)
+        self.mask.choose(self.choose_person, wishes, [self.photo_note, *seen], **last).then(*ready, **quietly)
+        self.mask.edit(self.edit, None, None, queue=False, trigger_mode="multiple", **quietly).then(
+            *ready, **quietly
+        )
         self.generate.connect()
         restored = [
             *self.pictures, *wishes, *seen, *self.generate.inputs, self.generate.viewer,
@@ -255,15 +258,27 @@ class TryOn:
         if picked is None:
             return (gr.skip(),) * 3
         slots.strokes = []
-        picked.prepared = engine().prepare(picked.image, int(event.person))
-        chosen = parts.good(say(session.language, "mask_person", number=int(event.person) + 1))
-        return chosen, *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect)))
+        picked.prepared = prepare(picked, TAB, int(event.person))
+        return session.note(TAB, "photo", person_chosen(int(event.person))), *self._seen(
+            session, Wishes(kind, sleeve, hem, tuple(protect))
+        )
 
     def edit(self, event: gr.EventData, request: gr.Request) -> None:
         """Take the visitor's strokes over."""
         from leffa.preprocess.strokes import parse_strokes
 
         self._sessions.of(request.session_hash).slots(TAB).strokes = parse_strokes(event.strokes)
+
+    @property
+    def spoken(self) -> list[Any]:
+        """What says something beside its labels; ``speak`` says it in the visitor's language."""
+        return [self.photo_note, self.garment_note, self.doctor, *self.generate.spoken]
+
+    def speak(self, session: Session) -> list[Any]:
+        """Values of ``spoken``."""
+        slots = session.slots(TAB)
+        noted = [session.noted(TAB, slot) or parts.quiet("") for slot in ("photo", "garment")]
+        return [*noted, advice(session, slots, Wishes.sound(slots.choices)), *self.generate.speak(session)]
 
     # ------------------------------------------------------------------------------ bringing a run back
 
@@ -299,14 +314,14 @@ class TryOn:
         session.tabs[TAB] = slots = restored.slots
         wishes = Wishes.sound(slots.choices)
         pictures: list[Any] = []
-        for slot in ("photo", "garment"):
+        for slot in SLOTS[TAB]:
             picked = slots.pictures.get(slot)
-            noted = found(session, picked) if picked else parts.quiet("")
+            noted = session.note(TAB, slot, found(picked) if picked else lambda language: parts.quiet(""))
             strip = gr.update(
                 chosen=(picked and picked.example) or "", only=wishes.kind if slot == "garment" else ""
             )
             pictures += [picked.path if picked else None, noted, strip]
-        told = restored_note(session, restored.missing)
+        told = restored_note(session, restored.missing, restored.same_weights)
         done = shown["state"] == "done"
         below = self.generate.inspector.value(session) if done else {}
         history = gr.update(**history_strip(session, TAB))
@@ -329,12 +344,18 @@ class TryOn:
         return mask_value(slots, wishes), advice(session, slots, wishes)
 
     def _missing(self, session: Session) -> str | None:
-        pictures = session.slots(TAB).pictures
-        return next((f"need_{slot}" for slot in ("photo", "garment") if slot not in pictures), None)
+        slots = session.slots(TAB)
+        if missing := next((f"need_{slot}" for slot in SLOTS[TAB] if slot not in slots.pictures), None):
+            return missing
+        return None if self._area(slots).any() else "need_mask"
 
-    def _work(self, session: Session, settings: Any) -> Work:
+    def _area(self, slots: Slots) -> Any:
+        """The mask with the visitor's strokes."""
         from leffa.preprocess.strokes import paint_strokes
 
+        return paint_strokes(slots.automatic, slots.strokes)
+
+    def _work(self, session: Session, settings: Any) -> Work:
         slots = session.slots(TAB)
         return Work(
             Task.TRY_ON,
@@ -342,5 +363,5 @@ class TryOn:
             reference=slots.pictures["garment"].image,
             settings=settings,
             garment=slots.choices["kind"],
-            mask=paint_strokes(slots.automatic, slots.strokes),
+            mask=self._area(slots),
         )

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,12 +14,13 @@ from leffa.flow import FlowField
 from leffa.images import blend, mask_to_tensor, to_pil, to_tensor
 from leffa.models import Model
 from leffa.pipeline import LeffaPipeline
-from leffa.region import Region, detailed, worn
+from leffa.region import Box, Region, detailed, worn
 from leffa.result import Progress, ResolvedSettings
 from leffa.seam import fitted
 
 SEAM = 0.006  # softness of the mask's edge, as a share of the box's longer side
 PREVIEWS = 4
+PREVIEW_SIDE = 640  # px
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,30 @@ class Job:
         return image, field
 
     def preview(self, painted: torch.Tensor) -> Image.Image:
-        """A quick look at an unfinished picture: the photo's box only, at the model's size."""
+        """A quick look at an unfinished picture: the photo, small, with what is painted so far in the mask.
+
+        painted  (3, H, W) in [0, 1] at the model's size
+        """
+        photo, mask, box = self._small
         framing = self.region.letterbox
-        picture = to_pil(painted * 2 - 1)
-        return picture.crop(
+        inner = to_pil(painted * 2 - 1).crop(
             (framing.left, framing.top, framing.left + framing.width, framing.top + framing.height)
+        )
+        whole = photo.copy()
+        whole.paste(inner.resize((box[2] - box[0], box[3] - box[1])), box)
+        return Image.composite(whole, photo, mask)
+
+    @cached_property
+    def _small(self) -> tuple[Image.Image, Image.Image, Box]:
+        """Photo, mask and the region's box at the size of a preview."""
+        scale = min(1.0, PREVIEW_SIDE / max(self.photo.size))
+        size = (max(1, round(self.photo.width * scale)), max(1, round(self.photo.height * scale)))
+        left, top, right, bottom = (round(edge * scale) for edge in self.region.box)
+        mask = Image.fromarray(self.mask).resize(size)
+        return (
+            self.photo.convert("RGB").resize(size),
+            mask,
+            (left, top, max(left + 1, right), max(top + 1, bottom)),
         )
 
 
@@ -103,11 +124,13 @@ class Watch:
         self._job, self._report, self._stop = job, report, stop
         steps = job.settings.steps
         self._every = max(1, steps // (PREVIEWS + 1)) if previews else steps + 1
+        start = job.model.flow_start
+        self._reading = start.read_steps if start else 0  # what these steps paint is thrown away
 
     def __call__(self, pipeline: LeffaPipeline, step: int, timestep: int, values: dict) -> dict:
         steps = self._job.settings.steps
         preview = None
-        if (step + 1) % self._every == 0 and step + 1 < steps:
+        if (step + 1) % self._every == 0 and self._reading < step + 1 < steps:
             preview = self._job.preview(pipeline.decode(values["latents"][:1])[0] / 2 + 0.5)
         self._report(0.1 + 0.85 * (step + 1) / steps, f"painting, step {step + 1} of {steps}", preview)
         if self._stop is not None and self._stop.is_set():

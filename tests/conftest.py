@@ -8,6 +8,7 @@ import torch
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of what the tests start
 torch.set_num_threads(1)  # small tensors: a second thread costs more than it gives
 
 

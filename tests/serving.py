@@ -31,7 +31,7 @@ def pictures(tmp_path_factory, person, garment) -> Pictures:
     return Pictures(*(folder / f"{field.name}.png" for field in dataclasses.fields(Pictures)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def toy_model(tmp_path_factory):
     """The registry's only model, replaced by an untrained toy."""
     import torch
@@ -47,7 +47,7 @@ def toy_model(tmp_path_factory):
         yield toy
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(toy_model, tmp_path_factory) -> Iterator[str]:
     """Address of a running app."""
     with pytest.MonkeyPatch.context() as patch:

@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         if stall is not None and len(part) > stall and not self.hub.go_on.is_set():
             self.wfile.write(part[:stall])
             self.wfile.flush()
-            self.hub.go_on.wait(60)
+            self.hub.go_on.wait(300)
             part = part[stall:]
         self.wfile.write(part)
         self.wfile.flush()

@@ -53,7 +53,7 @@ def test_tryon_writes_picture_settings_and_flow_and_repeats(folder):
         "-o",
         "one.png",
         "--steps",
-        "3",
+        "4",
         "--seed",
         "7",
         "--flow",
@@ -61,14 +61,14 @@ def test_tryon_writes_picture_settings_and_flow_and_repeats(folder):
     )
     done = leffa(folder, *command)
     assert done.returncode == 0, done.stderr
-    assert "seed 7, 3 steps, model bundled" in done.stdout
+    assert "seed 7, 4 steps, model bundled" in done.stdout
     assert "100%" in done.stderr and "Traceback" not in done.stderr
     assert Image.open(folder / "one.png").size == Image.open(folder / "person.jpg").size
     record = json.loads((folder / "one.json").read_text())
     assert record["seed"] == 7 and record["inputs"]["garment"] == "upper"
     names = {path.stem for path in (folder / "flow").iterdir()}
     assert {"overlay", "warped", "arrows", "spread", "mass", "legend"} <= names
-    leffa(folder, "tryon", "person.jpg", "garment.png", "-o", "two.png", "--steps", "3", "--seed", "7")
+    leffa(folder, "tryon", "person.jpg", "garment.png", "-o", "two.png", "--steps", "4", "--seed", "7")
     assert (folder / "one.png").read_bytes() == (folder / "two.png").read_bytes()
     assert not list(folder.glob(".*part")) and not list(folder.glob("*.tmp"))
 
@@ -79,7 +79,7 @@ def test_mask_then_tryon_with_it(folder):
     mask = np.asarray(Image.open(folder / "mask.png"))
     assert set(np.unique(mask)) == {0, 255} and "% of the picture" in done.stdout
     done = leffa(
-        folder, "tryon", "person.jpg", "garment.png", "-o", "masked.png", "--mask", "mask.png", "--steps", "3"
+        folder, "tryon", "person.jpg", "garment.png", "-o", "masked.png", "--mask", "mask.png", "--steps", "4"
     )
     assert done.returncode == 0, done.stderr
     before = np.asarray(Image.open(folder / "person.jpg"))
@@ -88,7 +88,7 @@ def test_mask_then_tryon_with_it(folder):
 
 
 def test_pose(folder):
-    done = leffa(folder, "pose", "person.jpg", "person.jpg", "-o", "pose.png", "--steps", "3", "--seed", "1")
+    done = leffa(folder, "pose", "person.jpg", "person.jpg", "-o", "pose.png", "--steps", "4", "--seed", "1")
     assert done.returncode == 0, done.stderr
     assert (folder / "pose.png").exists()
 

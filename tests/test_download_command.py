@@ -51,7 +51,7 @@ class Command:
 
     def run(self, **options) -> tuple[int, str, str]:
         with self.start(**options) as process:
-            output, errors = process.communicate(timeout=120)
+            output, errors = process.communicate(timeout=280)
         return process.returncode, output, errors
 
 
@@ -75,7 +75,7 @@ def test_killed_in_the_middle_the_same_command_goes_on(tmp_path, files):
     assert parts(command.folder) == [] and not (command.folder / ".downloads").exists()
 
 
-def wait_for(condition, process: subprocess.Popen, seconds: float = 100) -> bool:
+def wait_for(condition, process: subprocess.Popen, seconds: float = 140) -> bool:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end or process.poll() is not None:

@@ -106,7 +106,11 @@ def test_progress_reaches_one_with_previews_and_stop_ends_it(engine, prepared, g
     )
     shares = [share for share, _, _ in seen]
     assert shares == sorted(shares) and shares[-1] == 1
-    assert any(isinstance(preview, Image.Image) for _, _, preview in seen)
+    previews = [np.asarray(preview) for _, _, preview in seen if preview is not None]
+    assert len(previews) == 5
+    photo, kept = np.asarray(prepared.photo), engine.mask(prepared, "upper") == 0
+    assert all(np.array_equal(preview[kept], photo[kept]) for preview in previews)
+    assert (previews[0] != previews[1]).any()
 
     stop = threading.Event()
 

@@ -17,7 +17,7 @@ from leffa.data.synthetic.scene import Split
 from leffa.metrics import distribution
 from leffa.metrics.command import table
 from leffa.metrics.folders import evaluate_folders
-from leffa.metrics.model import COLOUR, MODEL, STRETCHED, UNCHANGED, evaluate_model
+from leffa.metrics.model import COLOUR, CONSTANT, IDENTITY, MODEL, STRETCHED, UNCHANGED, evaluate_model
 from leffa.metrics.pictures import psnr
 from leffa.models import BUNDLED
 
@@ -158,11 +158,12 @@ def test_a_model_is_judged_beside_the_bars(packed, pipeline, tmp_path):
     tables = evaluate_model(pipeline, BUNDLED, packed, (64, 48), 6, pictures=tmp_path, batch=3)
     assert list(tables) == [Task.TRY_ON, Task.POSE_TRANSFER]
     for arms in tables.values():
-        assert list(arms) == [MODEL, UNCHANGED, COLOUR, STRETCHED]
+        assert list(arms) == [MODEL, UNCHANGED, COLOUR, STRETCHED, IDENTITY, CONSTANT]
         for name, figures in arms.items():
-            assert 0 < figures["SSIM in the mask"] < figures["SSIM"] + 1e-9 < 1
-            known = figures["flow error, %"] == figures["flow error, %"]
-            assert known == (name in (MODEL, STRETCHED))
+            assert ("SSIM" in figures) == (name not in (IDENTITY, CONSTANT))
+            assert ("flow error, %" in figures) == (name not in (UNCHANGED, COLOUR))
+        for name in (MODEL, UNCHANGED, COLOUR, STRETCHED):
+            assert 0 < arms[name]["SSIM in the mask"] < arms[name]["SSIM"] + 1e-9 < 1
     assert tables[Task.TRY_ON][STRETCHED]["flow error, %"] < tables[Task.TRY_ON][MODEL]["flow error, %"]
     assert len(list(tmp_path.iterdir())) == 6
     with Image.open(tmp_path / f"{packed[0].name}.png") as picture:
@@ -187,7 +188,7 @@ def test_the_command_writes_what_it_prints(packed, pipeline, tmp_path, capsys):
     figures = json.loads((tmp_path / "figures.json").read_text())["try_on"]
     assert f"{figures[STRETCHED]['PSNR']:.2f}" in printed
     assert cli.main(["evaluate", *arguments, "--steps", "2"]) == 2
-    assert "--steps must be at least 3" in capsys.readouterr().err
+    assert "--steps must be at least 4" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

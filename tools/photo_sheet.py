@@ -22,6 +22,10 @@ from leffa.images import load_image, save_atomically
 from leffa.result import Result, Settings
 
 HEIGHT = 384
+TITLES = {
+    "pose": ("reference", "pose", "body parts", "result", "reference, warped by the flow", "flow"),
+    "try-on": ("person", "garment", "mask", "result", "garment, warped by the flow", "flow"),
+}
 
 
 def main() -> None:
@@ -54,6 +58,8 @@ def main() -> None:
             flush=True,
         )
         rows.append(row(result, kind, first, second, len(rows)))
+    if not rows:
+        raise SystemExit("no pair gave a result")
     width = max(image.width for image in rows)
     sheet = Image.new("RGB", (width, sum(image.height for image in rows)), "white")
     top = 0
@@ -91,11 +97,12 @@ def row(result: Result, kind: str, first: Image.Image, second: Image.Image, numb
         image.convert("RGB").resize((round(image.width * HEIGHT / image.height), HEIGHT)) for image in shown
     ]
     strip = Image.new("RGB", (sum(cell.width for cell in cells), HEIGHT), "white")
-    left = 0
-    for cell in cells:
+    draw, left = ImageDraw.Draw(strip), 0
+    for cell, title in zip(cells, TITLES["pose" if kind == "pose" else "try-on"], strict=True):
         strip.paste(cell, (left, 0))
+        draw.text((left + 6, 4), title, fill="black", stroke_fill="white", stroke_width=2, font_size=16)
         left += cell.width
-    ImageDraw.Draw(strip).text((4, 4), f"{number} {kind}", fill="red")
+    draw.text((6, HEIGHT - 24), f"{number} {kind}", fill="red", font_size=16)
     return strip
 
 

@@ -7,6 +7,7 @@ function draw() {
   const state = JSON.stringify([groups.map((g) => [g.title, g.items.map((i) => [i.name, i.alt])]), props.chosen]);
   if (state === drawn) return;
   drawn = state;
+  delete root.dataset.busy;
   root.replaceChildren();
   for (const group of groups) {
     const list = document.createElement("div");
@@ -39,7 +40,10 @@ function draw() {
         note.textContent = item.note;
         button.append(note);
       }
-      button.addEventListener("click", () => trigger("pick", { name: item.name }));
+      button.addEventListener("click", () => {
+        if (item.name !== props.chosen) button.setAttribute("aria-busy", root.dataset.busy = "true");
+        trigger("pick", { name: item.name });
+      });
       row.append(button);
     }
     list.append(row);

@@ -111,6 +111,7 @@ function draw() {
   const done = value.state === "done";
   if (done && value.run !== run) { run = value.run; view = "result"; range.value = 50; }
   frame.dataset.state = value.state || "empty";
+  frame.dataset.run = done ? value.run : "";
   drawTabs(value);
   const shown = done ? (view === "result" ? value.image : (value.views || {})[view]) : value.preview;
   put(base, shown || "", done ? words(`alt_${view}`) : words("alt_preview"));

@@ -131,7 +131,7 @@ def chosen(options: argparse.Namespace) -> "Model":
         )
     changes = {"steps": options.steps, "guidance_scale": options.guidance}
     model = replace(model, **{name: value for name, value in changes.items() if value is not None})
-    least = model.flow_start.read_steps + 1 if model.flow_start else 1
+    least = model.flow_start.least_steps if model.flow_start else 1
     if model.steps < least:
         raise LeffaError(f"--steps must be at least {least} with this model, got {model.steps}")
     return model

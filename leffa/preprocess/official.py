@@ -47,6 +47,10 @@ class OfficialNetworks:
         self._loaded: dict[str, Any] = {}
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[type["OfficialNetworks"], tuple[Path, bool, str]]:
+        """In another process the networks load when they are needed."""
+        return OfficialNetworks, (self._folder, self._strict, self._device)
+
     @staticmethod
     def missing(folder: Path, sets: tuple[WeightSet, ...] = published.PREPROCESS) -> list[WeightSet]:
         """Which of the weight sets are not in ``folder``."""

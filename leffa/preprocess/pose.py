@@ -61,6 +61,10 @@ class PoseEstimator:
         self._faces: Any = None
         self._quiet = False  # set once the native code has said all it says at start
 
+    def __reduce__(self) -> tuple[type["PoseEstimator"], tuple[int]]:
+        """In another process the models load when they are needed."""
+        return PoseEstimator, (self.most_people,)
+
     def __enter__(self) -> "PoseEstimator":
         return self
 

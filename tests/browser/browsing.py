@@ -71,10 +71,33 @@ def upload(page, slot: str, file) -> None:
     )
 
 
+def wait_for_text(page, selector: str, pattern: str) -> str:
+    """Wait until the text of an element matches a regular expression; returns the text."""
+    page.wait_for_function(
+        """([selector, pattern]) =>
+        new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')""",
+        arg=[selector, pattern],
+    )
+    return page.inner_text(selector)
+
+
 def generate(page, tab: str = "try_on") -> str:
     """Press the button and wait for the end; returns the state the viewer ends in."""
+    frame = f"#{tab}-viewer .lf-frame"
+    before = page.get_attribute(frame, "data-run")
     page.click(f"#{tab}-go:not([disabled])")
-    page.wait_for_selector(f"#{tab}-viewer [data-state=running]", state="attached")
-    ended = f"#{tab}-viewer :is([data-state=done], [data-state=error], [data-state=stopped])"
-    page.wait_for_selector(ended, state="attached")
-    return page.get_attribute(f"#{tab}-viewer .lf-frame", "data-state")
+    page.wait_for_function(
+        """([frame, before]) => { const { state, run } = document.querySelector(frame).dataset;
+        return ['error', 'stopped'].includes(state) || (state === 'done' && run !== before); }""",
+        arg=[frame, before],
+    )
+    return page.get_attribute(frame, "data-state")
+
+
+def download(page, tab: str, folder):
+    """Press Download; returns the saved file, with the name that the browser was told."""
+    with page.expect_download() as waiting:
+        page.click(f"#{tab}-viewer [data-act=download]")
+    file = folder / waiting.value.suggested_filename
+    waiting.value.save_as(file)
+    return file

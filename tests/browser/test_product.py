@@ -1,10 +1,9 @@
 """What makes the page a product: mask, stop, inspector, history, languages, phone, dark, access."""
 
 import json
-import shutil
 
 import pytest
-from browsing import generate, upload
+from browsing import download, generate, upload, wait_for_text
 from PIL import Image
 
 pytestmark = pytest.mark.browser
@@ -19,6 +18,16 @@ def filled(page, pictures):
 
 def percent(page) -> float:
     return float(page.inner_text("#mask .lf-share").split()[0])
+
+
+def wait_for_mask(page, changed_from: float | None = None, to: float | None = None) -> float:
+    """Wait until the masked share is another than it was, or the one that it is to be; returns it."""
+    page.wait_for_function(
+        """([from, to]) => { const share = parseFloat(document.querySelector('#mask .lf-share').textContent);
+        return to === null ? share !== from : share === to; }""",
+        arg=[changed_from, to],
+    )
+    return percent(page)
 
 
 def paint(page, start, end) -> None:
@@ -45,10 +54,7 @@ def test_the_mask_is_painted_erased_undone_and_used(visit, pictures):
     page.keyboard.press("Control+z")
     assert percent(page) == automatic
     page.click("#sleeve label:has-text('None')")
-    page.wait_for_function(
-        f"() => !document.querySelector('#mask .lf-share').textContent.startsWith('{automatic} ')"
-    )
-    assert percent(page) < automatic
+    assert wait_for_mask(page, changed_from=automatic) < automatic
     page.click("#mask [data-do=parts]")
     assert page.get_attribute("#mask [data-do=parts]", "aria-pressed") == "true"
 
@@ -99,17 +105,17 @@ def test_a_click_is_followed_both_ways(visit, pictures):
 
 def test_history_and_png_bring_a_run_back(visit, pictures, tmp_path):
     page = filled(visit(accept_downloads=True), pictures)
+    automatic = percent(page)
     page.click("#kind label:has-text('Dress')")
-    page.click("#sleeve label:has-text('Elbow')")
-    page.wait_for_timeout(500)
+    whole = wait_for_mask(page, changed_from=automatic)
+    page.click("#sleeve label:has-text('None')")
+    sleeveless = wait_for_mask(page, changed_from=whole)
     paint(page, (0.1, 0.95), (0.4, 0.95))
-    masked = percent(page)
+    masked = wait_for_mask(page, changed_from=sleeveless)
     assert generate(page) == "done"
     page.wait_for_selector("#try_on-history .lf-thumb")
-    with page.expect_download() as waiting:
-        page.click("#try_on-viewer [data-act=download]")
-    file = tmp_path / "result.png"
-    shutil.copy(waiting.value.path(), file)
+    file = download(page, "try_on", tmp_path)
+    assert file.name.startswith("leffa-try-on-") and file.suffix == ".png"
     with Image.open(file) as opened:
         opened.load()
         record = json.loads(opened.info["leffa"])
@@ -120,20 +126,35 @@ def test_history_and_png_bring_a_run_back(visit, pictures, tmp_path):
     page.click("#mask [data-do=reset]")
     page.click("#try_on-history .lf-thumb")
     page.wait_for_selector("#kind label.selected:has-text('Dress')")
-    page.wait_for_selector("#sleeve label.selected:has-text('Elbow')")
-    page.wait_for_function(
-        f"() => document.querySelector('#mask .lf-share').textContent.startsWith('{masked} ')"
-    )
+    page.wait_for_selector("#sleeve label.selected:has-text('None')")
+    wait_for_mask(page, to=masked)
 
     fresh = visit()
-    fresh.set_input_files(
-        "#try_on-restore input[type=file], input#try_on-restore, #try_on-restore + input[type=file]", file
-    )
+    with fresh.expect_file_chooser() as choosing:
+        fresh.click("#try_on-restore")
+    choosing.value.set_files(file)
     fresh.wait_for_selector("#try_on-history-note .lf-warn:has-text('photo, garment')")
     fresh.wait_for_selector("#kind label.selected:has-text('Dress')")
     upload(fresh, "photo", pictures.person)
-    assert "same picture" in fresh.inner_text("#photo-note")
-    assert percent(fresh) == masked
+    wait_for_text(fresh, "#photo-note .lf-note", "same picture")
+    wait_for_mask(fresh, to=masked)
+
+    other = visit()
+    upload(other, "photo", file)
+    other.click("#photo-note button:has-text('Restore its run')")
+    other.wait_for_selector("#kind label.selected:has-text('Dress')")
+
+
+def test_an_empty_mask_is_told_before_a_run(visit, pictures):
+    page = filled(visit(), pictures)
+    page.fill("#mask .lf-size", "12")
+    page.click("#mask [data-do=eraser]")
+    for height in range(10):
+        paint(page, (0, height / 9), (1, height / 9))
+    wait_for_text(page, "#try_on-reason .lf-note", "mask is empty")
+    assert page.is_disabled("#try_on-go")
+    page.click("#mask [data-do=reset]")
+    page.wait_for_selector("#try_on-go:not([disabled])")
 
 
 def test_a_result_goes_on_in_the_other_tab(visit, pictures):
@@ -153,12 +174,17 @@ def test_two_visitors_share_nothing(visit, pictures):
     assert other.get_attribute("#try_on-viewer .lf-frame", "data-state") == "empty"
 
 
-def test_chinese_and_back(visit):
+def test_chinese_and_back(visit, pictures):
     page = visit(locale="zh-CN")
     page.wait_for_selector("#try_on-go:has-text('生成')")
-    assert page.get_by_role("tab", name="换姿势").count() == 1
+    page.get_by_role("tab", name="换姿势").click()
+    wait_for_text(page, "#body .lf-empty", "选择姿势")
+    page.get_by_role("tab", name="试穿").click()
+    page.set_input_files("#photo input[type=file]", pictures.person)
+    wait_for_text(page, "#photo-note .lf-note", "已找到人物")
     page.click("#language")
     page.wait_for_selector("#try_on-go:has-text('Generate')")
+    wait_for_text(page, "#photo-note .lf-note", "Person found")
 
 
 @pytest.mark.parametrize(
