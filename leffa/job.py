@@ -14,6 +14,7 @@ from leffa.flow import FlowField
 from leffa.images import blend, mask_to_tensor, to_pil, to_tensor
 from leffa.models import Model
 from leffa.pipeline import LeffaPipeline
+from leffa.preprocess.product import contrasting
 from leffa.region import Box, Region, detailed, worn
 from leffa.result import Progress, ResolvedSettings
 from leffa.seam import fitted
@@ -53,7 +54,7 @@ class Job:
 
         return {
             "person": rows(to_tensor(self.region.picture(self.photo))),
-            "reference": rows(to_tensor(self.reference_region.picture(self.reference))),
+            "reference": rows(to_tensor(self.reference_region.picture(self._seen_reference()))),
             "mask": rows(mask_to_tensor(self.framed_mask)),
             "densepose": rows(torch.from_numpy(self.densepose).permute(2, 0, 1).contiguous()),
             "reference_mask": rows(mask_to_tensor(self.reference_region.mask(self.reference_shown))),
@@ -64,6 +65,12 @@ class Job:
             "reuse_reference": self.settings.reuse_reference,
             "flow_start": self.model.flow_start,
         }
+
+    def _seen_reference(self) -> Image.Image:
+        """What the reference UNet is given to read: our small one cannot find white cloth on white."""
+        if self.task is not Task.TRY_ON or self.model.official_conditions:
+            return self.reference
+        return Image.fromarray(contrasting(np.asarray(self.reference), self.reference_shown))
 
     def generators(self) -> list[torch.Generator]:
         """One per sample, so that a picture does not depend on how many are painted with it."""

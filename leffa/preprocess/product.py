@@ -6,6 +6,9 @@ from numpy.typing import NDArray
 
 WORKING_SIZE = 320  # longest side; a silhouette needs no more
 LEAST_SHARE, MOST_SHARE = 0.02, 0.93
+ONE_COLOUR = 32  # mean difference, of 255, below which a small model takes garment and ground for one thing
+MID_GREY = 140
+FAINT_GAIN = 1.12  # how much larger a garment must be for one that can hardly be told from its ground
 
 
 def foreground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -18,7 +21,9 @@ def foreground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = min(1.0, WORKING_SIZE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    mask = _against_border(small)
+    mask, faint = _against_border(small), _against_border(small, faint=True)
+    if FAINT_GAIN * _solid(mask).mean() < _solid(faint).mean() < MOST_SHARE:
+        mask = faint  # white cloth on white: else its frayed edge is not worth the last shade
     if not LEAST_SHARE < mask.mean() < MOST_SHARE:
         mask = _cut(small)
     if not LEAST_SHARE < mask.mean() < MOST_SHARE:
@@ -27,8 +32,27 @@ def foreground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.where(smooth >= 0.5, 255, 0).astype(np.uint8)
 
 
-def _against_border(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """What differs from the ground, which is learnt from the border and may shade off slowly."""
+def contrasting(image: NDArray[np.uint8], garment: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The product shot with a mid-grey ground where garment and ground are of one colour; else as it is.
+
+    image    (H, W, 3) uint8 RGB
+    garment  (H, W) uint8, 255 = garment
+    """
+    inside = garment > 127
+    if not LEAST_SHARE < inside.mean() < 1 - LEAST_SHARE:
+        return image
+    difference = image[inside].mean(axis=0) - image[~inside].mean(axis=0)
+    if np.abs(difference).mean() > ONE_COLOUR:
+        return image
+    edge = cv2.GaussianBlur(garment.astype(np.float32) / 255, (0, 0), max(1.0, 0.002 * max(garment.shape)))
+    return (image * edge[..., None] + MID_GREY * (1 - edge[..., None])).round().astype(np.uint8)
+
+
+def _against_border(image: NDArray[np.uint8], faint: bool = False) -> NDArray[np.bool_]:
+    """What differs from the ground, which is learnt from the border and may shade off slowly.
+
+    With ``faint`` a ground that is even all around the picture counts as even behind it too.
+    """
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     height, width = lab.shape[:2]
     rim = max(2, round(0.02 * max(height, width)))
@@ -37,7 +61,10 @@ def _against_border(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     middle = np.median(lab[border], axis=0)
     spread = np.median(np.abs(lab[border] - middle), axis=0) * 1.5
     # lightness may fall towards a corner or under the garment; colour may not
-    limits = np.maximum(spread * 4, (9, 4, 4))
+    least = np.array([9, 4, 4])
+    if faint:
+        least = np.minimum(least, 1 + 2 * np.percentile(np.abs(lab[border] - middle), 98, axis=0))
+    limits = np.maximum(spread * 4, least)
     resembles = (np.abs(lab - middle) < limits).all(-1)
     step = np.abs(cv2.Laplacian(lab[..., 0], cv2.CV_32F, ksize=3)) < 14
     ground = (resembles & step).astype(np.uint8)
