@@ -1,10 +1,13 @@
 """What makes the page a product: mask, stop, inspector, history, languages, phone, dark, access."""
 
 import json
+import time
 
 import pytest
 from browsing import download, generate, upload, wait_for_text
 from PIL import Image
+
+from leffa.pipeline import LeffaPipeline
 
 pytestmark = pytest.mark.browser
 
@@ -68,7 +71,19 @@ def test_the_keyboard_paints_too(visit, pictures):
     assert percent(page) > automatic
 
 
-def test_stop_ends_a_run(visit, pictures):
+@pytest.fixture
+def unhurried(monkeypatch):
+    """Every step takes a while, however fast the machine: there is time to stop."""
+    paint = LeffaPipeline.paint
+
+    def slow(self, *arguments, **options):
+        time.sleep(0.5)
+        return paint(self, *arguments, **options)
+
+    monkeypatch.setattr(LeffaPipeline, "paint", slow)
+
+
+def test_stop_ends_a_run(visit, pictures, unhurried):
     page = filled(visit(), pictures)
     page.locator(".lf-more button:visible").first.click()
     page.fill("#try_on-steps input[type=number]", "100")
