@@ -141,7 +141,7 @@ def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
     try:
         pipeline: LeffaPipeline = LeffaPipeline.from_pretrained(
             model.folder,
-            torch_dtype={"default": placement.torch_dtype, "vae": vae_dtype},
+            dtype={"default": placement.torch_dtype, "vae": vae_dtype},
             use_safetensors=True,  # never a pickle
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
