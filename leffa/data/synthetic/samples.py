@@ -1,6 +1,7 @@
 """Samples for training and evaluation: scenes with fresh colours, light and camera each time."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -234,7 +235,7 @@ def to_bytes(picture: Tensor) -> np.ndarray:
 
 
 @dataclass
-class _Stream(IterableDataset):
+class _Stream(IterableDataset, ABC):
     """Endless (or ``length`` long) stream of samples from ``start`` on, divided among loader workers.
 
     Each worker takes whole scenes, so that none is rendered twice; with one worker the samples come in order.
@@ -253,8 +254,9 @@ class _Stream(IterableDataset):
                 yield self._make(index)
             index += 1
 
+    @abstractmethod
     def _make(self, index: int) -> Sample:
-        raise NotImplementedError
+        """One sample of the stream."""
 
 
 class TryOnStream(_Stream):
