@@ -39,7 +39,7 @@ format: $(VENV)/.dev
 # From nothing to a model that visibly learns the flow: synthetic people, then 300 steps. RUNS says where.
 RUNS ?= runs/quickstart
 quickstart: $(VENV)/.dev
-	$(VENV)/bin/leffa synth --packed --count 3000 --reuse 5 --size 128x96 --out $(RUNS)/people
+	$(VENV)/bin/leffa synth --packed --count 2000 --reuse 5 --size 128x96 --out $(RUNS)/people
 	$(VENV)/bin/leffa synth --packed --count 64 --split test --size 128x96 --out $(RUNS)/held-out
 	$(VENV)/bin/leffa train --preset quickstart --start nothing --vae checkpoints/bundled/vae --cache-latents \
 		--data packed:$(RUNS)/people --held-out packed:$(RUNS)/held-out --run $(RUNS)/run
