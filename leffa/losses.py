@@ -21,6 +21,7 @@ from leffa.flow import (
 )
 
 SPREAD_SHARE = 0.1  # weight of the variance beside the squared flow error
+NEAR = 0.02  # normalised units (1 % of a side) below which a flow error counts squared, not plain
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,11 @@ def correspondence_losses(
 ) -> tuple[Tensor, Tensor]:
     """Two losses on a known correspondence, for synthetic people; ours, not the paper's.
 
-    Flow: squared distance of the attention flow from the true one, in squared normalised units, and a little
-    of the attention's variance, because a right mean of scattered attention gives a painter nothing to copy;
-    mean over the visible places and the layers. Occupancy: cross-entropy of the share of attention that
-    falls on the garment of the reference; places where it is worn should look at it, the others at its
+    Flow: distance of the attention flow from the true one in normalised units, with a little of the attention's
+    variance under the root, because a right mean of scattered attention gives a painter nothing to copy; mean
+    over the visible places and the layers. Plain, not squared, so that the few places which nobody can tell do
+    not outweigh the many that can still be made exact. Occupancy: cross-entropy of the share of attention
+    that falls on the garment of the reference; places where it is worn should look at it, the others at its
     surroundings, so that what attention sees of the reference's mask tells where the garment goes.
 
     Returns (flow, occupancy), scalars. One fused attention per layer serves both.
@@ -147,9 +149,9 @@ def correspondence_losses(
         seen = attended_map(layer.query, layer.reference_key, maps, layer.query_grid, temperature)
 
         flow, known = coarse_flow(truth.flow, truth.visible, layer.query_grid)
-        error = (seen[:, :2].movedim(1, -1) - flow).square().sum(-1)
+        squared = (seen[:, :2].movedim(1, -1) - flow).square().sum(-1)
         variance = (seen[:, 2] - seen[:, :2].square().sum(dim=1)).clamp_min(0)
-        error = error + SPREAD_SHARE * variance
+        error = (squared + SPREAD_SHARE * variance + NEAR**2).sqrt() - NEAR
         flow_total = flow_total + torch.where(known, error, 0).sum() / known.sum().clamp_min(1)
 
         worn, weight = (

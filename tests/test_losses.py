@@ -168,7 +168,7 @@ def known(**changes):
 
 def test_correspondence_losses_are_least_at_the_truth():
     flow, occupancy = correspondence_losses([states(IDENTITY)], known())
-    assert flow < 1e-6 and occupancy < 0.01
+    assert flow < 1e-4 and occupancy < 0.01
     flow, occupancy = correspondence_losses([states(IDENTITY.flip(0))], known())
     assert flow > 0.5 and occupancy > 5
 
@@ -186,7 +186,7 @@ def test_flow_loss_equals_error_and_variance_written_out():
     grid = coordinates(*GRID).reshape(-1, 2)
     mean = weights @ grid
     variance = weights @ grid.square().sum(-1) - mean.square().sum(-1)
-    expected = ((mean - grid).square().sum(-1) + 0.1 * variance).mean()
+    expected = (((mean - grid).square().sum(-1) + 0.1 * variance + 0.02**2).sqrt() - 0.02).mean()
     loss, _ = correspondence_losses([AttentionStates(query, key, GRID, GRID)], known())
     assert torch.allclose(loss, expected, atol=1e-5)
 
