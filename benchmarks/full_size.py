@@ -173,12 +173,14 @@ def count(work: Callable[[], Any]) -> Count:
 class Counts:
     """Of a model at its own size, in half precision; with guidance where that is its default.
 
+    linear   weights in the linear layers of both UNets, but those of SDXL's embedding of sizes
     entries  tensors in the released state dict
     flow     reading the flow in as many steps as the engine does, and merging it
     encode, decode  of one picture
     """
 
     parameters: dict[str, int]
+    linear: int
     entries: int
     step: Count
     flow: Count
@@ -223,6 +225,12 @@ def counts(task: str, size: tuple[int, int]) -> Counts:
         encode, decode = vae_counts(pipeline.vae, size)
         return Counts(
             parameters={name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()},
+            linear=sum(
+                layer.weight.numel()
+                for net in (pipeline.reference_unet, pipeline.unet)
+                for name, layer in net.named_modules()
+                if isinstance(layer, nn.Linear) and not name.startswith("add_embedding")
+            ),
             entries=len(pipeline.official_state_dict()),
             step=step,
             flow=count(read_flow),
@@ -282,6 +290,7 @@ def report_counts(task: str) -> bool:
     kept = {name: number - _embedding(task, name) for name, number in found.parameters.items()}
     for (name, number), stated in zip(kept.items(), SETS[task].parameters, strict=True):
         good.append(agrees(f"parameters of the converted {name}", number, stated))
+    good.append(agrees("of them linear, both UNets", found.linear, SETS[task].linear))
     unet, vae, flow = placement.BYTES_PER_PIXEL
     good += [
         holds("bytes a pixel, a guided step", found.step.memory / pixels, unet),
@@ -332,6 +341,8 @@ def measure(task: str, size: tuple[int, int], steps: int, way: Placement) -> dic
     for name in ("reference_unet", "unet", "vae"):
         dtype = needs.of_vae_in(way.dtype) if name == "vae" else way.dtype
         fill(getattr(pipeline, name), getattr(torch, dtype))
+        if way.memory is Memory.EIGHT_BIT and name != "vae":
+            placement.quantize(getattr(pipeline, name))
     pipeline.set_progress_bar_config(disable=True)
     placement.place(pipeline, way)
     if way.device.startswith("cuda"):

@@ -164,7 +164,7 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory",
         default="auto",
-        choices=["auto", "plain", "tiled", "offload", "sequential"],
+        choices=["auto", "plain", "tiled", "offload", "sequential", "8-bit"],
         help="how sparingly to use the device's memory (default: what fits)",
     )
     parser.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")

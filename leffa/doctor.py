@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory",
         default="auto",
-        choices=["auto", "plain", "tiled", "offload", "sequential"],
+        choices=["auto", "plain", "tiled", "offload", "sequential", "8-bit"],
         help="as for tryon and pose (default: what fits)",
     )
 

@@ -39,7 +39,8 @@ class Engine:
     """Runs try-on and pose transfer with whatever weights are present. One per process; thread-safe.
 
     device  "auto", or a torch device such as "cpu", "cuda", "mps"
-    memory  "auto", or how sparingly to use it: "plain", "tiled", "offload", "sequential"; see ``placement``
+    memory  "auto", or how sparingly to use it: "plain", "tiled", "offload", "sequential", "8-bit"; see
+            ``placement``
     """
 
     def __init__(self, device: str = "auto", memory: str = "auto"):

@@ -11,7 +11,16 @@ from leffa.errors import LeffaError, WeightsError
 from leffa.machine import Machine, inspect
 from leffa.models import Model
 from leffa.pipeline import LeffaOutput, LeffaPipeline
-from leffa.placement import Memory, Needs, Placement, choose, is_out_of_memory, place, release_memory
+from leffa.placement import (
+    Memory,
+    Needs,
+    Placement,
+    choose,
+    is_out_of_memory,
+    place,
+    quantize,
+    release_memory,
+)
 
 _BANK_SHARE = 0.5  # of the free main memory, for reference features read ahead
 
@@ -105,7 +114,8 @@ class Pipelines:
                 f"there is too little memory for {model.name} on {placement.device}: close other programs, "
                 "take fewer samples, or another device"
             )
-        others = [name for name in self._loaded if name != model.name]
+        is_final = placement.memory is Memory.EIGHT_BIT  # there is no way back from it
+        others = [name for name in self._loaded if is_final or name != model.name]
         for name in others:
             del self._loaded[name]
         release_memory()
@@ -139,15 +149,30 @@ def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
 
     vae_dtype: torch.dtype = getattr(torch, needs.of_vae_in(placement.dtype))
     try:
+        networks = _quantized(model, placement) if placement.memory is Memory.EIGHT_BIT else {}
         pipeline: LeffaPipeline = LeffaPipeline.from_pretrained(
             model.folder,
             dtype={"default": placement.torch_dtype, "vae": vae_dtype},
             use_safetensors=True,  # never a pickle
+            **networks,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _unreadable(model, error) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
+    """Both UNets in 8 bits, one after the other, so that never both are in memory as they are on the disk."""
+    from diffusers import UNet2DConditionModel
+
+    networks = {}
+    for name in ("reference_unet", "unet"):
+        networks[name] = UNet2DConditionModel.from_pretrained(
+            model.folder / name, torch_dtype=placement.torch_dtype, use_safetensors=True
+        )
+        quantize(networks[name])
+    return networks
 
 
 def _unreadable(model: Model, error: Exception) -> WeightsError:

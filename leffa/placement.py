@@ -7,15 +7,19 @@ tiled       the VAE works on pieces of 512 px with blended seams, one picture at
 offload     tiled, and the networks take turns on the device: the reference UNet reads for as many steps
             ahead as main memory holds the features of, then makes room for the generative UNet
 sequential  tiled, and every layer visits the device for as long as it computes; slow
+8-bit       tiled, and the UNets' linear layers keep their weights in 8 bits, with torchao
 
 On the CPU, and where graphics and processor share their memory, moving weights gains nothing: there are
-plain and tiled. Moving weights does not change the picture; tiling does, by less than one would see.
+plain and tiled, and 8-bit as the last resort where torchao is installed. A graphics card gets 8-bit on request
+only. Moving weights does not change the picture; tiling and 8 bits do, by less than one would see.
 """
 
 import json
 import math
+import warnings
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +51,7 @@ class Memory(str, Enum):
     TILED = "tiled"
     OFFLOAD = "offload"
     SEQUENTIAL = "sequential"
+    EIGHT_BIT = "8-bit"
 
 
 @dataclass(frozen=True)
@@ -69,22 +74,32 @@ class Placement:
 
     def smaller(self) -> "Placement | None":
         """The next way that needs less memory; None if there is none."""
+        if self.memory is Memory.EIGHT_BIT and _moves_weights(self.device):
+            return Placement(self.device, self.dtype, Memory.OFFLOAD)
         steps = ways(self.device, self.dtype)
         later = steps[steps.index(self) + 1 :] if self in steps else []
         return later[0] if later else None
 
 
 def ways(device: str, dtype: str) -> list[Placement]:
-    """All ways to run on a device, the fastest first.
+    """The ways to run on a device that are taken by themselves, the fastest first.
 
-    On the CPU half precision takes half of the memory and several times as long: the last resort.
+    On the CPU half precision takes half of the memory and several times as long: a last resort.
     """
     if _moves_weights(device):
-        return [Placement(device, dtype, memory) for memory in Memory]
+        moving = (Memory.PLAIN, Memory.TILED, Memory.OFFLOAD, Memory.SEQUENTIAL)
+        return [Placement(device, dtype, memory) for memory in moving]
+    modes = [(dtype, Memory.PLAIN), (dtype, Memory.TILED)]
     if device == "cpu":
-        modes = (("float32", Memory.PLAIN), ("float32", Memory.TILED), ("bfloat16", Memory.TILED))
-        return [Placement(device, precision, memory) for precision, memory in modes]
-    return [Placement(device, dtype, memory) for memory in (Memory.PLAIN, Memory.TILED)]
+        modes = [("float32", Memory.PLAIN), ("float32", Memory.TILED), ("bfloat16", Memory.TILED)]
+    if has_eight_bit():
+        modes.append((modes[-1][0], Memory.EIGHT_BIT))
+    return [Placement(device, precision, memory) for precision, memory in modes]
+
+
+def has_eight_bit() -> bool:
+    """Whether the library for 8-bit weights is installed."""
+    return find_spec("torchao") is not None
 
 
 def _moves_weights(device: str) -> bool:
@@ -106,6 +121,7 @@ class Needs:
     """What decides how much memory a run takes.
 
     reference, unet, vae  numbers of parameters
+    linear                of them in the linear layers of both UNets, which can be kept in 8 bits
     float32_vae           the VAE overflows in float16 and runs in float32
     pixels                of the model's frame
     samples               painted at once
@@ -114,6 +130,7 @@ class Needs:
     reference: int
     unet: int
     vae: int
+    linear: int
     float32_vae: bool
     pixels: int
     samples: int = 1
@@ -121,11 +138,14 @@ class Needs:
     @classmethod
     def of(cls, folder: Path, size: tuple[int, int], samples: int = 1) -> "Needs":
         """Of a saved pipeline, from the headers of its files."""
-        counts = {name: _parameters(folder / name) for name in ("reference_unet", "unet", "vae")}
+        shapes = {name: _shapes(folder / name) for name in ("reference_unet", "unet", "vae")}
+        counts = {name: sum(math.prod(shape) for shape in shapes[name]) for name in shapes}
+        linear = [shape for name in ("reference_unet", "unet") for shape in shapes[name] if len(shape) == 2]
         return cls(
             reference=counts["reference_unet"],
             unet=counts["unet"],
             vae=counts["vae"],
+            linear=sum(math.prod(shape) for shape in linear),
             float32_vae=_wants_float32(folder / "vae"),
             pixels=size[0] * size[1],
             samples=samples,
@@ -135,7 +155,8 @@ class Needs:
     def of_published(cls, weights: "WeightSet", size: tuple[int, int], samples: int = 1) -> "Needs":
         """Of weights that need not be here."""
         reference, unet, vae = weights.parameters
-        return cls(reference, unet, vae, weights.has_float32_vae, size[0] * size[1], samples)
+        pixels = size[0] * size[1]
+        return cls(reference, unet, vae, weights.linear, weights.has_float32_vae, pixels, samples)
 
     def of_vae_in(self, dtype: str) -> str:
         return "float32" if self.float32_vae and dtype == "float16" else dtype
@@ -153,6 +174,8 @@ class Needs:
             peak = vae + max(max(reference, unet) + painting, decoding)
         elif placement.memory is Memory.SEQUENTIAL:
             peak = max(painting, decoding) + 0.05 * unet
+        elif placement.memory is Memory.EIGHT_BIT:
+            peak = reference + unet - self.linear * (width - 1) + vae + max(painting, decoding)
         else:
             peak = reference + unet + vae + max(painting, decoding)
         return int(peak * _MARGIN) + _RESERVE
@@ -161,9 +184,14 @@ class Needs:
 def choose(machine: Machine, needs: Needs, memory: Memory | str = "auto") -> Placement:
     """The fastest way that fits into what is free; the smallest if none does.
 
-    ``memory`` other than "auto" takes that mode. Raises LeffaError for a mode the device does not have.
+    ``memory`` other than "auto" takes that mode. Raises LeffaError for a mode the device does not have, or
+    that needs a library which is not installed.
     """
     steps = ways(machine.device, best_dtype(machine))
+    if memory == Memory.EIGHT_BIT.value:
+        if not has_eight_bit():
+            raise LeffaError("8-bit weights need torchao: `pip install 'leffa[eight-bit]'`")
+        return Placement(machine.device, steps[-1].dtype, Memory.EIGHT_BIT)
     if memory != "auto":
         asked = [step for step in steps if step.memory.value == Memory(memory).value]
         if not asked:
@@ -178,7 +206,7 @@ def choose(machine: Machine, needs: Needs, memory: Memory | str = "auto") -> Pla
 
 
 def place(pipeline: "LeffaPipeline", placement: Placement) -> None:
-    """Bring a pipeline into a placement, from any larger one."""
+    """Bring a pipeline into a placement, from any larger one; from 8 bits there is no way back."""
     pipeline.remove_all_hooks()
     vae = pipeline.vae
     vae.tile_sample_min_size, vae.tile_latent_min_size = TILE, TILE // pipeline.downscale
@@ -186,12 +214,27 @@ def place(pipeline: "LeffaPipeline", placement: Placement) -> None:
         getattr(vae, f"{'disable' if placement.memory is Memory.PLAIN else 'enable'}_{switch}")()
     if pipeline.unet.dtype != placement.torch_dtype:
         pipeline.to(placement.torch_dtype, silence_dtype_warnings=True)
+    if placement.memory is Memory.EIGHT_BIT:
+        for network in (pipeline.reference_unet, pipeline.unet):
+            quantize(network)
     if placement.memory is Memory.OFFLOAD:
         pipeline.enable_model_cpu_offload(device=placement.device)
     elif placement.memory is Memory.SEQUENTIAL:
         pipeline.enable_sequential_cpu_offload(device=placement.device)
     else:
         pipeline.to(placement.device)
+
+
+def quantize(network: "torch.nn.Module") -> None:
+    """Keep the weights of a network's linear layers in 8 bits, one scale per output; once is enough."""
+    if getattr(network, "has_eight_bit_weights", False):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own deprecations
+        from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+        quantize_(network, Int8WeightOnlyConfig())
+    network.has_eight_bit_weights = True
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -221,15 +264,15 @@ def _bytes(dtype: str) -> int:
     return 4 if dtype == "float32" else 2
 
 
-def _parameters(folder: Path) -> int:
-    """Numbers in the safetensors files of a folder, by their headers."""
-    count = 0
+def _shapes(folder: Path) -> list[list[int]]:
+    """Of all tensors in the safetensors files of a folder, by their headers."""
+    shapes = []
     for path in folder.glob("*.safetensors"):
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(min(length, path.stat().st_size)))
-        count += sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
-    return count
+        shapes += [entry["shape"] for name, entry in header.items() if name != "__metadata__"]
+    return shapes
 
 
 def _wants_float32(vae: Path) -> bool:

@@ -52,6 +52,7 @@ class WeightSet:
     base      repository folder of the configs, for a generator
     encoding  body-part condition that a generator wants
     parameters  of a generator: of its reference UNet, generative UNet and VAE, as they are kept
+    linear    of them in the linear layers of the two UNets
     has_float32_vae  whether a generator's VAE overflows in half precision
     """
 
@@ -63,6 +64,7 @@ class WeightSet:
     base: str | None = None
     encoding: DensePoseEncoding | None = None
     parameters: tuple[int, int, int] = (0, 0, 0)
+    linear: int = 0
     has_float32_vae: bool = False
 
     @property
@@ -84,6 +86,8 @@ def _base(folder: str) -> tuple[PublishedFile, ...]:
 _SD_FOLDER = "stable-diffusion-inpainting"
 _SDXL_FOLDER = "stable-diffusion-xl-1.0-inpainting-0.1"
 _SD_PARAMETERS = (859_520_964, 859_544_004, 83_653_863)
+_SD_LINEAR = 2 * 270_049_280
+_SDXL_LINEAR = 2 * 2_227_404_800
 _SDXL_PARAMETERS = (2_562_218_244, 2_562_241_284, 83_653_863)
 
 VITON_HD = WeightSet(
@@ -95,6 +99,7 @@ VITON_HD = WeightSet(
     base=_SD_FOLDER,
     encoding=DensePoseEncoding.VITON_HD,
     parameters=_SD_PARAMETERS,
+    linear=_SD_LINEAR,
 )
 DRESS_CODE = WeightSet(
     "dress-code",
@@ -112,6 +117,7 @@ DRESS_CODE = WeightSet(
     base=_SD_FOLDER,
     encoding=DensePoseEncoding.DRESS_CODE,
     parameters=_SD_PARAMETERS,
+    linear=_SD_LINEAR,
 )
 DEEP_FASHION = WeightSet(
     "deep-fashion",
@@ -129,6 +135,7 @@ DEEP_FASHION = WeightSet(
     base=_SDXL_FOLDER,
     encoding=DensePoseEncoding.POSE_DEMO,
     parameters=_SDXL_PARAMETERS,
+    linear=_SDXL_LINEAR,
     has_float32_vae=True,
 )
 DENSEPOSE = WeightSet(
