@@ -130,12 +130,13 @@ def correspondence_losses(
 ) -> tuple[Tensor, Tensor]:
     """Two losses on a known correspondence, for synthetic people; ours, not the paper's.
 
-    Flow: distance of the attention flow from the true one in normalised units, with a little of the attention's
-    variance under the root, because a right mean of scattered attention gives a painter nothing to copy; mean
-    over the visible places and the layers. Plain, not squared, so that the few places which nobody can tell do
-    not outweigh the many that can still be made exact. Occupancy: cross-entropy of the share of attention
-    that falls on the garment of the reference; places where it is worn should look at it, the others at its
-    surroundings, so that what attention sees of the reference's mask tells where the garment goes.
+    Flow: distance of the attention flow from the true one in normalised units, with a little of the
+    attention's variance under the root, because a right mean of scattered attention gives a painter nothing
+    to copy; mean over the visible places and the layers. Plain, not squared, so that the few places which
+    nobody can tell do not outweigh the many that can still be made exact. Occupancy: cross-entropy of the
+    share of attention that falls on the garment of the reference; places where it is worn should look at it,
+    the others at its surroundings, so that what attention sees of the reference's mask tells where the
+    garment goes.
 
     Returns (flow, occupancy), scalars. One fused attention per layer serves both.
     """

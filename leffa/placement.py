@@ -10,8 +10,8 @@ sequential  tiled, and every layer visits the device for as long as it computes;
 8-bit       tiled, and the UNets' linear layers keep their weights in 8 bits, with torchao
 
 On the CPU, and where graphics and processor share their memory, moving weights gains nothing: there are
-plain and tiled, and 8-bit as the last resort where torchao is installed. A graphics card gets 8-bit on request
-only. Moving weights does not change the picture; tiling and 8 bits do, by less than one would see.
+plain and tiled, and 8-bit as the last resort where torchao is installed. A graphics card gets 8-bit on
+request only. Moving weights does not change the picture; tiling and 8 bits do, by less than one would see.
 """
 
 import json
@@ -22,6 +22,7 @@ from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from leffa.errors import LeffaError
 from leffa.machine import Machine
@@ -40,6 +41,7 @@ the VAE, both in half precision, and the recorded flow, which is always float32.
 benchmarks/full_size.py, which fails if they are too low."""
 
 _UNET_BYTES, _VAE_BYTES, _FLOW_BYTES = BYTES_PER_PIXEL
+_QUANTIZED: "WeakSet[torch.nn.Module]" = WeakSet()
 _RESERVE = 400_000_000  # context of the device, workspaces of its libraries
 _MARGIN = 1.1
 
@@ -227,14 +229,14 @@ def place(pipeline: "LeffaPipeline", placement: Placement) -> None:
 
 def quantize(network: "torch.nn.Module") -> None:
     """Keep the weights of a network's linear layers in 8 bits, one scale per output; once is enough."""
-    if getattr(network, "has_eight_bit_weights", False):
+    if network in _QUANTIZED:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own deprecations
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
         quantize_(network, Int8WeightOnlyConfig())
-    network.has_eight_bit_weights = True
+    _QUANTIZED.add(network)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

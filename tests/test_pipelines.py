@@ -57,7 +57,8 @@ def test_out_of_memory_falls_to_the_next_smaller_way_and_says_so(model, run, sho
     short_of_memory(1)
     tiled, notes = run(pipelines)
     assert notes == [
-        "Memory ran out on cpu in the mode 'plain'; the picture was made in cpu, float32, tiled, which is slower."
+        "Memory ran out on cpu in the mode 'plain'; "
+        "the picture was made in cpu, float32, tiled, which is slower."
     ]
     assert torch.allclose(tiled.images, whole.images, atol=1e-5)  # one tile holds so small a picture
     assert str(pipelines.placement(model)) == "cpu, float32, tiled"
