@@ -42,6 +42,7 @@ def add_endpoints(sessions: Sessions) -> None:
         x, y = gr.Number(0.5, label="x"), gr.Number(0.5, label="y")
         layer = gr.Textbox(None, label="layer")
         timestep = gr.Number(None, precision=0, label="timestep")
+        run = gr.Textbox(None, label="run")
         details = gr.JSON(label="details")
         settings = [steps, guidance, rescale, seed, samples]
         wishes = [garment, sleeve, hem, protect]
@@ -52,8 +53,8 @@ def add_endpoints(sessions: Sessions) -> None:
             ("mask", endpoints.mask, [person, *wishes], [picture, details]),
             ("parts", endpoints.parts, [person], [picture, details]),
             ("measure_garment", endpoints.measure_garment, [reference, garment], [details]),
-            ("trace", endpoints.trace, [x, y, side, task, layer, timestep], [details]),
-            ("views", endpoints.views, [task, layer, timestep], [gallery, details]),
+            ("trace", endpoints.trace, [x, y, side, task, layer, timestep, run], [details]),
+            ("views", endpoints.views, [task, layer, timestep, run], [gallery, details]),
             ("read_settings", endpoints.read_settings, [picture], [details]),
             ("models", endpoints.models, [], [details]),
         ):

@@ -62,7 +62,8 @@ class Endpoints:
 
         Returns:
             The finished picture, its attention flow as colours, all pictures best first, and details: the
-            seed and settings used, flow scores, and parts of the body over which attention is scattered.
+            run for trace and views, the seed and settings used, flow scores, and parts of the body over which
+            attention is scattered.
         """
         photo, garment_picture = _picked(person, "person", 0), _picked(reference, "reference")
         prepared = photo.prepared
@@ -102,7 +103,8 @@ class Endpoints:
 
         Returns:
             The finished picture, its attention flow as colours, all pictures best first, and details: the
-            seed and settings used, flow scores, and parts of the body over which attention is scattered.
+            run for trace and views, the seed and settings used, flow scores, and parts of the body over which
+            attention is scattered.
         """
         target = _picked(pose, "pose", 0, Task.POSE_TRANSFER)
         look = _picked(reference, "reference", 0, Task.POSE_TRANSFER)
@@ -192,19 +194,21 @@ class Endpoints:
         task: str = "try_on",
         layer: str | None = None,
         timestep: int | None = None,
+        run: str | None = None,
         request: gr.Request | None = None,
     ) -> dict:
-        """Follow a place of the last result to the reference it was painted from, or the other way.
+        """Follow a place of a result to the reference it was painted from, or the other way.
 
-        Run try_on or pose_transfer first, in the same session.
+        Run try_on or pose_transfer first.
 
         Args:
             x: Place from the left, in [0, 1] of the picture's width.
             y: Place from the top, in [0, 1] of the picture's height.
             side: Where the place is: result or reference.
-            task: Whose last result: try_on or pose_transfer.
+            task: Without a run: the last of this session, of try_on or pose_transfer.
             layer: Only this attention layer, as views lists them; leave out for all.
             timestep: Only this sampling timestep, as views lists them; leave out for all of the loss.
+            run: The run to look at, from the details of try_on or pose_transfer.
 
         Returns:
             places on the other picture with weights, heaviest first, their middle, and for a look at the
@@ -214,9 +218,9 @@ class Endpoints:
 
         if side not in ("result", "reference"):
             raise LeffaError(f"side must be result or reference, got {side!r}")
-        run = self._last(task, request)
+        found_run = self._run(run, task, request)
         follow = trace.to_reference if side == "result" else trace.to_result
-        found = follow(run.result, float(x), float(y), run.sample, layer or None, timestep)
+        found = follow(found_run.result, float(x), float(y), found_run.sample, layer or None, timestep)
         return {
             "places": [asdict(place) for place in found.places],
             "middle": asdict(found.middle) if found.middle else None,
@@ -229,16 +233,18 @@ class Endpoints:
         task: str = "try_on",
         layer: str | None = None,
         timestep: int | None = None,
+        run: str | None = None,
         request: gr.Request | None = None,
     ) -> tuple:
-        """Explain the last result in pictures: flow, its legend, warped reference, spread, mass, arrows.
+        """Explain a result in pictures: flow, its legend, warped reference, spread, mass, arrows.
 
-        Run try_on or pose_transfer first, in the same session.
+        Run try_on or pose_transfer first.
 
         Args:
-            task: Whose last result: try_on or pose_transfer.
+            task: Without a run: the last of this session, of try_on or pose_transfer.
             layer: Only this attention layer; leave out for all.
             timestep: Only this sampling timestep; leave out for all that the loss trains.
+            run: The run to look at, from the details of try_on or pose_transfer.
 
         Returns:
             The pictures with their names, and details: the layers and timesteps there are.
@@ -248,13 +254,13 @@ class Endpoints:
         from demo.views import difference
         from leffa.trace import field_on_photo
 
-        run = self._last(task, request)
-        fields = list(run.result.fields)
-        fields[run.sample] = field_on_photo(run.result, run.sample, layer or None, timestep)
-        result = replace(run.result, fields=fields)
-        pictures = result.flow_pictures(run.sample)
-        pictures["difference"] = difference(result.photo, result.images[run.sample])
-        session, flows = self._session(request), result.flows[run.sample]
+        found = self._run(run, task, request)
+        fields = list(found.result.fields)
+        fields[found.sample] = field_on_photo(found.result, found.sample, layer or None, timestep)
+        result = replace(found.result, fields=fields)
+        pictures = result.flow_pictures(found.sample)
+        pictures["difference"] = difference(result.photo, result.images[found.sample])
+        session, flows = self._session(request), result.flows[found.sample]
         files = [(keep(session, picture), name) for name, picture in pictures.items()]
         return files, {"layers": flows.layers, "timesteps": flows.timesteps}
 
@@ -297,16 +303,27 @@ class Endpoints:
     # ------------------------------------------------------------------------------ shared
 
     def _session(self, request: gr.Request | None) -> Session:
-        """The caller's session; a new one for whoever does not say which is theirs."""
-        key = getattr(request, "session_hash", None)
+        """The caller's session; a new one for whoever does not say which is theirs.
+
+        Agents do not: behind the tool server all of them come as one and the same client.
+        """
+        key = None if _is_agent(request) else getattr(request, "session_hash", None)
         return self._sessions.of(key or secrets.token_urlsafe(12))
 
-    def _last(self, task: str, request: gr.Request | None) -> Run:
+    def _run(self, key: str | None, task: str, request: gr.Request | None) -> Run:
+        """The run of a key, whosever session it is in, as agents have none: who knows the key made the run."""
+        if key:
+            found = self._sessions.run(key)
+            if found is None:
+                raise LeffaError("there is no such run, or not any more: run try_on or pose_transfer again")
+            return found
         if task not in {one.value for one in Task}:
             raise LeffaError(f"task must be try_on or pose_transfer, got {task!r}")
-        run = self._session(request).shown.get(task)
+        run = None if _is_agent(request) else self._session(request).shown.get(task)
         if run is None:
-            raise LeffaError(f"there is no result of {task} in this session: run it first")
+            raise LeffaError(
+                f"there is no result of {task} in this session: run it first, or give the run of its details"
+            )
         return run
 
     def _paint(
@@ -329,6 +346,7 @@ class Endpoints:
         run = Run(result, Slots(pictures, choices), work.person, time.monotonic() - started)
         remember(session, task, run)
         details = {
+            "run": run.key,
             "task": task,
             "model": result.model,
             **asdict(result.settings),
@@ -344,6 +362,11 @@ class Endpoints:
         run.chosen = 0
         flow = result.flow_pictures(run.sample)["overlay"]
         return files[0], keep(session, flow), files, details
+
+
+def _is_agent(request: gr.Request | None) -> bool:
+    """Whether the tool server passes a call on."""
+    return request is not None and request.headers.get("x-gradio-user") == "mcp"
 
 
 def _picked(path: str | None, name: str, person: int | None = None, task: Task = Task.TRY_ON) -> Picked:

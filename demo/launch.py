@@ -43,8 +43,8 @@ def launch(
     mcp         also serve the endpoints as tools for agents
     """
     settle()
-    if mcp and find_spec("mcp") is None:
-        raise LeffaError("the tool server needs one more package: pip install 'leffa[mcp]'")
+    if mcp:
+        _prepare_tools(host or os.environ.get("GRADIO_SERVER_NAME"))
     from demo import examples, painting, parts, theme
     from demo.page import build
     from demo.sessions import Sessions
@@ -78,3 +78,18 @@ def launch(
         finally:
             sessions.end_all()
     return page
+
+
+def _prepare_tools(host: str | None) -> None:
+    """Let agents on this machine name files that they have uploaded to the app.
+
+    Gradio fetches pictures from public addresses only. Where nobody but this machine reaches the app, its own
+    address, as Gradio's upload tool gives it, is as good.
+    """
+    if find_spec("mcp") is None:
+        raise LeffaError("the tool server needs one more package: pip install 'leffa[mcp]'")
+    from gradio import processing_utils
+
+    own = "127.0.0.1"
+    if host in (None, own, "localhost") and own not in processing_utils.PUBLIC_HOSTNAME_WHITELIST:
+        processing_utils.PUBLIC_HOSTNAME_WHITELIST.append(own)

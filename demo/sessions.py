@@ -126,6 +126,12 @@ class Sessions:
             other.end()
         return session
 
+    def run(self, key: str) -> "Run | None":
+        """The kept run of this key, in any session; keys cannot be guessed."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+        return next((run for session in sessions for run in list(session.runs) if run.key == key), None)
+
     def end(self, key: str) -> None:
         with self._lock:
             session = self._sessions.pop(key, None)

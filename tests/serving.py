@@ -54,12 +54,12 @@ def app(toy_model, tmp_path_factory) -> Iterator[str]:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
         from demo.launch import launch
 
-        page = launch(port=_free_port(), wait=False)
+        page = launch(port=free_port(), wait=False)
         yield page.local_url
         page.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     import socket
 
     with socket.socket() as probe:
