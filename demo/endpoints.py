@@ -311,7 +311,7 @@ class Endpoints:
         return self._sessions.of(key or secrets.token_urlsafe(12))
 
     def _run(self, key: str | None, task: str, request: gr.Request | None) -> Run:
-        """The run of a key, whosever session it is in, as agents have none: who knows the key made the run."""
+        """The run of a key, in whatever session: agents have none, and who knows the key made the run."""
         if key:
             found = self._sessions.run(key)
             if found is None:
