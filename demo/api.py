@@ -50,7 +50,7 @@ def add_endpoints(sessions: Sessions) -> None:
         for name, function, inputs, outputs in (
             ("try_on", endpoints.try_on, [person, reference, *wishes, other, *settings], painted),
             ("pose_transfer", endpoints.pose_transfer, [reference, other, *settings], painted),
-            ("mask", endpoints.mask, [person, *wishes], [picture, details]),
+            ("mask", endpoints.mask, [person, *wishes, reference], [picture, details]),
             ("parts", endpoints.parts, [person], [picture, details]),
             ("measure_garment", endpoints.measure_garment, [reference, garment], [details]),
             ("trace", endpoints.trace, [x, y, side, task, layer, timestep, run], [details]),

@@ -71,7 +71,8 @@ class Endpoints:
         wishes = _wishes(garment, sleeve, hem, protect)
         choices, area = wishes.choices(), _mask_of(mask)
         if area is None:
-            area = engine().mask(prepared, wishes.garment, wishes.options())
+            measure = _measured(garment_picture.image, wishes.garment)
+            area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
         else:
             choices["mask_sha256"] = digest_of(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
@@ -123,6 +124,7 @@ class Endpoints:
         sleeve: str = "auto",
         hem: str = "auto",
         protect: list[str] | None = None,
+        reference: str | None = None,
         request: gr.Request | None = None,
     ) -> tuple:
         """Find the area that try-on would repaint. Quick; run it before try_on to check or correct the mask.
@@ -133,6 +135,7 @@ class Endpoints:
             sleeve: How far down the arms to repaint: auto, none, elbow or wrist.
             hem: How far down the body to repaint: auto, waist, hip, knee or ankle.
             protect: What must not be repainted, any of hands, hair, face, bag.
+            reference: Picture of the garment, to leave bare what it leaves bare; without one, room for any.
 
         Returns:
             The mask at the photo's size, white = repaint, and details: share painted and people found.
@@ -141,7 +144,8 @@ class Endpoints:
 
         prepared = engine().prepare(_picture(person, "person"))
         wishes = _wishes(garment, sleeve, hem, protect)
-        area = engine().mask(prepared, wishes.garment, wishes.options())
+        measure = _measured(_picture(reference, "reference"), wishes.garment) if reference else None
+        area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
         details = {
             "painted": round(float((area > 0).mean()), 4),
             "people": prepared.people,
@@ -179,11 +183,7 @@ class Endpoints:
             sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both lengths in widths of
             the garment's body; or found = false where no garment stands out from the background.
         """
-        import numpy as np
-
-        from leffa.preprocess.garment_measure import measure_garment
-
-        found = measure_garment(np.asarray(_picture(reference, "reference")), _kind(garment))
+        found = _measured(_picture(reference, "reference"), _kind(garment))
         return {"found": False} if found is None else {"found": True, **asdict(found)}
 
     def trace(
@@ -382,6 +382,14 @@ def _picture(path: str | None, name: str) -> Any:
     if not path:
         raise LeffaError(f"{name} is missing: give a picture")
     return load_image(path)
+
+
+def _measured(picture: Any, garment: Garment) -> Any:
+    import numpy as np
+
+    from leffa.preprocess.garment_measure import measure_garment
+
+    return measure_garment(np.asarray(picture), garment)
 
 
 def _mask_of(path: str | None) -> Any:

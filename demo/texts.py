@@ -263,6 +263,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This garment reaches the {length}, the mask ends above.",
         "这件服装长到{length}，而遮罩更短。",
     ),
+    "doctor_fitted": (
+        "The mask leaves bare what this garment leaves bare. Choose other lengths if it errs.",
+        "遮罩只覆盖这件服装能遮住的部分。如有偏差，请另选长度。",
+    ),
     "doctor_mend": ("Extend the mask", "延长遮罩"),
     "length_elbow": ("elbow", "肘部"),
     "length_wrist": ("wrist", "手腕"),

@@ -15,7 +15,7 @@ from demo.views import part_colours
 from leffa.config import Garment
 
 if TYPE_CHECKING:
-    from leffa.preprocess.garment_measure import Shortfall
+    from leffa.preprocess.garment_measure import GarmentMeasure, Shortfall
     from leffa.preprocess.masks import MaskOptions
 
 KINDS = tuple(kind.value for kind in Garment)
@@ -77,7 +77,7 @@ def mask_value(slots: Slots, wishes: Wishes) -> dict:
         slots.automatic = None
         return {}
     prepared = picked.prepared
-    slots.automatic = engine().mask(prepared, wishes.garment, wishes.options())
+    slots.automatic = engine().mask(prepared, wishes.garment, wishes.options(), measured(slots, wishes))
     return {
         "photo": photo_url(prepared.photo, EDITOR_SIDE),
         "mask": mask_url(slots.automatic),
@@ -88,24 +88,48 @@ def mask_value(slots: Slots, wishes: Wishes) -> dict:
     }
 
 
-def lacking(slots: Slots, wishes: Wishes) -> "Shortfall | None":
-    """Where the garment is longer than the mask; None where it is not, or cannot be told."""
-    from leffa.preprocess.garment_measure import measure_garment, shortfall
+def measured(slots: Slots, wishes: Wishes) -> "GarmentMeasure | None":
+    """The garment's lengths, measured once for each kind; None where there is none or it cannot be told."""
+    from leffa.preprocess.garment_measure import measure_garment
 
     picked = slots.pictures.get("garment")
-    if picked is None or "photo" not in slots.pictures:
+    if picked is None:
         return None
     if wishes.kind not in picked.measure:
         picked.measure[wishes.kind] = measure_garment(np.asarray(picked.image), wishes.garment)
-    measure = picked.measure[wishes.kind]
-    return shortfall(measure, wishes.garment, wishes.options()) if measure else None
+    return picked.measure[wishes.kind]
+
+
+def lacking(slots: Slots, wishes: Wishes) -> "Shortfall | None":
+    """Where the garment is longer than the mask; None where it is not, or cannot be told."""
+    from leffa.preprocess.garment_measure import shortfall
+
+    measure = measured(slots, wishes)
+    if measure is None or "photo" not in slots.pictures:
+        return None
+    return shortfall(measure, wishes.garment, wishes.options())
+
+
+def is_fitted(slots: Slots, wishes: Wishes) -> bool:
+    """Whether the automatic mask is smaller for this garment than for any."""
+    from leffa.preprocess.garment_measure import fitted
+    from leffa.preprocess.masks import Hem, Sleeve
+
+    photo = slots.pictures.get("photo")
+    if photo is None or photo.prepared is None or photo.prepared.is_official:
+        return False
+    wished = wishes.options()
+    taken = fitted(wished, measured(slots, wishes), wishes.garment)
+    shorter = {Sleeve.NONE, Sleeve.ELBOW, Hem.WAIST, Hem.HIP, Hem.KNEE}
+    return taken != wished and bool({taken.sleeve, taken.hem} - {wished.sleeve, wished.hem} & shorter)
 
 
 def advice(session: Session, slots: Slots, wishes: Wishes) -> dict:
-    """The mask doctor's line: what is too short, and an offer to mend it."""
+    """The mask doctor's line: what is too short, and an offer to mend it; or what the mask follows."""
     short = lacking(slots, wishes)
     if short is None:
-        return parts.quiet("")
+        cut = is_fitted(slots, wishes)
+        return parts.quiet(say(session.language, "doctor_fitted") if cut else "")
     what, length = ("sleeve", short.sleeve) if short.sleeve else ("hem", short.hem)
     reached = say(session.language, f"length_{length.value}") if length else ""
     told = say(session.language, f"doctor_{what}", length=reached)

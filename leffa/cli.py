@@ -76,12 +76,17 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "mask",
         "write the mask that try-on would repaint",
-        "leffa mask person.jpg --garment upper -o mask.png\n"
+        "leffa mask person.jpg --garment upper --reference shirt.jpg -o mask.png\n"
         "leffa mask person.jpg --garment dress --hem knee --sleeve none -o mask.png",
         _mask,
     )
     mask.add_argument("person", metavar="PERSON", help="photo of the person")
     _add_garment(mask)
+    mask.add_argument(
+        "--reference",
+        metavar="GARMENT",
+        help="leave bare what this garment leaves bare (default: room for any)",
+    )
     mask.add_argument(
         "--sleeve", choices=["none", "elbow", "wrist"], help="how far the mask follows the arms"
     )
@@ -225,17 +230,24 @@ def _pose(options: argparse.Namespace) -> None:
 
 
 def _mask(options: argparse.Namespace) -> None:
+    import numpy as np
     from PIL import Image
 
+    from leffa.config import Garment
     from leffa.engine import Engine
     from leffa.images import check_output, load_image, save_atomically
+    from leffa.preprocess.garment_measure import measure_garment
     from leffa.preprocess.masks import MaskOptions
 
     output = check_output(options.output)
     engine = Engine()
     prepared = engine.prepare(load_image(options.person), options.who)
     wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
-    mask = engine.mask(prepared, options.garment, wishes)
+    measure = None
+    if options.reference:
+        shot = np.asarray(load_image(options.reference))
+        measure = measure_garment(shot, Garment(options.garment))
+    mask = engine.mask(prepared, options.garment, wishes, measure)
     save_atomically(Image.fromarray(mask), output)
     _tell(prepared.notes, f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")
 

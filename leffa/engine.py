@@ -16,6 +16,7 @@ from leffa.models import Model
 from leffa.pipelines import Pipelines
 from leffa.prepared import Preparation, Prepared
 from leffa.preprocess.encoding import encode_densepose
+from leffa.preprocess.garment_measure import GarmentMeasure, fitted, measure_silhouette
 from leffa.preprocess.masks import MaskOptions
 from leffa.preprocess.parts import body_coordinates
 from leffa.preprocess.product import foreground
@@ -72,16 +73,22 @@ class Engine:
         return self._preparation.prepare(photo, person, chosen)
 
     def mask(
-        self, prepared: Prepared, garment: Garment | str, options: MaskOptions | None = None
+        self,
+        prepared: Prepared,
+        garment: Garment | str,
+        options: MaskOptions | None = None,
+        measure: GarmentMeasure | None = None,
     ) -> NDArray[np.uint8]:
         """(H, W) uint8 at the photo's size, 255 = repaint, for a kind of garment.
 
-        The masks of the released demo know no wishes: with ``options`` other than the defaults the mask is
-        made as for the bundled weights.
+        measure  of the garment that is to be worn: what the options leave open follows it
+
+        The masks of the released demo know no garment and no wishes: with ``options`` other than the defaults
+        the mask is made as for the bundled weights.
         """
         if options not in (None, MaskOptions()):
             prepared = self._preparation.offline(prepared)
-        return prepared.enlarged(prepared.mask_in_frame(Garment(garment), options))
+        return prepared.enlarged(_mask_in_frame(prepared, Garment(garment), options, measure))
 
     def parts(self, prepared: Prepared) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 I, U, V of the chosen person, at the photo's size."""
@@ -118,7 +125,8 @@ class Engine:
         shown = foreground(np.asarray(reference))
         region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
         if mask is None:
-            framed = prepared.mask_in_frame(garment)
+            measure = measure_silhouette(shown > 127, garment)
+            framed = _mask_in_frame(prepared, garment, None, measure)
             area = _checked_mask(prepared.enlarged(framed), prepared.size, _NOTHING[garment])
         else:
             area = _checked_mask(mask, prepared.size, "the mask is empty")
@@ -221,6 +229,14 @@ class Engine:
             reference_region=job.reference_region,
             notes=[*notes, *remarks],
         )
+
+
+def _mask_in_frame(
+    prepared: Prepared, garment: Garment, options: MaskOptions | None, measure: GarmentMeasure | None
+) -> NDArray[np.uint8]:
+    if not prepared.is_official:
+        options = fitted(options or MaskOptions(), measure, garment)
+    return prepared.mask_in_frame(garment, options)
 
 
 def _condition(

@@ -13,6 +13,8 @@ from leffa.config import Garment, Task
 from leffa.engine import Engine
 from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
 from leffa.flow_start import FlowStart
+from leffa.preprocess.garment_measure import measure_garment
+from leffa.preprocess.masks import MaskOptions, Sleeve
 from leffa.result import Settings, StoppedError
 
 TOY = replace(models.BUNDLED, size=(64, 48), steps=4, flow_start=FlowStart(read_steps=1))
@@ -99,6 +101,17 @@ def test_a_given_mask_is_used_and_checked(engine, prepared, garment):
         engine.try_on(prepared, garment, "upper", mask * 0)
 
 
+def test_an_automatic_mask_leaves_bare_what_the_garment_leaves_bare(engine, prepared):
+    shot = Image.new("RGB", (300, 300), "white")
+    shot.paste((200, 30, 40), (90, 60, 210, 260))  # a top without sleeves
+    measure = measure_garment(np.asarray(shot), Garment.UPPER)
+    room, own = engine.mask(prepared, "upper"), engine.mask(prepared, "upper", measure=measure)
+    assert measure.sleeve is Sleeve.NONE and (own <= room).all() and (own > 0).sum() < 0.95 * (room > 0).sum()
+    assert np.array_equal(engine.try_on(prepared, shot, "upper", settings=Settings(seed=1)).mask, own)
+    wished = engine.mask(prepared, "upper", MaskOptions(sleeve="wrist"), measure)
+    assert np.array_equal(wished, engine.mask(prepared, "upper", MaskOptions(sleeve="wrist")))
+
+
 def test_progress_reaches_one_with_previews_and_stop_ends_it(engine, prepared, garment):
     seen = []
     engine.try_on(
@@ -108,7 +121,8 @@ def test_progress_reaches_one_with_previews_and_stop_ends_it(engine, prepared, g
     assert shares == sorted(shares) and shares[-1] == 1
     previews = [np.asarray(preview) for _, _, preview in seen if preview is not None]
     assert len(previews) == 5
-    photo, kept = np.asarray(prepared.photo), engine.mask(prepared, "upper") == 0
+    measure = measure_garment(np.asarray(garment), Garment.UPPER)
+    photo, kept = np.asarray(prepared.photo), engine.mask(prepared, "upper", measure=measure) == 0
     assert all(np.array_equal(preview[kept], photo[kept]) for preview in previews)
     assert (previews[0] != previews[1]).any()
 

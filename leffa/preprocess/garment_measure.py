@@ -1,10 +1,10 @@
-"""How long a garment is, read off its product shot: sleeve and hem, and whether a mask makes room for them.
+"""How long a garment is, read off its product shot: sleeve and hem, and the mask that has room for them.
 
 Everything is told in widths of the garment's body, which on people is about a shoulder width, so that the
 picture's scale does not matter. Works on the silhouette alone, of a garment worn by nobody, from the front.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -51,7 +51,12 @@ class Shortfall:
 
 def measure_garment(image: NDArray[np.uint8], garment: Garment) -> GarmentMeasure | None:
     """Measure a product shot (H, W, 3) uint8 RGB; None where no silhouette stands out from the ground."""
-    silhouette = _upright(foreground(image) > 127)
+    return measure_silhouette(foreground(image) > 127, garment)
+
+
+def measure_silhouette(shown: NDArray[np.bool_], garment: Garment) -> GarmentMeasure | None:
+    """Measure the silhouette (H, W) of a garment; None where there is none, or nothing else."""
+    silhouette = _upright(shown)
     if silhouette is None:
         return None
     width = _body_width(silhouette, garment)
@@ -62,6 +67,22 @@ def measure_garment(image: NDArray[np.uint8], garment: Garment) -> GarmentMeasur
     reach = _sleeve_reach(silhouette, width, garment)
     sleeve = Sleeve.NONE if reach < _SOME else Sleeve.ELBOW if reach < _LONG else Sleeve.WRIST
     return GarmentMeasure(sleeve, hem, reach, body)
+
+
+def fitted(options: MaskOptions, measure: GarmentMeasure | None, garment: Garment) -> MaskOptions:
+    """The options with what they leave open settled by the garment: arms and legs that it leaves bare stay.
+
+    Taken are lengths that the silhouette tells for sure: sleeves of tops, hems of lower garments, and of
+    dresses sleeves that end above the waist, for longer ones cannot be told from none where they hang close.
+    """
+    if measure is None:
+        return options
+    sleeve, hem = options.sleeve, options.hem
+    if sleeve is None and (garment is Garment.UPPER or measure.sleeve is Sleeve.ELBOW):
+        sleeve = measure.sleeve
+    if hem is None and garment is Garment.LOWER:
+        hem = measure.hem
+    return replace(options, sleeve=sleeve, hem=hem)
 
 
 def shortfall(measure: GarmentMeasure, garment: Garment, options: MaskOptions) -> Shortfall | None:

@@ -20,7 +20,7 @@ def opened(path: str) -> np.ndarray:
 
 def test_try_on_repaints_only_the_mask_and_reports_its_seed(client, pictures):
     person = handle_file(pictures.person)
-    mask, told = client.predict(person, api_name="/mask")
+    mask, told = client.predict(person, reference=handle_file(pictures.garment), api_name="/mask")
     result, flow, _, details = client.predict(
         person, handle_file(pictures.garment), seed=7, api_name="/try_on"
     )

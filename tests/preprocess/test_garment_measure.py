@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from leffa.config import Garment
-from leffa.preprocess.garment_measure import GarmentMeasure, Shortfall, measure_garment, shortfall
+from leffa.preprocess.garment_measure import (
+    GarmentMeasure,
+    Shortfall,
+    fitted,
+    measure_garment,
+    shortfall,
+)
 from leffa.preprocess.masks import Hem, MaskOptions, Sleeve
 
 
@@ -60,3 +66,25 @@ LONG = GarmentMeasure(Sleeve.WRIST, Hem.KNEE, 1.5, 2.4)
 )
 def test_a_mask_shorter_than_the_garment_is_told(options, lacking):
     assert shortfall(LONG, Garment.UPPER, options) == lacking
+
+
+@pytest.mark.parametrize(
+    ("garment", "sleeve", "hem", "taken"),
+    [
+        (Garment.UPPER, Sleeve.NONE, Hem.HIP, MaskOptions(sleeve=Sleeve.NONE)),
+        (Garment.UPPER, Sleeve.ELBOW, Hem.KNEE, MaskOptions(sleeve=Sleeve.ELBOW)),  # where a top ends is seen
+        (Garment.LOWER, None, Hem.KNEE, MaskOptions(hem=Hem.KNEE)),
+        (Garment.DRESS, Sleeve.ELBOW, Hem.KNEE, MaskOptions(sleeve=Sleeve.ELBOW)),
+        (Garment.DRESS, Sleeve.NONE, Hem.KNEE, MaskOptions()),  # long sleeves may hang close
+    ],
+)
+def test_an_automatic_mask_follows_the_garment(garment, sleeve, hem, taken):
+    measure = GarmentMeasure(sleeve, hem, 0.5, 2.0)
+    assert fitted(MaskOptions(), measure, garment) == taken
+    assert shortfall(measure, garment, taken) in (None, Shortfall(hem=Hem.KNEE))
+
+
+def test_wishes_come_before_the_garment():
+    measure = GarmentMeasure(Sleeve.NONE, Hem.HIP, 0.0, 1.5)
+    wish = MaskOptions(sleeve=Sleeve.WRIST, hem=Hem.KNEE, protect_hair=False)
+    assert fitted(wish, measure, Garment.UPPER) == fitted(wish, None, Garment.LOWER) == wish
