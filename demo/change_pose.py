@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demo import examples, parts
-from demo.generate import GenerateStep
-from demo.history import history_strip
-from demo.labels import Labels
 from demo.painting import Work, engine
 from demo.pictures import EDITOR_SIDE, photo_url
-from demo.reading import boxes, found, person_chosen, prepare, read, restored_note
-from demo.restoring import SLOTS, Restored, from_run, read_png
-from demo.sessions import Session, Sessions
+from demo.reading import boxes, person_chosen, prepare, read
+from demo.sessions import Session
+from demo.tab import LAST, QUIETLY, Tab
 from demo.texts import problem, say, words
 from demo.try_on import MASK_WORDS
 from demo.views import part_colours
@@ -27,33 +24,15 @@ TAB = Task.POSE_TRANSFER.value
 BODY_WORDS = {name: f"mask_{name}" for name in MASK_WORDS} | {"empty": "body_empty"}
 
 
-class ChangePose:
+class ChangePose(Tab):
     """Layout and events of the tab."""
 
-    def __init__(self, sessions: Sessions, labels: Labels):
-        self._sessions, self._labels = sessions, labels
-        with gr.Column(elem_classes="lf-road"):
-            self._build_person()
-            self._build_pose()
-            self._build_body()
-            with gr.Column(elem_classes="lf-step"):
-                self._heading(4, "generate")
-                self.generate = GenerateStep(Task.POSE_TRANSFER, sessions, labels, self._missing, self._work)
-        with gr.Column(elem_classes="lf-below"):
-            self.generate.build_below(labels)
-        self._connect()
+    task = Task.POSE_TRANSFER
 
-    def _heading(self, number: int, name: str) -> None:
-        self._labels.add(
-            parts.heading,
-            lambda language: {
-                "value": {
-                    "number": number,
-                    "title": say(language, f"step_{name}"),
-                    "hint": say(language, f"hint_{name}"),
-                }
-            },
-        )
+    def _build_steps(self) -> None:
+        self._build_person()
+        self._build_pose()
+        self._build_body()
 
     def _build_person(self) -> None:
         with gr.Column(elem_classes="lf-step"):
@@ -102,33 +81,25 @@ class ChangePose:
 
     def _connect(self) -> None:
         go = [self.generate.go, self.generate.reason]
-        quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        last: dict[str, Any] = {"trigger_mode": "always_last", **quietly}
-        ready = (self.generate.state, self.generate.inputs, go)
         for event in (self.person.upload, self.person.clear):
-            event(self._look_person, None, [self.person_note, *go], queue=False, **quietly).then(
-                self.set_person, self.person, self.person_note, **quietly
-            ).then(*ready, **quietly)
+            event(self._look_person, None, [self.person_note, *go], queue=False, **QUIETLY).then(
+                self.set_person, self.person, self.person_note, **QUIETLY
+            ).then(*self._ready, **QUIETLY)
         for event in (self.pose.upload, self.pose.clear):
-            event(self._look_pose, None, [self.pose_note, *go], queue=False, **quietly).then(
-                self.set_pose, [self.pose, self.mirror], [self.pose_note, self.body], **quietly
-            ).then(*ready, **quietly)
+            event(self._look_pose, None, [self.pose_note, *go], queue=False, **QUIETLY).then(
+                self.set_pose, [self.pose, self.mirror], [self.pose_note, self.body], **QUIETLY
+            ).then(*self._ready, **QUIETLY)
         for chooser in (self.people, self.poses):
-            chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **last).then(*ready, **quietly)
+            chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **LAST).then(
+                *self._ready, **QUIETLY
+            )
         told = [self.pose_note, self.body]
-        self.mirror.input(self.set_mirror, self.mirror, told, **last).then(*ready, **quietly)
-        self.body.choose(self.choose_person, self.mirror, told, **last).then(*ready, **quietly)
-        self.generate.connect()
-        restored = [
-            *self.pictures, self.mirror, self.body, *self.generate.inputs, self.generate.viewer,
-            self.generate.inspector.widget, self.generate.history, self.generate.history_note,
-        ]  # fmt: skip
-        upload = self.generate.upload
-        for event, function, inputs in (
-            (self.generate.history.pick, self.restore_run, None),
-            (upload.upload, self.restore_png, upload),
-        ):
-            event(function, inputs, restored, **quietly).then(*ready, **quietly)
+        self.mirror.input(self.set_mirror, self.mirror, told, **LAST).then(*self._ready, **QUIETLY)
+        self.body.choose(self.choose_person, self.mirror, told, **LAST).then(*self._ready, **QUIETLY)
+
+    @property
+    def _chosen(self) -> list[Any]:
+        return [self.mirror, self.body]
 
     @property
     def pictures(self) -> list[Any]:
@@ -143,25 +114,20 @@ class ChangePose:
     def _look_pose(self, request: gr.Request) -> tuple:
         return self._look(request, "pose")
 
-    def _look(self, request: gr.Request, slot: str) -> tuple:
-        session = self._sessions.of(request.session_hash)
-        session.slots(TAB).pictures.pop(slot, None)
-        return parts.quiet(say(session.language, "looking")), gr.update(interactive=False), parts.quiet("")
-
     def set_person(self, path: str | None, request: gr.Request) -> dict:
         """Read the person whose look is kept."""
-        return read(self._sessions.of(request.session_hash), path, TAB, "person", person=0)
+        return read(self._session(request), path, TAB, "person", person=0)
 
     def set_pose(self, path: str | None, mirror: bool, request: gr.Request) -> tuple:
         """Read the picture that gives the pose."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         read(session, path, TAB, "pose", person=0)
         body = self._body(session, mirror)
         return session.noted(TAB, "pose"), body
 
     def pick(self, mirror: bool, event: gr.EventData, request: gr.Request) -> tuple:
         """Take an example; a newcomer's first pick gets a partner."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         slots = session.slots(TAB)
         try:
             example = examples.find(event.name)
@@ -187,13 +153,13 @@ class ChangePose:
 
     def set_mirror(self, mirror: bool, request: gr.Request) -> tuple:
         """Turn the pose's left and right."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         body = self._body(session, mirror)
         return session.noted(TAB, "pose") or parts.quiet(""), body
 
     def choose_person(self, mirror: bool, event: gr.EventData, request: gr.Request) -> tuple:
         """Take the pose of another of the people."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         picked = session.slots(TAB).pictures.get("pose")
         if picked is None:
             return gr.skip(), gr.skip()
@@ -207,50 +173,13 @@ class ChangePose:
 
     def speak(self, session: Session) -> list[Any]:
         """Values of ``spoken``."""
-        noted = [session.noted(TAB, slot) or parts.quiet("") for slot in SLOTS[TAB]]
-        return [*noted, *self.generate.speak(session)]
-
-    # ------------------------------------------------------------------------------ bringing a run back
-
-    def restore_run(self, event: gr.EventData, request: gr.Request) -> tuple:
-        """Bring back a run of this session, with its result."""
-        session = self._sessions.of(request.session_hash)
-        run = next((run for run in session.runs if run.key == event.name), None)
-        if run is None:
-            return self._unrestored(parts.quiet(""))
-        session.shown[TAB] = run
-        return self._restored(session, from_run(run), run.shown(session.language))
-
-    def restore_png(self, path: str | None, request: gr.Request) -> tuple:
-        """Bring back the run that a PNG tells of."""
-        session = self._sessions.of(request.session_hash)
-        try:
-            restored = read_png(session, TAB, path)
-        except LeffaError as wrong:
-            return self._unrestored(parts.error(problem(session.language, wrong)))
-        if restored is None:
-            return self._unrestored(parts.error(say(session.language, "no_record")))
-        return self._restored(session, restored, {"state": "empty"})
-
-    def _unrestored(self, noted: dict) -> tuple:
-        return *((gr.skip(),) * 16), noted
-
-    def _restored(self, session: Session, restored: Restored, shown: dict) -> tuple:
-        session.tabs[TAB] = slots = restored.slots
-        mirror = bool(slots.choices.get("mirror"))
-        pictures: list[Any] = []
-        for slot in SLOTS[TAB]:
-            picked = slots.pictures.get(slot)
-            noted = session.note(TAB, slot, found(picked) if picked else lambda language: parts.quiet(""))
-            chosen = gr.update(chosen=(picked and picked.example) or "")
-            pictures += [picked.path if picked else None, noted, chosen]
-        told = restored_note(session, restored.missing, restored.same_weights)
-        below = self.generate.inspector.value(session) if shown["state"] == "done" else {}
-        history = gr.update(**history_strip(session, TAB))
-        body = self._body(session, mirror)
-        return *pictures, mirror, body, *restored.settings, shown, below, history, told
+        return [*self._notes(session), *self.generate.speak(session)]
 
     # ------------------------------------------------------------------------------ what follows
+
+    def _restored_choices(self, session: Session) -> tuple:
+        mirror = bool(session.slots(TAB).choices.get("mirror"))
+        return mirror, self._body(session, mirror)
 
     def _body(self, session: Session, mirror: bool) -> dict:
         """The body the model is told, and with it the pose as it will be used."""
@@ -277,9 +206,7 @@ class ChangePose:
 
     def _missing(self, session: Session) -> str | None:
         slots = session.slots(TAB)
-        if missing := next((f"need_{slot}" for slot in SLOTS[TAB] if slot not in slots.pictures), None):
-            return missing
-        return "need_pose" if slots.automatic is None else None
+        return self._missing_picture(slots) or ("need_pose" if slots.automatic is None else None)
 
     def _work(self, session: Session, settings: Any) -> Work:
         slots = session.slots(TAB)

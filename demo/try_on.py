@@ -5,50 +5,28 @@ from typing import Any
 import gradio as gr
 
 from demo import examples, parts
-from demo.generate import GenerateStep
-from demo.history import history_strip
-from demo.labels import Labels
 from demo.painting import Work
-from demo.reading import found, person_chosen, prepare, read, restored_note
-from demo.restoring import SLOTS, Restored, from_run, read_png
-from demo.sessions import Session, Sessions, Slots
-from demo.texts import problem, say
+from demo.reading import person_chosen, prepare, read
+from demo.sessions import Session, Slots
+from demo.tab import LAST, QUIETLY, Tab
+from demo.texts import say
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes, advice, mask_value, mended
 from leffa.config import Task
-from leffa.errors import LeffaError
 
 TAB = Task.TRY_ON.value
 _NAMES = "empty alt alt_parts share brush eraser undo reset size parts tools person"
 MASK_WORDS = {name: name for name in _NAMES.split()}
 
 
-class TryOn:
+class TryOn(Tab):
     """Layout and events of the tab."""
 
-    def __init__(self, sessions: Sessions, labels: Labels):
-        self._sessions, self._labels = sessions, labels
-        with gr.Column(elem_classes="lf-road"):
-            self._build_photo()
-            self._build_garment()
-            self._build_mask()
-            with gr.Column(elem_classes="lf-step"):
-                self._heading(4, "generate")
-                self.generate = GenerateStep(Task.TRY_ON, sessions, labels, self._missing, self._work)
-        with gr.Column(elem_classes="lf-below"):
-            self.generate.build_below(labels)
-        self._connect()
+    task = Task.TRY_ON
 
-    def _heading(self, number: int, name: str) -> None:
-        self._labels.add(
-            parts.heading,
-            lambda language: {
-                "value": {
-                    "number": number,
-                    "title": say(language, f"step_{name}"),
-                    "hint": say(language, f"hint_{name}"),
-                }
-            },
-        )
+    def _build_steps(self) -> None:
+        self._build_photo()
+        self._build_garment()
+        self._build_mask()
 
     def _build_photo(self) -> None:
         with gr.Column(elem_classes="lf-step"):
@@ -125,43 +103,42 @@ class TryOn:
 
     def _connect(self) -> None:
         go = [self.generate.go, self.generate.reason]
-        wishes = [self.kind, self.sleeve, self.hem, self.protect]
-        seen = [self.mask, self.doctor]
-        quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        ready = (self.generate.state, self.generate.inputs, go)
+        wishes, seen = self._wishes, [self.mask, self.doctor]
         for event in (self.photo.upload, self.photo.clear):
-            event(self._look, None, [self.photo_note, *go], queue=False, **quietly).then(
-                self.set_photo, [self.photo, *wishes], [self.photo_note, *seen], **quietly
-            ).then(*ready, **quietly)
+            event(self._look_photo, None, [self.photo_note, *go], queue=False, **QUIETLY).then(
+                self.set_photo, [self.photo, *wishes], [self.photo_note, *seen], **QUIETLY
+            ).then(*self._ready, **QUIETLY)
         for event in (self.garment.upload, self.garment.clear):
-            event(self.set_garment, [self.garment, *wishes], [self.garment_note, *seen], **quietly).then(
-                *ready, **quietly
+            event(self.set_garment, [self.garment, *wishes], [self.garment_note, *seen], **QUIETLY).then(
+                *self._ready, **QUIETLY
             )
         for chooser in (self.people, self.garments):
-            chooser.pick(
-                self.pick, wishes, [*self.pictures, self.kind, *seen], trigger_mode="always_last", **quietly
-            ).then(*ready, **quietly)
-        self.kind.input(self.show_kind, self.kind, self.garments, queue=False, **quietly)
-        last: dict[str, Any] = {"trigger_mode": "always_last", **quietly}
+            chooser.pick(self.pick, wishes, [*self.pictures, self.kind, *seen], **LAST).then(
+                *self._ready, **QUIETLY
+            )
+        self.kind.input(self.show_kind, self.kind, self.garments, queue=False, **QUIETLY)
         for wish in wishes:
-            wish.input(self.set_wishes, wishes, seen, **last).then(*ready, **quietly)
-        self.doctor.act(self.mend, wishes, [self.sleeve, self.hem, *seen], **quietly).then(*ready, **quietly)
-        self.mask.choose(self.choose_person, wishes, [self.photo_note, *seen], **last).then(*ready, **quietly)
-        self.mask.edit(self.edit, None, None, queue=False, trigger_mode="multiple", **quietly).then(
-            *ready, **quietly
+            wish.input(self.set_wishes, wishes, seen, **LAST).then(*self._ready, **QUIETLY)
+        self.doctor.act(self.mend, wishes, [self.sleeve, self.hem, *seen], **QUIETLY).then(
+            *self._ready, **QUIETLY
         )
-        self.generate.connect()
-        restored = [
-            *self.pictures, *wishes, *seen, *self.generate.inputs, self.generate.viewer,
-            self.generate.inspector.widget, self.generate.history, self.generate.history_note,
-        ]  # fmt: skip
-        upload = self.generate.upload
-        for event, function, inputs in (
-            (self.generate.history.pick, self.restore_run, None),
-            (upload.upload, self.restore_png, upload),
-            (self.photo_note.act, self.restore_photo, None),
-        ):
-            event(function, inputs, restored, **quietly).then(*ready, **quietly)
+        self.mask.choose(self.choose_person, wishes, [self.photo_note, *seen], **LAST).then(
+            *self._ready, **QUIETLY
+        )
+        self.mask.edit(self.edit, None, None, queue=False, trigger_mode="multiple", **QUIETLY).then(
+            *self._ready, **QUIETLY
+        )
+        self.photo_note.act(self.restore_photo, None, self._restorable, **QUIETLY).then(
+            *self._ready, **QUIETLY
+        )
+
+    @property
+    def _wishes(self) -> list[Any]:
+        return [self.kind, self.sleeve, self.hem, self.protect]
+
+    @property
+    def _chosen(self) -> list[Any]:
+        return [*self._wishes, self.mask, self.doctor]
 
     @property
     def pictures(self) -> list[Any]:
@@ -170,17 +147,14 @@ class TryOn:
             self.photo, self.photo_note, self.people, self.garment, self.garment_note, self.garments,
         ]  # fmt: skip
 
-    def _look(self, request: gr.Request) -> tuple[dict, dict, dict]:
-        session = self._sessions.of(request.session_hash)
-        session.slots(TAB).pictures.pop("photo", None)
-        looking = parts.quiet(say(session.language, "looking"))
-        return looking, gr.update(interactive=False), parts.quiet("")
+    def _look_photo(self, request: gr.Request) -> tuple:
+        return self._look(request, "photo")
 
     def set_photo(
         self, path: str | None, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
     ) -> tuple:
         """Read the photo, find its people, propose a mask."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         slots = session.slots(TAB)
         if "photo" not in slots.expected:
             slots.strokes = []
@@ -191,7 +165,7 @@ class TryOn:
         self, path: str | None, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
     ) -> tuple:
         """Read the garment; the mask stays, but it may be too short for this one."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         noted = read(session, path, TAB, "garment")
         return noted, *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect)))
 
@@ -199,7 +173,7 @@ class TryOn:
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
     ) -> tuple:
         """Take an example; a newcomer's first pick gets a partner, so that two clicks make a result."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         slots = session.slots(TAB)
         try:
             example = examples.find(event.name)
@@ -235,16 +209,16 @@ class TryOn:
 
     def show_kind(self, kind: str, request: gr.Request) -> dict:
         """Show the example garments of a kind."""
-        picked = self._sessions.of(request.session_hash).slots(TAB).pictures.get("garment")
+        picked = self._session(request).slots(TAB).pictures.get("garment")
         return gr.update(only=kind, chosen=(picked and picked.example) or "")
 
     def set_wishes(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """A new mask for another kind or length; the visitor's strokes stay."""
-        return self._seen(self._sessions.of(request.session_hash), Wishes(kind, sleeve, hem, tuple(protect)))
+        return self._seen(self._session(request), Wishes(kind, sleeve, hem, tuple(protect)))
 
     def mend(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """Give the mask the room that the garment needs."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         wishes = mended(session.slots(TAB), Wishes(kind, sleeve, hem, tuple(protect)))
         return wishes.sleeve, wishes.hem, *self._seen(session, wishes)
 
@@ -252,7 +226,7 @@ class TryOn:
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
     ) -> tuple:
         """Take another of the people in the photo."""
-        session = self._sessions.of(request.session_hash)
+        session = self._session(request)
         slots = session.slots(TAB)
         picked = slots.pictures.get("photo")
         if picked is None:
@@ -267,7 +241,7 @@ class TryOn:
         """Take the visitor's strokes over."""
         from leffa.preprocess.strokes import parse_strokes
 
-        self._sessions.of(request.session_hash).slots(TAB).strokes = parse_strokes(event.strokes)
+        self._session(request).slots(TAB).strokes = parse_strokes(event.strokes)
 
     @property
     def spoken(self) -> list[Any]:
@@ -277,64 +251,22 @@ class TryOn:
     def speak(self, session: Session) -> list[Any]:
         """Values of ``spoken``."""
         slots = session.slots(TAB)
-        noted = [session.noted(TAB, slot) or parts.quiet("") for slot in ("photo", "garment")]
-        return [*noted, advice(session, slots, Wishes.sound(slots.choices)), *self.generate.speak(session)]
+        doctor = advice(session, slots, Wishes.sound(slots.choices))
+        return [*self._notes(session), doctor, *self.generate.speak(session)]
 
     # ------------------------------------------------------------------------------ bringing a run back
 
-    def restore_run(self, event: gr.EventData, request: gr.Request) -> tuple:
-        """Bring back a run of this session, with its result."""
-        session = self._sessions.of(request.session_hash)
-        run = next((run for run in session.runs if run.key == event.name), None)
-        if run is None:
-            return self._unrestored(parts.quiet(""))
-        session.shown[TAB] = run
-        return self._restored(session, from_run(run), run.shown(session.language))
-
     def restore_photo(self, request: gr.Request) -> tuple:
         """Bring back the run of the PNG that was given as a photo."""
-        picked = self._sessions.of(request.session_hash).slots(TAB).pictures.get("photo")
+        picked = self._session(request).slots(TAB).pictures.get("photo")
         return self.restore_png(picked.path if picked else None, request)
 
-    def restore_png(self, path: str | None, request: gr.Request) -> tuple:
-        """Bring back the run that a PNG tells of."""
-        session = self._sessions.of(request.session_hash)
-        try:
-            restored = read_png(session, TAB, path)
-        except LeffaError as wrong:
-            return self._unrestored(parts.error(problem(session.language, wrong)))
-        if restored is None:
-            return self._unrestored(parts.error(say(session.language, "no_record")))
-        return self._restored(session, restored, {"state": "empty"})
+    def _restored_choices(self, session: Session) -> tuple:
+        wishes = Wishes.sound(session.slots(TAB).choices)
+        return *wishes.values, *self._seen(session, wishes)
 
-    def _unrestored(self, noted: dict) -> tuple:
-        return *((gr.skip(),) * 20), noted
-
-    def _restored(self, session: Session, restored: Restored, shown: dict) -> tuple:
-        session.tabs[TAB] = slots = restored.slots
-        wishes = Wishes.sound(slots.choices)
-        pictures: list[Any] = []
-        for slot in SLOTS[TAB]:
-            picked = slots.pictures.get(slot)
-            noted = session.note(TAB, slot, found(picked) if picked else lambda language: parts.quiet(""))
-            strip = gr.update(
-                chosen=(picked and picked.example) or "", only=wishes.kind if slot == "garment" else ""
-            )
-            pictures += [picked.path if picked else None, noted, strip]
-        told = restored_note(session, restored.missing, restored.same_weights)
-        done = shown["state"] == "done"
-        below = self.generate.inspector.value(session) if done else {}
-        history = gr.update(**history_strip(session, TAB))
-        return (
-            *pictures,
-            *wishes.values,
-            *self._seen(session, wishes),
-            *restored.settings,
-            shown,
-            below,
-            history,
-            told,
-        )
+    def _strip_changes(self, slot: str, slots: Slots) -> dict[str, Any]:
+        return {"only": Wishes.sound(slots.choices).kind if slot == "garment" else ""}
 
     # ------------------------------------------------------------------------------ what follows
 
@@ -345,7 +277,7 @@ class TryOn:
 
     def _missing(self, session: Session) -> str | None:
         slots = session.slots(TAB)
-        if missing := next((f"need_{slot}" for slot in SLOTS[TAB] if slot not in slots.pictures), None):
+        if missing := self._missing_picture(slots):
             return missing
         return None if self._area(slots).any() else "need_mask"
 
