@@ -112,14 +112,15 @@ PRESETS: dict[str, TrainingSettings] = {
     ),
     # the bundled weights: the same three stages at the size a CPU can learn
     "tiny-1": replace(_TINY, size=(128, 96), steps=8_000, batch=32),
-    "tiny-2": replace(_TINY, size=(256, 192), steps=10_000),
+    "tiny-2": replace(_TINY, size=(256, 192), steps=10_000, flow_weight=1.5),
     "tiny-3": replace(
         _TINY,
         size=(256, 192),
         steps=1_000,
-        learning_rate=1e-4,
+        learning_rate=4e-4,
+        flow_weight=1.5,
         leffa=LeffaLossConfig(),
-        cooldown=500,
+        cooldown=1_000,
     ),
 }
 """Named stages. The paper's batch sizes are totals over its cluster: divide them by your processes."""
