@@ -33,6 +33,19 @@ def wait_for_mask(page, changed_from: float | None = None, to: float | None = No
     return percent(page)
 
 
+def test_the_mask_follows_the_garment(visit, pictures):
+    page = visit()
+    upload(page, "photo", pictures.person)
+    any_garment = percent(page)
+    page.click("#garments .lf-thumb >> nth=0")  # short sleeves
+    own = wait_for_mask(page, changed_from=any_garment)
+    assert own < any_garment
+    wait_for_text(page, "#doctor .lf-note", "leaves bare")
+    page.click("#sleeve label:has-text('Wrist')")
+    assert wait_for_mask(page, to=any_garment) == any_garment
+    wait_for_text(page, "#doctor .lf-note", "^$")
+
+
 def paint(page, start, end) -> None:
     box = page.locator("#mask canvas").bounding_box()
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
@@ -213,6 +226,17 @@ def test_phone_and_dark_show_everything_without_scrolling_sideways(visit, option
     if options.get("color_scheme") == "dark":
         shade = page.evaluate("getComputedStyle(document.querySelector('.lf-step')).backgroundColor")
         assert sum(int(part) for part in shade[4:-1].split(",")) < 200
+
+
+def test_a_phone_makes_a_picture_and_follows_a_tap(visit):
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    page.tap("#garments .lf-thumb >> nth=0")
+    page.wait_for_selector("#try_on-go:not([disabled])")
+    assert generate(page) == "done"
+    page.wait_for_selector("#try_on-inspector .lf-inspect:not([hidden])")
+    page.tap("#try_on-inspector [data-side=result]")
+    page.wait_for_selector("#try_on-inspector .lf-middle", state="attached")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
