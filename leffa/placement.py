@@ -16,7 +16,9 @@ request only. Moving weights does not change the picture; tiling and 8 bits do, 
 
 import json
 import math
+import sys
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from importlib.util import find_spec
@@ -42,6 +44,7 @@ benchmarks/full_size.py, which fails if they are too low."""
 
 _UNET_BYTES, _VAE_BYTES, _FLOW_BYTES = BYTES_PER_PIXEL
 _QUANTIZED: "WeakSet[torch.nn.Module]" = WeakSet()
+_QUANTIZED_AT_ONCE = 100_000_000  # weights
 _RESERVE = 400_000_000  # context of the device, workspaces of its libraries
 _MARGIN = 1.1
 
@@ -86,7 +89,7 @@ class Placement:
 def ways(device: str, dtype: str) -> list[Placement]:
     """The ways to run on a device that are taken by themselves, the fastest first.
 
-    On the CPU half precision takes half of the memory and several times as long: a last resort.
+    On the CPU half precision takes half of the memory and, without instructions for it, several times as long.
     """
     if _moves_weights(device):
         moving = (Memory.PLAIN, Memory.TILED, Memory.OFFLOAD, Memory.SEQUENTIAL)
@@ -231,11 +234,20 @@ def quantize(network: "torch.nn.Module") -> None:
     """Keep the weights of a network's linear layers in 8 bits, one scale per output; once is enough."""
     if network in _QUANTIZED:
         return
+    from torch.nn import Linear
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of its own deprecations
         from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
-        quantize_(network, Int8WeightOnlyConfig())
+        since = 0
+        for layer in [module for module in network.modules() if isinstance(module, Linear)]:
+            since += layer.weight.numel()
+            quantize_(layer, Int8WeightOnlyConfig())
+            if since > _QUANTIZED_AT_ONCE:  # or old and new weights would be in memory together
+                release_memory()
+                since = 0
+    release_memory()
     _QUANTIZED.add(network)
 
 
@@ -250,7 +262,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """Give what is no longer used back to the device."""
+    """Give what is no longer used back to the device, and to the system."""
+    import ctypes
     import gc
 
     import torch
@@ -260,6 +273,9 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():
         torch.mps.empty_cache()
+    if sys.platform == "linux":  # glibc keeps freed pieces of some megabytes for itself
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _bytes(dtype: str) -> int:
