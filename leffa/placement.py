@@ -89,7 +89,8 @@ class Placement:
 def ways(device: str, dtype: str) -> list[Placement]:
     """The ways to run on a device that are taken by themselves, the fastest first.
 
-    On the CPU half precision takes half of the memory and, without instructions for it, several times as long.
+    On the CPU half precision takes half of the memory and, where there are no instructions for it, several
+    times as long.
     """
     if _moves_weights(device):
         moving = (Memory.PLAIN, Memory.TILED, Memory.OFFLOAD, Memory.SEQUENTIAL)
