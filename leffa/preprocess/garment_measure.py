@@ -19,10 +19,13 @@ WORKING_HEIGHT = 256
 # Lengths in body widths at which one wearer's landmark ends and the next begins.
 _SOME, _LONG = 0.28, 1.15
 _HEMS = {
-    Garment.UPPER: ((Hem.WAIST, 0.95), (Hem.HIP, 2.15), (Hem.KNEE, 3.1), (Hem.ANKLE, np.inf)),
+    Garment.UPPER: ((Hem.WAIST, 0.95), (Hem.HIP, 2.6), (Hem.KNEE, 3.1), (Hem.ANKLE, np.inf)),
     Garment.LOWER: ((Hem.HIP, 0.6), (Hem.KNEE, 2.0), (Hem.ANKLE, np.inf)),
     Garment.DRESS: ((Hem.HIP, 1.9), (Hem.KNEE, 3.1), (Hem.ANKLE, np.inf)),
 }
+_MOST_BORDER = 0.2  # of the picture's edge: more of it is ground that was taken for cloth
+_LONGEST_TOP = 4.5  # what is longer is no top, or not all of it was told from the ground
+_SURELY_SHORT = 1.5  # trousers and long skirts are longer, folded ones too
 _SLEEVES = (Sleeve.NONE, Sleeve.ELBOW, Sleeve.WRIST)
 _ORDER = (Hem.WAIST, Hem.HIP, Hem.KNEE, Hem.ANKLE)
 
@@ -33,12 +36,14 @@ class GarmentMeasure:
 
     sleeve, hem  where it ends on its wearer; None for a sleeve of a lower garment
     sleeve_length, body_length  in body widths
+    ends_high   whether the outline shows for sure that the sleeves end above the waist
     """
 
     sleeve: Sleeve | None
     hem: Hem
     sleeve_length: float
     body_length: float
+    ends_high: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,21 +71,24 @@ def measure_silhouette(shown: NDArray[np.bool_], garment: Garment) -> GarmentMea
         return GarmentMeasure(None, hem, 0.0, body)
     reach = _sleeve_reach(silhouette, width, garment)
     sleeve = Sleeve.NONE if reach < _SOME else Sleeve.ELBOW if reach < _LONG else Sleeve.WRIST
-    return GarmentMeasure(sleeve, hem, reach, body)
+    if garment is Garment.UPPER and body > _LONGEST_TOP:
+        return None
+    ends_high = sleeve is Sleeve.ELBOW and _is_bare_below(silhouette, garment)
+    return GarmentMeasure(sleeve, hem, reach, body, ends_high)
 
 
 def fitted(options: MaskOptions, measure: GarmentMeasure | None, garment: Garment) -> MaskOptions:
     """The options with what they leave open settled by the garment: arms and legs that it leaves bare stay.
 
-    Taken are lengths that the silhouette tells for sure: sleeves of tops, hems of lower garments, and of
-    dresses sleeves that end above the waist, for longer ones cannot be told from none where they hang close.
+    Taken is only what the silhouette tells for sure: short sleeves that stand out, and shorts or short
+    skirts. Sleeveless is not told from long sleeves that lie close, nor the hem of a top or a dress.
     """
     if measure is None:
         return options
     sleeve, hem = options.sleeve, options.hem
-    if sleeve is None and (garment is Garment.UPPER or measure.sleeve is Sleeve.ELBOW):
+    if sleeve is None and measure.ends_high:
         sleeve = measure.sleeve
-    if hem is None and garment is Garment.LOWER:
+    if hem is None and garment is Garment.LOWER and measure.body_length < _SURELY_SHORT:
         hem = measure.hem
     return replace(options, sleeve=sleeve, hem=hem)
 
@@ -108,9 +116,10 @@ def shortfall(measure: GarmentMeasure, garment: Garment, options: MaskOptions) -
 
 
 def _upright(silhouette: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """The silhouette cut to its box, at working height; None if it fills the picture or there is none."""
+    """The silhouette cut to its box, at working height; None if there is none or it runs off the picture."""
     rows, columns = np.flatnonzero(silhouette.any(1)), np.flatnonzero(silhouette.any(0))
-    if not len(rows) or silhouette.all():
+    border = np.concatenate([silhouette[0], silhouette[-1], silhouette[:, 0], silhouette[:, -1]])
+    if not len(rows) or border.mean() > _MOST_BORDER:
         return None
     box = silhouette[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     width = max(8, round(box.shape[1] * WORKING_HEIGHT / box.shape[0]))
@@ -148,6 +157,17 @@ def _runs(silhouette: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _widths(silhouette: NDArray[np.bool_]) -> NDArray[np.intp]:
     return _runs(silhouette).sum(1)
+
+
+def _is_bare_below(silhouette: NDArray[np.bool_], garment: Garment) -> bool:
+    """Whether what stands out at the shoulders is gone further down, and nothing hangs beside the body."""
+    whole, central = silhouette.sum(1), _widths(silhouette)
+    first, last = (0.25, 0.5) if garment is Garment.DRESS else (0.6, 0.92)
+    below = slice(round(first * WORKING_HEIGHT), round(last * WORKING_HEIGHT))
+    widest = whole[round(0.06 * WORKING_HEIGHT) : round(0.45 * WORKING_HEIGHT)].max()
+    beside = np.mean((whole - central)[below] > 0.04 * widest)
+    narrow = whole[below].min() if garment is Garment.DRESS else np.median(whole[below])
+    return bool(narrow < 0.75 * widest and beside < 0.1)
 
 
 def _sleeve_reach(silhouette: NDArray[np.bool_], width: float, garment: Garment) -> float:
