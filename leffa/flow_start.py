@@ -66,16 +66,18 @@ class FlowStart:
         person: "Tensor",
         mask: "Tensor",
         field: "FlowField",
+        reference_mask: "Tensor",
     ) -> "Tensor":
         """The picture to go on from, (B, 3, H, W) in [-1, 1].
 
-        The warped reference where the attention falls on the garment, the painter's prediction elsewhere in
-        the mask, the person outside. All pictures (B, 3, H, W) in [-1, 1], ``field`` at their size.
+        The warped reference where the attention falls on the garment and its middle lies there too, the
+        painter's prediction elsewhere in the mask, the person outside. All pictures (B, 3, H, W) in [-1, 1],
+        ``field`` and ``reference_mask`` (B, 1, H, W) at their size.
         """
         import torch
 
         from leffa.flow import warp
 
-        alpha = self.alpha(field)
+        alpha = self.alpha(field) * warp(reference_mask, field.flow)
         inside = torch.lerp(predicted, warp(reference, field.flow), alpha)
         return torch.where(mask > 0.5, inside, person)

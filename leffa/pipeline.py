@@ -317,10 +317,11 @@ class LeffaPipeline(DiffusionPipeline):
         latents = latents.to(device, dtype) * self.scheduler.init_noise_sigma
 
         # 4. Denoise
+        garment = None if reference_mask is None else reference_mask.to(device, torch.float32)
+
         def recorder(options: FlowOptions, chosen: set[int]) -> FlowRecorder:
             size = (condition.shape[-2], condition.shape[-1])
-            seen = None if reference_mask is None else reference_mask.to(device)
-            return FlowRecorder(options, chosen, batch, size, (height, width), seen)
+            return FlowRecorder(options, chosen, batch, size, (height, width), garment)
 
         every = [int(timestep) for timestep in timesteps]
         options = FlowOptions() if return_flow is True else return_flow
@@ -348,9 +349,9 @@ class LeffaPipeline(DiffusionPipeline):
                     generator,
                     observe_all([r.observer(int(timestep)) for r in (shown, read) if r]),
                 )
-                if flow_start and read and step in turns:
+                if flow_start and read and garment is not None and step in turns:
                     picture = flow_start.composite(
-                        reference, self.decode(predicted), person, mask, read.merged()
+                        reference, self.decode(predicted), person, mask, read.merged(), garment
                     )
                     noise = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
                     start = self.encode(picture).to(dtype)

@@ -31,8 +31,12 @@ def test_composite_takes_warp_prediction_and_person_each_in_its_place():
     mask[..., :4, :] = 1
     occupancy = torch.zeros(1, 8, 6)
     occupancy[:, :2] = 1
-    result = FlowStart().composite(reference, predicted, person, mask, field(occupancy))
-    assert torch.allclose(result[0, 0, :2], reference[0, 0, :2].flip(-1), atol=1e-4)
+    garment = torch.ones(1, 1, 8, 6)
+    garment[..., 1, :3] = 0  # ground of the product shot, which the flow (mirrored) shows on the other side
+    result = FlowStart().composite(reference, predicted, person, mask, field(occupancy), garment)
+    assert torch.allclose(result[0, 0, 0], reference[0, 0, 0].flip(-1), atol=1e-4)
+    assert torch.allclose(result[0, 0, 1, :3], reference[0, 0, 1].flip(-1)[:3], atol=1e-4)
+    assert torch.allclose(result[0, :, 1, 3:], torch.tensor(10.0), atol=1e-3)
     assert (result[0, :, 2:4] == 10).all() and (result[0, :, 4:] == 20).all()
 
 
