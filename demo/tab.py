@@ -1,4 +1,4 @@
-"""What both tabs share: the road of four steps, the examples' first words, and bringing a run back."""
+"""What both tabs share: the road of four steps, and the way back into a run."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar

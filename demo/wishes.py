@@ -113,15 +113,12 @@ def lacking(slots: Slots, wishes: Wishes) -> "Shortfall | None":
 def is_fitted(slots: Slots, wishes: Wishes) -> bool:
     """Whether the automatic mask is smaller for this garment than for any."""
     from leffa.preprocess.garment_measure import fitted
-    from leffa.preprocess.masks import Hem, Sleeve
 
     photo = slots.pictures.get("photo")
     if photo is None or photo.prepared is None or photo.prepared.is_official:
         return False
     wished = wishes.options()
-    taken = fitted(wished, measured(slots, wishes), wishes.garment)
-    shorter = {Sleeve.NONE, Sleeve.ELBOW, Hem.WAIST, Hem.HIP, Hem.KNEE}
-    return taken != wished and bool({taken.sleeve, taken.hem} - {wished.sleeve, wished.hem} & shorter)
+    return fitted(wished, measured(slots, wishes), wishes.garment) != wished
 
 
 def advice(session: Session, slots: Slots, wishes: Wishes) -> dict:
