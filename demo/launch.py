@@ -87,7 +87,7 @@ def _prepare_tools(host: str | None) -> None:
     address, as Gradio's upload tool gives it, is as good.
     """
     if find_spec("mcp") is None:
-        raise LeffaError("the tool server needs one more package: pip install 'leffa[mcp]'")
+        raise LeffaError("the tool server needs one more package: pip install -e '.[mcp]'")
     from gradio import processing_utils
 
     own = "127.0.0.1"

@@ -28,7 +28,7 @@ def read(folder: Path, empty: bool = False) -> dict[str, Any]:
     if missing:
         raise WeightsError(
             f"not a diffusers folder: {folder} lacks {', '.join(missing)}; "
-            "`leffa download` fetches the base folders, or give one with scheduler/, vae/ and unet/"
+            "give one with scheduler/, vae/ and unet/, such as the whole of stable-diffusion-inpainting"
         )
     unet_config = json.loads(configs["unet"].read_text())
     with torch.device("meta") if empty else nullcontext():

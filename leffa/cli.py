@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         _app,
     )
     app.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    app.add_argument("--port", type=int, default=7860, help="port (default: %(default)s)")
+    app.add_argument("--port", type=int, help="port (default: 7860 or the next free one)")
     return parser
 
 

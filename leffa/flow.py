@@ -182,7 +182,8 @@ def _attend(query: Tensor, key: Tensor, values: Tensor, temperature: float) -> T
     # The fused kernels want values as wide as the keys; coordinates stay in float32.
     values = F.pad(values, (0, max(0, width - columns))).expand(batch, heads, -1, -1)
     query, key = query.float(), key.float()
-    attended = F.scaled_dot_product_attention(query, key, values, scale=1 / (temperature * width**0.5))
+    with torch.autocast(query.device.type, enabled=False):  # it would round the coordinates
+        attended = F.scaled_dot_product_attention(query, key, values, scale=1 / (temperature * width**0.5))
     return attended[..., :columns]
 
 

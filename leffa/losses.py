@@ -159,6 +159,7 @@ def correspondence_losses(
             F.adaptive_avg_pool2d(x.float(), layer.query_grid) for x in (truth.worn, truth.region)
         )
         share = seen[:, 3:].clamp(1e-4, 1 - 1e-4)
-        error = F.binary_cross_entropy(share, worn.clamp(0, 1), reduction="none")
+        # by hand: F.binary_cross_entropy refuses to run under autocast on a GPU
+        error = -(worn * share.log() + (1 - worn) * (1 - share).log())
         occupancy_total = occupancy_total + (error * weight).sum() / weight.sum().clamp_min(1)
     return flow_total / len(layers), occupancy_total / len(layers)

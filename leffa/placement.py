@@ -196,7 +196,7 @@ def choose(machine: Machine, needs: Needs, memory: Memory | str = "auto") -> Pla
     steps = ways(machine.device, best_dtype(machine))
     if memory == Memory.EIGHT_BIT.value:
         if not has_eight_bit():
-            raise LeffaError("8-bit weights need torchao: `pip install 'leffa[eight-bit]'`")
+            raise LeffaError("8-bit weights need torchao: `pip install -e '.[eight-bit]'` in Leffa's folder")
         return Placement(machine.device, steps[-1].dtype, Memory.EIGHT_BIT)
     if memory != "auto":
         asked = [step for step in steps if step.memory.value == Memory(memory).value]

@@ -45,7 +45,7 @@ def test_truth_is_brought_to_the_results_size(folders):
     assert figures["SSIM"] == pytest.approx(1) and figures["PSNR"] == float("inf")
     others, _ = evaluate_folders(folders / "other", folders / "truth")
     assert others["SSIM"] < 0.5 and others["PSNR"] < 20
-    assert len(notes) == 4 and all("leffa[metrics]" in note or "cannot be fetched" in note for note in notes)
+    assert len(notes) == 4 and all(".[metrics]" in note or "cannot be fetched" in note for note in notes)
 
 
 def test_unpaired_has_no_paired_figures_and_needs_no_names(folders):
@@ -199,6 +199,10 @@ def test_the_command_writes_what_it_prints(packed, pipeline, tmp_path, capsys):
         (["--model", "nobody", "--data", "packed:x"], "there is no model 'nobody'"),
         (["--model", "bundled"], "needs --data"),
         (["--model", "bundled", "--data", "films:x"], "unknown data"),
+        (["--model", "bundled", "--data", "packed:x", "--count", "0"], "--count must be at least 1"),
+        (["--model", "bundled", "--data", "packed:x", "--steps", "5000"], "--steps must be from"),
+        (["--model", "bundled", "--data", "packed:x", "--device", "tpu"], "give auto, cpu or cuda"),
+        (["--model", "bundled", "--data", "packed:x", "-o", "no/such/x.json"], "in a folder that exists"),
     ],
 )
 def test_bad_options_are_one_sentence(arguments, sentence, capsys):

@@ -199,3 +199,13 @@ def test_end_point_error_is_in_percent_of_the_width():
     right = end_point_error(truth + torch.tensor([0.2, 0.0]), truth, visible, 0.75)
     down = end_point_error(truth + torch.tensor([0.0, 0.15]), truth, visible, 0.75)
     assert abs(right - 10) < 1e-4 and abs(down - 10) < 1e-4
+
+
+def test_the_flow_stays_float32_under_autocast():
+    """Rounded to bfloat16 it would be off by pixels at 1024x768."""
+    generator = torch.Generator().manual_seed(0)
+    query, key = (torch.randn(1, 2, 48, 8, generator=generator) for _ in "qk")
+    plain = attention_flow(query, key, (8, 6), (8, 6))
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = attention_flow(query, key, (8, 6), (8, 6))
+    assert mixed.dtype == torch.float32 and torch.equal(mixed, plain)

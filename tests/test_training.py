@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,19 +10,21 @@ from dataclasses import replace
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 from torch.utils.data import Dataset
 
-from leffa import presets
+from leffa import cli, presets
 from leffa.config import LeffaLossConfig, Photometric
 from leffa.errors import LeffaError, WeightsError
 from leffa.flow import coordinates
 from leffa.pipeline import LeffaPipeline
 from leffa.training import checkpoint
 from leffa.training.batches import StepSampler, step_seed
-from leffa.training.command import changed
+from leffa.training.command import changed, condition_of, start
 from leffa.training.evaluation import flow_errors, sample_grid
 from leffa.training.loop import train
+from leffa.training.objective import compute_losses
 from leffa.training.settings import PRESETS, TrainingSettings
 
 TOY = TrainingSettings(
@@ -123,6 +126,62 @@ def test_training_moves_what_it_should_and_nothing_else(tmp_path):
 def test_accumulation_and_checkpointing_run(tmp_path):
     settings = replace(TOY, steps=2, accumulate=2, checkpointing=True)
     assert train(pipeline(), Rows(), tmp_path, settings)
+
+
+def test_in_mixed_precision_the_model_is_rounded_and_the_losses_are_not(tmp_path, monkeypatch):
+    seen = {}
+
+    def spied(model, *rest):
+        seen["losses"] = torch.is_autocast_enabled("cpu")
+        losses = compute_losses(model, *rest)
+        seen["flow"] = losses.flow.dtype
+        return losses
+
+    start = pipeline()
+    start.unet.register_forward_hook(lambda *_: seen.update(model=torch.is_autocast_enabled("cpu")))
+    monkeypatch.setattr("leffa.training.loop.compute_losses", spied)
+    AcceleratorState._reset_state(reset_partial_state=True)  # one precision per process
+    try:
+        train(start, Rows(), tmp_path, replace(TOY, steps=1, precision="bf16"))
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert seen == {"losses": False, "model": True, "flow": torch.float32}
+
+
+def test_a_run_is_not_resumed_with_other_settings(tmp_path):
+    train(pipeline(), Rows(), tmp_path, TOY, stop_at=1)
+    with pytest.raises(LeffaError, match=r"begun with learning_rate=0\.001, seed=0"):
+        train(pipeline(), Rows(), tmp_path, replace(TOY, seed=5, learning_rate=1e-4))
+    assert train(pipeline(), Rows(), tmp_path, replace(TOY, steps=2))
+    assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--start", "nothing"], "needs --vae"),
+        (["--start", "nothing", "--vae", "nowhere"], "no config.json there"),
+        (["--start", "bundled", "--set", "size=[256]"], "size is [height, width]"),
+        (["--start", "bundled", "--set", "learning_rate=-1"], "must be more than 0"),
+        (["--start", "nowhere"], "not a diffusers folder"),
+        (["--start", "bundled", "--data", "films:x"], "unknown data"),
+    ],
+)
+def test_bad_options_are_one_sentence_before_anything_is_trained(tmp_path, arguments, sentence, capsys):
+    common = ["train", "--preset", "tiny-1", "--data", "packed:nowhere", "--run", str(tmp_path / "run")]
+    assert cli.main([*common, *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_base_folder_gets_the_densepose_condition_of_its_data(tmp_path):
+    pipeline().save_pretrained(tmp_path)
+    shutil.rmtree(tmp_path / "reference_unet")  # what is left is a base folder
+    for kind, encoding in (("dress-code:d", "dress-code"), ("deep-fashion:d", "pose-training")):
+        started = start(str(tmp_path), None, None, condition_of([kind]))
+        assert started.config.densepose_encoding == encoding
+    with pytest.raises(LeffaError, match="one kind at a time"):
+        condition_of(["viton-hd:v", "dress-code:d"])
 
 
 @pytest.mark.parametrize("part", ["leffa", "flow_weight", "occupancy_weight", "none"])

@@ -83,8 +83,10 @@ def _resized(path: Path, mode: str, size: tuple[int, int], how: Image.Resampling
 
 def _opened(path: Path) -> Image.Image:
     try:
-        return Image.open(path)
-    except OSError as error:
+        image = Image.open(path)
+        image.load()  # a damaged file opens and fails only here
+        return image
+    except (OSError, SyntaxError) as error:
         raise LeffaError(f"{path} cannot be read as a picture ({error}): fetch it again") from error
 
 

@@ -15,6 +15,14 @@ HELP = (
     "they are needed"
 )
 KNOWN_FLOW = ("packed", "synthetic")
+ENCODINGS = {
+    "viton-hd": DensePoseEncoding.VITON_HD,
+    "dress-code": DensePoseEncoding.DRESS_CODE,
+    "deep-fashion": DensePoseEncoding.POSE_TRAINING,
+    "packed": DensePoseEncoding.BODY,
+    "synthetic": DensePoseEncoding.BODY,
+}
+"""kind -> the condition that the published weights of that data, or the bundled ones, were trained with"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,11 @@ class Source:
     def knows_flow(self) -> bool:
         """Whether its samples have the exact flow, which losses on known correspondence need."""
         return self.kind in KNOWN_FLOW
+
+    @property
+    def encoding(self) -> DensePoseEncoding:
+        """The densepose encoding usual for this data."""
+        return ENCODINGS[self.kind]
 
     def open(
         self,

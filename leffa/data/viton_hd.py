@@ -66,6 +66,9 @@ class VitonHD(Dataset):
         ]
         files.check_files(self._root, (file for pair in self._pairs for file in _files(*pair)), LAYOUT)
         self._has_cloth_masks = (self._root / "cloth-mask").is_dir()
+        if self._has_cloth_masks:
+            masks = (f"cloth-mask/{garment}.jpg" for _, garment in self._pairs)
+            files.check_files(self._root, masks, f"{LAYOUT}; or no cloth-mask/ at all")
 
     def __len__(self) -> int:
         return len(self._pairs)

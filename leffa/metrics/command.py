@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leffa.data.sources import HELP, Source
+from leffa.data.synthetic.command import parse_size
 from leffa.errors import LeffaError
 from leffa.training.report import report
 
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models.add_argument("--model", metavar="NAME", help="name of a model, or a saved pipeline's folder")
     models.add_argument("--data", metavar="KIND:WHERE", help=f"{HELP}; its test split")
     models.add_argument("--count", type=int, default=500, help="samples (default: %(default)s)")
-    models.add_argument("--size", metavar="HxW", help="to paint at (default: the model's)")
+    models.add_argument("--size", type=parse_size, metavar="HxW", help="to paint at (default: the model's)")
     models.add_argument("--steps", type=int, help="sampling steps (default: the model's)")
     models.add_argument("--guidance", type=float, help="guidance scale (default: the model's)")
     models.add_argument(
@@ -51,6 +52,10 @@ def run(options: argparse.Namespace) -> None:
     """Evaluate as the options say. Raises LeffaError for options that do not go together."""
     if bool(options.results) == bool(options.model):
         raise LeffaError("give either --results and --truth, or --model and --data")
+    if options.output and (options.output.is_dir() or not options.output.parent.is_dir()):
+        raise LeffaError(f"--output {options.output}: give a file in a folder that exists")
+    if options.pictures and options.pictures.exists() and not options.pictures.is_dir():
+        raise LeffaError(f"--pictures {options.pictures} is no folder")
     figures = _folders(options) if options.results else _model(options)
     if options.output:
         options.output.write_text(json.dumps(figures, indent=1) + "\n")
@@ -73,22 +78,23 @@ def _folders(options: argparse.Namespace) -> dict:
 
 def _model(options: argparse.Namespace) -> dict:
     from leffa.data.packed import PackedDataset
-    from leffa.data.synthetic.command import parse_size
     from leffa.metrics.distribution import Lpips, UnavailableError
     from leffa.metrics.model import MODEL, evaluate_model
     from leffa.pipeline import LeffaPipeline
 
     if not options.data:
         raise LeffaError("--model needs --data, such as packed:DIR")
+    if options.count < 1:
+        raise LeffaError(f"--count must be at least 1, got {options.count}")
     source = Source.parse(options.data)
     model = chosen(options)
     device = _device(options)
     pipeline = LeffaPipeline.from_pretrained(model.folder).to(device)
     pipeline.set_progress_bar_config(disable=True)
     encoding = pipeline.config.densepose_encoding
-    size = parse_size(options.size) if options.size else model.size
+    size = options.size or model.size
     samples = source.open(size, encoding, "test", not options.unpaired, options.count)
-    if isinstance(samples, PackedDataset) and not options.size and options.model == str(model.folder):
+    if isinstance(samples, PackedDataset) and not options.size and Path(options.model) == model.folder:
         size = samples.size  # a model of one's own has no size but that of its data
     lpips, notes = None, []
     try:
@@ -116,25 +122,41 @@ def _model(options: argparse.Namespace) -> dict:
 
 
 def chosen(options: argparse.Namespace) -> "Model":
-    """The named model, or the bundled one's settings with the weights of a folder."""
+    """The named model; or a folder with the settings of the bundled or published one of its kind."""
     from dataclasses import replace
 
-    from leffa.models import BUNDLED, MODELS
+    from leffa.config import DensePoseEncoding, Task
+    from leffa.models import BUNDLED, MODELS, VITON_HD
 
     if options.model in MODELS:
         model = MODELS[options.model]
     else:
         model = replace(BUNDLED, name=options.model, folder=Path(options.model))
+    if not model.is_present and model.fetch:
+        raise LeffaError(f"{model.name!r} is not in {model.folder}: `leffa download --what {model.fetch}`")
     if not model.is_present:
         raise LeffaError(
             f"there is no model {options.model!r}: give {', '.join(MODELS)} or a saved pipeline's folder"
         )
+    if options.model not in MODELS:
+        if model.densepose_encoding is not DensePoseEncoding.BODY:  # not of the bundled one's kind
+            model = replace(VITON_HD, name=options.model, folder=model.folder, tasks=tuple(Task))
+        model = replace(model, size=_trained_size(model.folder) or model.size)
     changes = {"steps": options.steps, "guidance_scale": options.guidance}
     model = replace(model, **{name: value for name, value in changes.items() if value is not None})
     least = model.flow_start.least_steps if model.flow_start else 1
-    if model.steps < least:
-        raise LeffaError(f"--steps must be at least {least} with this model, got {model.steps}")
+    if not least <= model.steps <= 1000:
+        raise LeffaError(f"--steps must be from {least} to 1000 with this model, got {model.steps}")
     return model
+
+
+def _trained_size(folder: Path) -> tuple[int, int] | None:
+    """(height, width) that ``leffa train`` noted beside a finished model; None for one from elsewhere."""
+    try:
+        height, width = json.loads((folder.parent / "settings.json").read_text())["size"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return height, width
 
 
 def table(rows: dict[str, dict[str, float]]) -> str:
@@ -153,8 +175,12 @@ def _number(value: float) -> str:
 
 
 def _device(options: argparse.Namespace) -> str:
-    if options.device != "auto":
-        return options.device
     import torch
 
+    if options.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
+        raise LeffaError(f"--device {options.device}: give auto, cpu or cuda")
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        raise LeffaError(f"--device {options.device}: torch sees no CUDA GPU here; leave it out, or give cpu")
+    if options.device != "auto":
+        return options.device
     return "cuda" if torch.cuda.is_available() else "cpu"

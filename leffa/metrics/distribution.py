@@ -14,7 +14,7 @@ from torch import Tensor
 
 from leffa.errors import LeffaError
 
-INSTALL = 'pip install "leffa[metrics]"'
+INSTALL = 'pip install -e ".[metrics]"'
 POOL_FEATURES = 2048
 
 

@@ -3,10 +3,11 @@
 import argparse
 import json
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leffa.config import GridConvention, LeffaLossConfig, Photometric
+from leffa.config import DensePoseEncoding, GridConvention, LeffaLossConfig, Photometric
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
 from leffa.training.report import report
@@ -59,11 +60,15 @@ def run(options: argparse.Namespace) -> None:
     from leffa.training.loop import train
 
     settings = changed(PRESETS[options.preset], options.set)
-    pipeline = start(options.start, options.vae, options.base)
-    rows = open_rows(options.data, pipeline, settings, options.cache_latents)
+    if Path(options.folder).exists() and not Path(options.folder).is_dir():
+        raise LeffaError(f"--run {options.folder} is no folder")
+    encoding = condition_of(options.data)
+    pipeline = start(options.start, options.vae, options.base, encoding)
+    cached = options.cache_latents and not options.dry_run
+    rows = open_rows(options.data, pipeline, settings, cached)
     held_out = None
     if options.held_out:
-        held_out = open_rows([options.held_out], pipeline, settings, options.cache_latents, split="test")
+        held_out = open_rows([options.held_out], pipeline, settings, cached, split="test")
     size = sum(parameter.numel() for parameter in pipeline.unet.parameters()) / 1e6
     report(f"{len(rows)} samples at {settings.size[0]}x{settings.size[1]}, {size:.1f} M parameters per UNet")  # type: ignore[arg-type]
     if options.dry_run:
@@ -79,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
 def add_vae_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", action="append", default=[], metavar="packed:DIR", help="may be repeated")
     parser.add_argument("--pictures", metavar="DIR", help="folder of further pictures, such as cloth")
-    parser.add_argument("--shape", default="tiny", help="named model shape (default: %(default)s)")
+    parser.add_argument("--shape", default="tiny", choices=("tiny", "toy"), help="default: %(default)s")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=96, help="side of the training crops in px")
@@ -92,11 +97,18 @@ def run_vae(options: argparse.Namespace) -> None:
     from leffa.training.colour_path import lay_colour_path
     from leffa.training.vae import Crops, train_vae
 
+    for name in ("steps", "batch", "crop"):
+        if getattr(options, name) < 1:
+            raise LeffaError(f"--{name} must be at least 1, got {getattr(options, name)}")
     packed = [PackedDataset(data.removeprefix("packed:")) for data in options.data]
     pictures = []
+    if options.pictures and not Path(options.pictures).is_dir():
+        raise LeffaError(f"--pictures {options.pictures} is no folder")
     if options.pictures:
         found = sorted(Path(options.pictures).iterdir())
         pictures = [path for path in found if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
+    if not packed and not pictures:
+        raise LeffaError("nothing to train on: give --data packed:DIR, --pictures DIR, or both")
     rows = Crops(packed, pictures, options.crop)
     train_vae(
         lay_colour_path(presets.vae(options.shape)), rows, Path(options.folder), options.steps, options.batch
@@ -146,8 +158,22 @@ def _leffa_loss(value: Any, change: str) -> LeffaLossConfig | None:
         raise LeffaError(f"--set {change}: {error}") from error
 
 
-def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":
-    """The pipeline to train, see ``--start``."""
+def condition_of(sources: list[str]) -> DensePoseEncoding:
+    """The densepose encoding a model without one is given: that of its data.
+
+    Raises LeffaError for sources that have none in common.
+    """
+    found = dict.fromkeys(Source.parse(source).encoding for source in sources)
+    if len(found) > 1:
+        raise LeffaError(
+            f"{' and '.join(sources)} have different densepose conditions "
+            f"({', '.join(encoding.value for encoding in found)}): train on one kind at a time"
+        )
+    return next(iter(found))
+
+
+def start(source: str, vae: str | None, base: str | None, encoding: DensePoseEncoding) -> "LeffaPipeline":
+    """The pipeline to train, see ``--start``; ``encoding`` for base folders and official weights."""
     import torch
     from diffusers import AutoencoderKL
 
@@ -157,18 +183,21 @@ def start(source: str, vae: str | None, base: str | None) -> "LeffaPipeline":
     if source == "nothing":
         if vae is None:
             raise LeffaError("--start nothing needs --vae: `leffa train-vae` makes one")
-        pipeline = presets.pipeline("tiny", AutoencoderKL.from_pretrained(vae))
+        if not (Path(vae) / "config.json").is_file():
+            raise LeffaError(f"--vae {vae}: no config.json there; give the folder `leffa train-vae` wrote")
+        pipeline = presets.pipeline("tiny", AutoencoderKL.from_pretrained(vae, local_files_only=True))
         for parameter in pipeline.unet.conv_out.parameters():
             torch.nn.init.zeros_(parameter)  # the first prediction is no worse than none
         return pipeline
+    pipeline_of = partial(LeffaPipeline.from_base, densepose_encoding=encoding.value)
     if source.startswith("official:"):
         if base is None:
             raise LeffaError("--start official:FILE needs --base, the inpainting folder that gives its shape")
-        return LeffaPipeline.from_base(base).load_official(source.removeprefix("official:"))
+        return pipeline_of(base).load_official(source.removeprefix("official:"))
     folder = models.BUNDLED.folder if source == "bundled" else Path(source)
     if (folder / "model_index.json").is_file() and (folder / "reference_unet").is_dir():
         return LeffaPipeline.from_pretrained(folder)
-    return LeffaPipeline.from_base(folder)
+    return pipeline_of(folder)
 
 
 def open_rows(

@@ -22,6 +22,7 @@ from leffa.training.objective import Losses, compute_losses
 from leffa.training.report import report
 from leffa.training.settings import TrainingSettings
 
+SETTINGS = "settings.json"
 MODEL = "model"  # folder of the finished pipeline, inside the run
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
@@ -69,13 +70,14 @@ def train(
     resumed = checkpoint.load_latest(run / CHECKPOINTS)
     first_step = 0
     if resumed:
+        settings.check_resumes(run / SETTINGS)
         first_step, state = resumed
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
         average.to(device)
-    elif accelerator.is_main_process:
-        settings.write(run / "settings.json")
+    if accelerator.is_main_process:
+        settings.write(run / SETTINGS)
     model, optimizer = accelerator.prepare(model, optimizer)
 
     # 3. Steps
@@ -135,7 +137,8 @@ def _step(
             step_seed(settings.seed, step * settings.accumulate + accumulated, accelerator.process_index)
         )
         last = accumulated == settings.accumulate - 1
-        with nullcontext() if last else accelerator.no_sync(model), accelerator.autocast():
+        # mixed precision is the prepared model's; the losses stay in float32, coordinates above all
+        with nullcontext() if last else accelerator.no_sync(model):
             losses = compute_losses(model, pipeline.scheduler, batch, settings, generator)
             accelerator.backward(losses.total)
     return losses

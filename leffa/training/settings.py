@@ -7,6 +7,9 @@ from pathlib import Path
 from leffa.config import LeffaLossConfig
 from leffa.errors import LeffaError
 
+MAY_CHANGE = ("steps", "save_every", "log_every", "evaluate_every")
+"""Settings in which a resumed run may differ."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -58,6 +61,10 @@ class TrainingSettings:
         for name in ("steps", "batch", "accumulate", "save_every", "log_every", "evaluate_every"):
             if getattr(self, name) < 1:
                 raise LeffaError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if len(self.size) != 2 or any(not isinstance(side, int) or side < 8 for side in self.size):
+            raise LeffaError(f"size is [height, width] in pixels, such as [256,192], got {list(self.size)}")
+        if not self.learning_rate > 0:
+            raise LeffaError(f"learning_rate must be more than 0, got {self.learning_rate}")
         for name in ("reference_dropout", "densepose_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise LeffaError(f"{name} is a chance in [0, 1], got {getattr(self, name)}")
@@ -69,6 +76,18 @@ class TrainingSettings:
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         fall = min(1.0, (self.steps - step) / self.cooldown) if self.cooldown else 1.0
         return self.learning_rate * rise * fall
+
+    def check_resumes(self, path: Path) -> None:
+        """Raise LeffaError if the run whose settings were written to ``path`` was begun with others.
+
+        How long it goes on, and how often it saves, logs and evaluates, may change.
+        """
+        begun = json.loads(path.read_text()) if path.is_file() else {}
+        now = json.loads(json.dumps(asdict(self)))
+        other = [name for name in begun if name not in MAY_CHANGE and begun[name] != now.get(name)]
+        if other:
+            was = ", ".join(f"{name}={json.dumps(begun[name])}" for name in other)
+            raise LeffaError(f"{path.parent} was begun with {was}: give the same again, or another --run")
 
     def write(self, path: Path) -> None:
         """The resolved settings as JSON, for the record beside a run."""
