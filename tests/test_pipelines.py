@@ -105,5 +105,5 @@ def test_eight_bits_come_last_and_ask_for_their_library(monkeypatch):
     asked = placement.Placement("cuda", "float16", placement.Memory.EIGHT_BIT)
     assert str(asked.smaller()) == "cuda, float16, offload"
     monkeypatch.setattr(placement, "has_eight_bit", lambda: False)
-    with pytest.raises(LeffaError, match=r"pip install 'leffa\[eight-bit\]'"):
+    with pytest.raises(LeffaError, match=r"pip install -e '\.\[eight-bit\]'"):
         Pipelines("cpu", "8-bit").placement(models.BUNDLED)
