@@ -6,7 +6,6 @@ Sizes are (height, width) everywhere; PIL's reverse order does not leave this mo
 import io
 import os
 import struct
-import uuid
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ from typing import IO, TYPE_CHECKING
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
-from leffa.errors import PictureError
+from leffa import __version__, files
+from leffa.errors import FileError, PictureError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -333,32 +334,39 @@ def _seam(inside: NDArray[np.bool_], softness: float) -> NDArray[np.float32]:
 def check_output(path: str | os.PathLike[str]) -> Path:
     """The path, if a picture could be written there; to be asked before long work.
 
-    Raises ``PictureError`` for an unknown suffix or a missing folder.
+    Raises ``PictureError`` for an unknown suffix, ``FileError`` for a place that takes no file.
     """
     target = Path(path)
     if target.suffix.lower() not in _WRITE_OPTIONS:
         known = ", ".join(sorted(_WRITE_OPTIONS))
         raise PictureError(f"Cannot write {target.name!r}: end the name in one of {known}.")
+    files.check_place(target)
     if not target.parent.is_dir():
-        raise PictureError(f"Cannot write {target.name!r}: the folder {str(target.parent)!r} does not exist.")
-    if target.is_dir():
-        raise PictureError(f"Cannot write {str(target)!r}: it is a folder.")
+        raise FileError(f"Cannot write {target.name!r}: the folder {str(target.parent)!r} does not exist.")
     return target
 
 
 def save_atomically(image: Image.Image, path: str | os.PathLike[str]) -> Path:
     """Write a picture in the format of the path's suffix; a reader never sees half a file.
 
-    Returns the path. Raises ``PictureError`` for an unknown suffix or a missing folder.
+    The file says that leffa wrote it, except as BMP, which has no place for that. Returns the path. Raises as
+    ``check_output``.
     """
     target = check_output(path)
     kind, options = _WRITE_OPTIONS[target.suffix.lower()]
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    try:
-        with partial.open("xb") as file:
-            image.save(file, kind, **options)
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with files.written(target) as file:
+        image.save(file, kind, **options, **_signature(kind))
     return target
+
+
+def _signature(kind: str) -> dict[str, object]:
+    """Options of PIL's ``save`` by which a file of this format names its maker."""
+    if kind == "PNG":
+        text = PngInfo()
+        text.add_text("Software", f"{files.MARK} {__version__}")
+        return {"pnginfo": text}
+    if kind in ("JPEG", "WEBP", "TIFF"):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Software] = f"{files.MARK} {__version__}"
+        return {"exif": exif}
+    return {}

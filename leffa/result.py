@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_SAMPLES = 4
 MOST_STEPS = 200
+FLOW_PICTURES = ("overlay", "legend", "warped", "arrows", "spread", "mass")
+"""Names of ``Result.flow_pictures``."""
 
 Progress = Callable[[float, str, Image.Image | None], None]
 """Called with the share done in [0, 1], what is being done, and a preview where there is one."""
