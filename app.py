@@ -1,24 +1,6 @@
 """Starts the app. Hugging Face Spaces run this file as it is; at home ``make app`` does."""
 
-import argparse
-
-from demo.launch import launch
-from leffa.errors import LeffaError
-
-
-def main() -> None:
-    """Read the arguments and serve."""
-    parser = argparse.ArgumentParser(description="Leffa: try on clothes and change poses, and see why.")
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port (default: 7860 or the next free one)")
-    parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as tools for agents")
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    options = parser.parse_args()
-    try:
-        launch(host=options.host, port=options.port, mcp=options.mcp, open_browser=options.open)
-    except LeffaError as error:
-        parser.exit(2, f"leffa: {error}\n")
-
+from demo.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from leffa.engine import Engine
-    from leffa.result import Result, Settings
+    from leffa.run.result import Result
+    from leffa.run.settings import Settings
 
 FIXED_SECONDS = 1.5  # of a run beside its steps, until the first ones have been timed
 STEP_SECONDS = 0.7
@@ -44,7 +45,7 @@ class Work:
     @property
     def weight(self) -> int:
         """How much there is to do, in steps of one sample, counting guidance twice."""
-        from leffa.models import find
+        from leffa.weights.models import find
 
         resolved = self.settings.resolved(find(self.task, self.model))
         return resolved.steps * resolved.samples * (2 if resolved.guidance_scale > 1 else 1)
@@ -132,7 +133,7 @@ def run(work: Work, stop: threading.Event) -> "Iterator[Step | Result]":
 
     Raises what the engine raises; ``StoppedError`` if ``stop`` was set, also while waiting.
     """
-    from leffa.result import StoppedError
+    from leffa.run.result import StoppedError
 
     events: queue.Queue = queue.Queue()
     weight = work.weight  # raises for settings that no model can do, before anybody waits

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from demo.history import Run
-    from leffa.prepared import Prepared
+    from leffa.preprocess.prepared import Prepared
 
 MOST_SESSIONS = 64
 IDLE_SECONDS = 3600.0  # for clients that never say good-bye

@@ -4,20 +4,23 @@ import argparse
 import os
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leffa import __version__, checkpoints, doctor
+from leffa import __version__, doctor
 from leffa.config import Garment
-from leffa.data.synthetic import command as synthetic
 from leffa.errors import LeffaError
 from leffa.metrics import command as metrics
+from leffa.synthetic import command as synthetic
 from leffa.training import command as training
+from leffa.weights import downloads
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from leffa.result import Result, Settings
+    from leffa.run.result import Result
+    from leffa.run.settings import Settings
 
 EXIT_BAD_INPUT = 2
 EXIT_NOT_READ = 141  # as a shell tells of SIGPIPE
@@ -120,9 +123,9 @@ def _parser() -> argparse.ArgumentParser:
     metrics.add_arguments(evaluate)
 
     download = _command(
-        commands, "download", "fetch the published weights", checkpoints.EXAMPLES, checkpoints.run
+        commands, "download", "fetch the published weights", downloads.EXAMPLES, downloads.run
     )
-    checkpoints.add_arguments(download)
+    downloads.add_arguments(download)
     check = _command(commands, "doctor", doctor.SUMMARY, doctor.EXAMPLES, doctor.run)
     doctor.add_arguments(check)
 
@@ -204,7 +207,7 @@ def _add_force(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
-    from leffa.result import Settings
+    from leffa.run.settings import Settings
 
     return Settings(
         steps=options.steps,
@@ -221,7 +224,7 @@ def _try_on(options: argparse.Namespace) -> None:
 
     from leffa.engine import Engine
     from leffa.images import load_image
-    from leffa.models import find
+    from leffa.weights.models import find
 
     output = _checked_output(options, options.person, options.reference, options.mask)
     settings = _settings(options)
@@ -240,7 +243,7 @@ def _try_on(options: argparse.Namespace) -> None:
 def _pose(options: argparse.Namespace) -> None:
     from leffa.engine import Engine
     from leffa.images import load_image
-    from leffa.models import find
+    from leffa.weights.models import find
 
     output = _checked_output(options, options.reference, options.pose)
     settings = _settings(options)
@@ -262,8 +265,8 @@ def _mask(options: argparse.Namespace) -> None:
     from leffa.engine import Engine
     from leffa.files import check_outputs
     from leffa.images import check_output, load_image, save_atomically
-    from leffa.preprocess.garment_measure import measure_garment
-    from leffa.preprocess.masks import MaskOptions
+    from leffa.preprocess.garment.measure import measure_garment
+    from leffa.preprocess.offline.masks import MaskOptions
 
     output = check_output(options.output)
     check_outputs([output], [options.person, options.reference], options.force)
@@ -280,9 +283,13 @@ def _mask(options: argparse.Namespace) -> None:
 
 
 def _app(options: argparse.Namespace) -> None:
-    from demo.launch import launch
-
-    launch(host=options.host, port=options.port)
+    """Become ``python -m demo``: the app stands on the library, which starts it and never imports it."""
+    if find_spec("demo") is None:
+        raise LeffaError("the app is not installed here: pip install -e . in a checkout brings it")
+    arguments = ["--host", options.host]
+    if options.port is not None:
+        arguments += ["--port", str(options.port)]
+    os.execv(sys.executable, [sys.executable, "-m", "demo", *arguments])
 
 
 def _task(value: str):
@@ -295,7 +302,7 @@ def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
     """Where the result goes. Raises FileError unless everything that comes of the run may be written."""
     from leffa.files import check_outputs
     from leffa.images import check_output
-    from leffa.result import FLOW_PICTURES
+    from leffa.run.result import FLOW_PICTURES
 
     output = check_output(options.output)
     flow = [Path(options.flow) / f"{name}.png" for name in FLOW_PICTURES] if options.flow else []

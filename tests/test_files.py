@@ -14,11 +14,11 @@ from PIL import Image
 
 from leffa import cli, files
 from leffa.data.packed import PackedWriter
-from leffa.data.synthetic.folder import FolderJob, write_folder
-from leffa.data.synthetic.samples import Settings
 from leffa.errors import FileError
 from leffa.files import check_outputs, is_ours, replaced, write_json, write_text, written
 from leffa.images import save_atomically
+from leffa.synthetic.folder import FolderJob, write_folder
+from leffa.synthetic.samples import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux' own folders")
