@@ -393,9 +393,9 @@ def _measured(picture: Any, garment: Garment) -> Any:
 
 
 def _mask_of(path: str | None) -> Any:
-    import numpy as np
+    from leffa.preprocess.given_mask import read_mask
 
-    return np.asarray(_picture(path, "mask").convert("L")) if path else None
+    return read_mask(path) if path else None
 
 
 def _kind(garment: str) -> Garment:

@@ -69,7 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         "reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible"
     )
     _add_garment(tryon)
-    tryon.add_argument("--mask", metavar="FILE", help="what to repaint, white on black, at the photo's size")
+    tryon.add_argument(
+        "--mask",
+        metavar="FILE",
+        help="what to repaint, white on black, or opaque on transparent, at the photo's size",
+    )
+    tryon.add_argument("--invert-mask", action="store_true", help="repaint what is black in --mask instead")
     _add_painting(tryon)
 
     pose = _command(
@@ -220,17 +225,16 @@ def _settings(options: argparse.Namespace) -> "Settings":
 
 
 def _try_on(options: argparse.Namespace) -> None:
-    import numpy as np
-
     from leffa.engine import Engine
     from leffa.images import load_image
+    from leffa.preprocess.given_mask import read_mask
     from leffa.weights.models import find
 
     output = _checked_output(options, options.person, options.reference, options.mask)
     settings = _settings(options)
     settings.resolved(find(_task("try_on"), options.model))
     person, reference = load_image(options.person), load_image(options.reference)
-    mask = np.asarray(load_image(options.mask).convert("L")) if options.mask else None
+    mask = read_mask(options.mask, invert=options.invert_mask) if options.mask else None
     engine = Engine(options.device, options.memory)
     with _Bar() as bar:
         prepared = engine.prepare(person, options.who)

@@ -112,6 +112,7 @@ def add_vae_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_vae(options: argparse.Namespace) -> None:
     from leffa.data.packed import PackedDataset
+    from leffa.images import SUFFIXES
     from leffa.model import presets
     from leffa.training.colour_path import lay_colour_path
     from leffa.training.vae import Crops, keep_origin, train_vae
@@ -125,7 +126,7 @@ def run_vae(options: argparse.Namespace) -> None:
         raise LeffaError(f"--pictures {options.pictures} is no folder")
     if options.pictures:
         found = sorted(Path(options.pictures).iterdir())
-        pictures = [path for path in found if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
+        pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not packed and not pictures:
         raise LeffaError("nothing to train on: give --data packed:DIR, --pictures DIR, or both")
     rows, run = Crops(packed, pictures, options.crop), Path(options.folder)
