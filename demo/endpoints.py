@@ -236,7 +236,7 @@ class Endpoints:
         run: str | None = None,
         request: gr.Request | None = None,
     ) -> tuple:
-        """Explain a result in pictures: flow, its legend, warped reference, spread, mass, arrows.
+        """Explain a result in pictures: flow, its legend, warped reference, confidence, spread, mass, arrows.
 
         Run try_on or pose_transfer first.
 
