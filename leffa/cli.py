@@ -187,7 +187,13 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reuse-reference", action="store_true", help="read the reference once: faster")
     parser.add_argument(
-        "--no-detail", dest="detail", action="store_false", default=None, help="no fine structure"
+        "--compose",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="keep the photo's own pixels and lay the garment by its flow (default: the model's)",
+    )
+    parser.add_argument(
+        "--no-detail", dest="compose", action="store_false", help="another name of --no-compose"
     )
     parser.add_argument("--model", help="weights to use (default: the best present)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
@@ -220,7 +226,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         guidance_rescale=options.guidance_rescale,
         seed=options.seed,
         reuse_reference=options.reuse_reference,
-        detail=options.detail,
+        compose=options.compose,
     )
 
 

@@ -4,6 +4,7 @@ import threading
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -11,13 +12,16 @@ from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PictureError, WeightsError
 from leffa.images import load_image
 from leffa.preprocess.encoding import encode_densepose
-from leffa.preprocess.garment.measure import GarmentMeasure, fitted, measure_silhouette
+from leffa.preprocess.garment.measure import GarmentMeasure, fitted
 from leffa.preprocess.garment.product import foreground
 from leffa.preprocess.given_mask import MaskSource, check_mask, read_mask
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.preprocess.offline.parts import body_coordinates
 from leffa.preprocess.prepared import Preparation, Prepared
+from leffa.run import networks
+from leffa.run.compose import Composition, Reading, Scene, compose, read_photo, with_worn
 from leffa.run.job import Job, Watch
+from leffa.run.networks import Networks
 from leffa.run.pipelines import Pipelines
 from leffa.run.region import Box, Region
 from leffa.run.result import Progress, Result, StoppedError
@@ -54,6 +58,10 @@ class Engine:
         machine = self.pipelines.machine()
         on_card = machine.kind == "cuda" and machine.total >= ROOM_FOR_NETWORKS
         return Preparation(models.CHECKPOINTS, machine.device if on_card else "cpu")
+
+    @cached_property
+    def _networks(self) -> Networks:
+        return Networks.load(models.BUNDLED.folder / networks.FOLDER)
 
     # ------------------------------------------------------------------------------ before painting
 
@@ -129,18 +137,21 @@ class Engine:
         shown = foreground(np.asarray(reference))
         region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
         told: list[str] = []
+        automatic = prepared.enlarged(prepared.mask_in_frame(garment))
         if given is None:
-            measure = measure_silhouette(shown > 127, garment)
-            framed = _mask_in_frame(prepared, garment, None, measure)
-            area = _painted(prepared.enlarged(framed), _NOTHING[garment])
+            area = _painted(automatic, _NOTHING[garment])
         else:
             told = check_mask(given, prepared.size, self.parts(prepared)[..., 0])
             area = _painted(given, "the mask is empty")
         if chosen.focus:
             inner = _union(_box_of(area), _visible_box(prepared.box, area))
             region = Region.around(inner, prepared.size, chosen.size, PERSON_MARGIN)
+        reading = self._read(prepared, region) if resolved.compose else None
+        if reading is not None and given is None:
+            area = with_worn(area, region, reading, garment)
         # An automatic mask in the model's own frame is used as it was made.
-        framed = framed if given is None and prepared.frame == region.letterbox else region.mask(area)
+        is_framed = given is None and reading is None and prepared.frame == region.letterbox
+        framed = prepared.mask_in_frame(garment) if is_framed else region.mask(area)
         job = Job(
             task=Task.TRY_ON,
             model=chosen,
@@ -154,8 +165,10 @@ class Engine:
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
+        by_hand = (area > 127) & (automatic <= 127)
+        scene = None if reading is None else _scene(job, reading, garment, by_hand)
         notes = [*prepared.notes, *told, *_unfamiliar(chosen, garment)]
-        return self._run(job, notes, progress, stop)
+        return self._run(job, scene, notes, progress, stop)
 
     def pose_transfer(
         self,
@@ -189,24 +202,38 @@ class Engine:
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        return self._run(job, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
+        scene = None
+        if resolved.compose:
+            scene = _scene(job, self._read(target, region), None, np.zeros(target.size, bool))
+        return self._run(job, scene, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
 
     def _prepared(self, person: Image.Image | Prepared, model: Model) -> Prepared:
         if isinstance(person, Prepared):
             return self._preparation.fit(person, model)
         return self._preparation.prepare(person, 0, model)
 
+    def _read(self, prepared: Prepared, region: Region) -> Reading:
+        """What the photo shows, by the person as the offline preprocessor finds them."""
+        prepared = self._preparation.offline(prepared)
+        return read_photo(prepared.photo, region, prepared.silhouette(), self.parts(prepared), self._networks)
+
     def _run(
-        self, job: Job, notes: list[str], progress: Progress | None, stop: threading.Event | None
+        self,
+        job: Job,
+        scene: Scene | None,
+        notes: list[str],
+        progress: Progress | None,
+        stop: threading.Event | None,
     ) -> Result:
         report = progress or _silent
         report(0.05, "loading the model", None)
+        paints = scene is None or job.model.official_conditions  # else its flow is all that is used
         watch = Watch(job, report, stop, previews=progress is not None)
 
         def inputs() -> dict:
             return {
                 **job.inputs(),
-                "output_type": "pt",
+                "output_type": "pt" if paints else "latent",
                 "return_flow": True,
                 "callback_on_step_end": watch,
             }
@@ -216,9 +243,14 @@ class Engine:
             raise StoppedError("The run was stopped.")
         report(0.97, "finishing", None)
         flows = output.flow or []
-        finished = [
-            job.finish(picture, flow.merged) for picture, flow in zip(output.images, flows, strict=True)
-        ]
+        fields = [job.field_on_photo(flow.merged) for flow in flows]
+        painted = [job.laid_back(torch.as_tensor(picture)) for picture in output.images] if paints else []
+        composed: list[Composition] = []
+        if scene is not None:
+            composed = [
+                compose(scene, flow.merged, self._networks, painted[i] if paints else None)
+                for i, flow in enumerate(flows)
+            ]
         report(1.0, "done", None)
         return Result(
             task=job.task,
@@ -226,15 +258,30 @@ class Engine:
             settings=job.settings,
             photo=job.photo,
             reference=job.reference,
-            images=[image for image, _ in finished],
+            images=[composition.image for composition in composed] or painted,
             mask=job.mask,
             densepose=Image.fromarray(((job.densepose + 1) * 127.5).round().astype(np.uint8)),
-            fields=[field for _, field in finished],
+            fields=fields,
+            compositions=composed,
             flows=flows,
             region=job.region,
             reference_region=job.reference_region,
             notes=[*notes, *remarks],
         )
+
+
+def _scene(job: Job, reading: Reading, garment: Garment | None, by_hand: NDArray[np.bool_]) -> Scene:
+    return Scene(
+        photo=job.photo,
+        mask=job.mask,
+        by_hand=by_hand,
+        reading=reading,
+        region=job.region,
+        reference=job.reference,
+        shown=job.reference_shown,
+        reference_region=job.reference_region,
+        garment=garment,
+    )
 
 
 def _mask_in_frame(

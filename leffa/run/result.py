@@ -18,6 +18,7 @@ from leffa.run.settings import ResolvedSettings
 
 if TYPE_CHECKING:
     from leffa.model.recorder import SampleFlow
+    from leffa.run.compose import Composition
 
 FLOW_PICTURES = ("overlay", "legend", "warped", "arrows", "spread", "mass")
 """Names of ``Result.flow_pictures``."""
@@ -40,6 +41,7 @@ class Result:
     mask       (H, W) uint8, 255 = painted
     densepose  the body-part condition as the model saw it, as a picture
     fields     per sample the merged flow (H, W), with places on ``reference`` in [-1, 1]
+    compositions  per sample how it was put together, with the refined flow; empty where nothing was composed
     flows      per sample the flow of every captured layer and step, in the model's frame
     region, reference_region  how photo and reference lay in that frame
     notes      sentences a user should read
@@ -54,6 +56,7 @@ class Result:
     mask: NDArray[np.uint8]
     densepose: Image.Image
     fields: list[FlowField]
+    compositions: "list[Composition]"
     flows: "list[SampleFlow]"
     region: Region
     reference_region: Region
