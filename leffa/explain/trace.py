@@ -69,8 +69,9 @@ def to_reference(
 ) -> Trace:
     """Places on the reference that a place of the result looks at, each layer and step apart.
 
-    layer, timestep  only this layer, only this step; None = all of those that are merged. Each place has the
-    weight its layer and step have in the merged flow there: its mass over its variance.
+    layer, timestep  only this layer, only this step; None = the refined flow where the picture was laid by
+                     one, else all layers and steps that are merged. Each place has the weight its layer and
+                     step have in the merged flow there: its mass over its variance.
 
     Raises LeffaError for a place outside the picture, or an unknown layer, step or sample.
     """
@@ -79,6 +80,12 @@ def to_reference(
     row, column = _pixel(x, y, (height, width))
     if result.mask[row, column] <= 127:
         return Trace([])
+    if layer is None and timestep is None and result.compositions:
+        laid, lies = result.laid_flow(sample)
+        if lies[row, column] > 0.5:  # surer than the attention: the picture was made by it
+            place = (laid.flow[row, column].numpy() + 1) / 2
+            middle = Place(float(place[0]), float(place[1]), 1.0)
+            return Trace([middle], middle, 0.0, float(result.fields[sample].mass[row, column]))
     framed = _to_frame(result.region, x * width, y * height)
     looks, weights, spreads, masses = [], [], [], []
     for name, step, field in _chosen(result, sample, layer, timestep):
@@ -118,9 +125,12 @@ def to_result(
     (``Result.shown_flow``). Arguments and errors as in ``to_reference``.
     """
     _check(result, x, y, sample)
-    field = field_on_photo(result, sample, layer, timestep)
+    if layer is None and timestep is None:
+        field, lies = result.laid_flow(sample)
+    else:
+        field, lies = field_on_photo(result, sample, layer, timestep), result.shown_flow(sample)
     size = _map_size((result.mask.shape[0], result.mask.shape[1]))
-    shown = cv2.resize(result.shown_flow(sample), size[::-1], interpolation=cv2.INTER_AREA)
+    shown = cv2.resize(lies, size[::-1], interpolation=cv2.INTER_AREA)
     flow = cv2.resize(field.flow.numpy(), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     reference_width, reference_height = result.reference.size
     aspect = np.array([1.0, reference_height / reference_width], np.float32)

@@ -70,10 +70,21 @@ class Result:
             weight = weight * worn(field.occupancy)
         return weight.astype(np.float32)
 
+    def laid_flow(self, sample: int = 0) -> tuple[FlowField, NDArray[np.float32]]:
+        """The flow that the picture was made by, and where it lies, (H, W) in [0, 1].
+
+        The refined flow and the silhouette where the picture was composed, else the attention flow.
+        """
+        if self.compositions:
+            composition = self.compositions[sample]
+            return composition.field, composition.silhouette
+        return self.fields[sample], self.shown_flow(sample)
+
     def flow_pictures(self, sample: int = 0) -> dict[str, Image.Image]:
         """Pictures of a sample's flow.
 
-        overlay    the result in grey, coloured by where each place looks
+        overlay    the result in grey, coloured by where the attention of each place looks
+        refined    the same by the refined flow; only of a composed picture
         legend     the reference in the same colours
         warped     the reference as the flow carries it into the photo
         arrows     result and reference with lines between them
@@ -82,17 +93,19 @@ class Result:
         """
         image, field, weight = self.images[sample], self.fields[sample], self.shown_flow(sample)
         inside = (self.mask > 127).astype(np.float32)
-        warped = pictures.warped_reference(np.asarray(self.reference), field)
+        laid, lies = self.laid_flow(sample)
+        warped = pictures.warped_reference(np.asarray(self.reference), laid)
 
-        def laid(values: NDArray[np.float32], high: float) -> Image.Image:
+        def heat(values: NDArray[np.float32], high: float) -> Image.Image:
             return pictures.painted_area(self.photo, pictures.heat(values, 0, high), inside)
 
         return {
             "overlay": pictures.overlay(image, field, weight),
+            **({"refined": pictures.overlay(image, laid, lies)} if self.compositions else {}),
             "legend": pictures.legend(self.reference),
-            "warped": pictures.painted_area(self.photo, warped, weight),
+            "warped": pictures.painted_area(self.photo, warped, lies),
             "arrows": pictures.arrows(image, self.reference, field, weight),
-            "confidence": laid(confidence(field), 1),
-            "spread": laid(field.spread.numpy(), 0.7),
-            "mass": laid(field.mass.numpy(), 1),
+            "confidence": heat(confidence(field), 1),
+            "spread": heat(field.spread.numpy(), 0.7),
+            "mass": heat(field.mass.numpy(), 1),
         }
