@@ -85,7 +85,7 @@ def _against_border(image: NDArray[np.uint8], faint: bool = False) -> NDArray[np
 
 
 def _outlined(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """What faint edges close in: the ground is smooth, and ends at the first step that its own grain has not."""
+    """What faint edges close in: the ground is smooth, and ends at the first step above its grain."""
     grey = cv2.GaussianBlur(image.astype(np.float32).mean(-1), (0, 0), 0.8)
     step = np.hypot(cv2.Scharr(grey, cv2.CV_32F, 1, 0), cv2.Scharr(grey, cv2.CV_32F, 0, 1)) / 32
     rim = max(2, round(0.02 * max(step.shape)))
