@@ -1,7 +1,6 @@
 """What the named endpoints do, for programs and agents."""
 
 import secrets
-import threading
 import time
 from dataclasses import asdict
 from typing import Any
@@ -10,10 +9,11 @@ import gradio as gr
 
 from demo import painting
 from demo.files import keep
-from demo.generate import digest_of
+from demo.gate import PASSING
+from demo.generate import address_of, digest_of
 from demo.history import Run, remember
 from demo.painting import Work, engine
-from demo.sessions import Picked, Session, Sessions, Slots
+from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task
 from leffa.errors import LeffaError
@@ -65,11 +65,13 @@ class Endpoints:
             run for trace and views, the seed and settings used, flow scores, and parts of the body over which
             attention is scattered.
         """
-        photo, garment_picture = _picked(person, "person", 0), _picked(reference, "reference")
+        session = self._session(request)
+        photo = _picked(session, person, "person", 0)
+        garment_picture = _picked(session, reference, "reference")
         prepared = photo.prepared
         assert prepared is not None  # a person was asked for
         wishes = _wishes(garment, sleeve, hem, protect)
-        choices, area = wishes.choices(), _mask_of(mask)
+        choices, area = wishes.choices(), _mask_of(session, mask)
         if area is None:
             measure = _measured(garment_picture.image, wishes.garment)
             area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
@@ -77,7 +79,8 @@ class Endpoints:
             choices["mask_sha256"] = digest_of(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
         work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, wishes.kind, area)
-        return self._paint(work, {"photo": photo, "garment": garment_picture}, choices, progress, request)
+        pictures = {"photo": photo, "garment": garment_picture}
+        return self._paint(session, work, pictures, choices, progress, address_of(request))
 
     def pose_transfer(
         self,
@@ -107,15 +110,17 @@ class Endpoints:
             run for trace and views, the seed and settings used, flow scores, and parts of the body over which
             attention is scattered.
         """
-        target = _picked(pose, "pose", 0, Task.POSE_TRANSFER)
-        look = _picked(reference, "reference", 0, Task.POSE_TRANSFER)
+        session = self._session(request)
+        target = _picked(session, pose, "pose", 0, Task.POSE_TRANSFER)
+        look = _picked(session, reference, "reference", 0, Task.POSE_TRANSFER)
         work = Work(
             Task.POSE_TRANSFER,
             target.prepared,
             look.prepared,
             _settings(steps, guidance, rescale, seed, samples),
         )
-        return self._paint(work, {"person": look, "pose": target}, {"mirror": False}, progress, request)
+        pictures = {"person": look, "pose": target}
+        return self._paint(session, work, pictures, {"mirror": False}, progress, address_of(request))
 
     def mask(
         self,
@@ -142,16 +147,17 @@ class Endpoints:
         """
         from PIL import Image
 
-        prepared = engine().prepare(_picture(person, "person"))
+        session = self._session(request)
+        prepared = engine().prepare(_picture(session, person, "person"))
         wishes = _wishes(garment, sleeve, hem, protect)
-        measure = _measured(_picture(reference, "reference"), wishes.garment) if reference else None
+        measure = _measured(_picture(session, reference, "reference"), wishes.garment) if reference else None
         area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
         details = {
             "painted": round(float((area > 0).mean()), 4),
             "people": prepared.people,
             "notes": prepared.notes,
         }
-        return keep(self._session(request), Image.fromarray(area)), details
+        return keep(session, Image.fromarray(area)), details
 
     def parts(
         self,
@@ -168,11 +174,14 @@ class Endpoints:
         """
         from demo.views import part_colours
 
-        prepared = engine().prepare(_picture(person, "person"))
+        session = self._session(request)
+        prepared = engine().prepare(_picture(session, person, "person"))
         picture = part_colours(engine().parts(prepared))
-        return keep(self._session(request), picture), {"people": prepared.people, "notes": prepared.notes}
+        return keep(session, picture), {"people": prepared.people, "notes": prepared.notes}
 
-    def measure_garment(self, reference: str, garment: str = "upper") -> dict:
+    def measure_garment(
+        self, reference: str, garment: str = "upper", request: gr.Request | None = None
+    ) -> dict:
         """Read off a garment picture how long its sleeves and hem are, to choose a mask with room for them.
 
         Args:
@@ -183,7 +192,7 @@ class Endpoints:
             sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both lengths in widths of
             the garment's body; or found = false where no garment stands out from the background.
         """
-        found = _measured(_picture(reference, "reference"), _kind(garment))
+        found = _measured(_picture(self._session(request), reference, "reference"), _kind(garment))
         return {"found": False} if found is None else {"found": True, **asdict(found)}
 
     def trace(
@@ -264,7 +273,7 @@ class Endpoints:
         files = [(keep(session, picture), name) for name, picture in pictures.items()]
         return files, {"layers": flows.layers, "timesteps": flows.timesteps}
 
-    def read_settings(self, picture: str) -> dict:
+    def read_settings(self, picture: str, request: gr.Request | None = None) -> dict:
         """Read from a PNG made here how it was made: settings, choices, hashes of its files and of the model.
 
         Args:
@@ -275,7 +284,7 @@ class Endpoints:
         """
         from leffa.provenance import read_record
 
-        record = read_record(picture) if picture else None
+        record = read_record(self._session(request).own(picture)) if picture else None
         return {"found": False} if record is None else {"found": True, **record}
 
     def models(self) -> dict:
@@ -305,10 +314,16 @@ class Endpoints:
     def _session(self, request: gr.Request | None) -> Session:
         """The caller's session; a new one for whoever does not say which is theirs.
 
-        Agents do not: behind the tool server all of them come as one and the same client.
+        Agents do not: behind the tool server all of them come as one and the same client. Neither do programs
+        that call without a session; the gate says which address those come from. Both may hand an upload on
+        more than once, so all of one kind own it together: its path, drawn at random, is what keeps others out.
         """
-        key = None if _is_agent(request) else getattr(request, "session_hash", None)
-        return self._sessions.of(key or secrets.token_urlsafe(12))
+        if request is None or _is_agent(request):
+            return self._sessions.of(secrets.token_urlsafe(12), "agents", PASSING_SECONDS)
+        passing = request.headers.get(PASSING)
+        if passing:
+            return self._sessions.of(request.session_hash, f"passing {passing}", PASSING_SECONDS)
+        return self._sessions.of(request.session_hash)
 
     def _run(self, key: str | None, task: str, request: gr.Request | None) -> Run:
         """The run of a key, in whatever session: agents have none, and who knows the key made the run."""
@@ -328,20 +343,21 @@ class Endpoints:
 
     def _paint(
         self,
+        session: Session,
         work: Work,
         pictures: dict[str, Picked],
         choices: dict[str, Any],
         progress: gr.Progress,
-        request: gr.Request | None,
+        visitor: str,
     ) -> tuple:
-        session, task = self._session(request), work.task.value
-        stop = session.stops[f"api {task}"] = threading.Event()
+        task = work.task.value
         started, result = time.monotonic(), None
-        for event in painting.run(work, stop):
-            if isinstance(event, painting.Step):
-                progress(event.share, desc=event.what)
-            else:
-                result = event
+        with session.stoppable() as stop:
+            for event in painting.run(work, stop, visitor):
+                if isinstance(event, painting.Step):
+                    progress(event.share, desc=_told(event))
+                else:
+                    result = event
         assert result is not None  # run ends with a result or raises
         run = Run(result, Slots(pictures, choices), work.person, time.monotonic() - started)
         remember(session, task, run)
@@ -364,24 +380,30 @@ class Endpoints:
         return files[0], keep(session, flow), files, details
 
 
+def _told(step: painting.Step) -> str:
+    return f"busy, position {step.ahead} in line" if step.ahead else step.what
+
+
 def _is_agent(request: gr.Request | None) -> bool:
     """Whether the tool server passes a call on."""
     return request is not None and request.headers.get("x-gradio-user") == "mcp"
 
 
-def _picked(path: str | None, name: str, person: int | None = None, task: Task = Task.TRY_ON) -> Picked:
-    image = _picture(path, name)
+def _picked(
+    session: Session, path: str | None, name: str, person: int | None = None, task: Task = Task.TRY_ON
+) -> Picked:
+    image = _picture(session, path, name)
     assert path is not None  # or the line above had raised
     prepared = None if person is None else engine().prepare(image, person, task)
     return Picked(image, path, digest_of(path), prepared)
 
 
-def _picture(path: str | None, name: str) -> Any:
+def _picture(session: Session, path: str | None, name: str) -> Any:
     from leffa.images import load_image
 
     if not path:
         raise LeffaError(f"{name} is missing: give a picture")
-    return load_image(path)
+    return load_image(session.own(path))
 
 
 def _measured(picture: Any, garment: Garment) -> Any:
@@ -392,10 +414,10 @@ def _measured(picture: Any, garment: Garment) -> Any:
     return measure_garment(np.asarray(picture), garment)
 
 
-def _mask_of(path: str | None) -> Any:
+def _mask_of(session: Session, path: str | None) -> Any:
     import numpy as np
 
-    return np.asarray(_picture(path, "mask").convert("L")) if path else None
+    return np.asarray(_picture(session, path, "mask").convert("L")) if path else None
 
 
 def _kind(garment: str) -> Garment:

@@ -89,7 +89,7 @@ class GenerateStep:
                     markup="<h2>{{value.title}}</h2><p>{{value.hint}}</p>",
                 )
                 self.upload = labels.say(
-                    gr.UploadButton,
+                    parts.Upload,
                     {"label": "restore_png"},
                     file_types=[".png"],
                     size="sm",
@@ -260,7 +260,7 @@ class GenerateStep:
                 raise LeffaError(say(language, missing))
             work = self._prepare(session, settings_of(steps, guidance, rescale, seed, samples))
             slots, preview = session.slots(self.tab).copy(), None
-            for event in painting.run(work, stop):
+            for event in painting.run(work, stop, address_of(request)):
                 if isinstance(event, painting.Step):
                     preview = photo_url(event.preview) if event.preview else preview
                     yield _progress(language, event, preview), *busy, *stay
@@ -329,6 +329,12 @@ def _default(task: Task, setting: str) -> float:
         model = BUNDLED
     value = getattr(model, setting)
     return model.guidance_scale if value is None else value
+
+
+def address_of(request: gr.Request | None) -> str:
+    """Where a request comes from, for the limits of each; empty where it is not known."""
+    client = getattr(request, "client", None)
+    return getattr(client, "host", None) or ""
 
 
 def digest_of(path: str) -> str:

@@ -9,6 +9,9 @@ import gradio as gr
 from gradio.component_meta import ComponentMeta
 from gradio.data_classes import ImageData
 
+from demo.texts import problem
+from demo.uploads import NotUploadedError, checked
+
 STATIC = Path(__file__).parent / "static"
 
 
@@ -34,10 +37,30 @@ class Picture(gr.Image, metaclass=_Quiet):
     is_template = True  # looks like gr.Image
 
     def preprocess(self, payload: ImageData | None) -> str | None:
-        return payload.path if payload else None
+        return uploaded(payload)
 
     def postprocess(self, value: str | Path | None) -> ImageData | None:
         return ImageData(path=str(value), orig_name=Path(value).name) if value else None
+
+
+class Upload(gr.UploadButton, metaclass=_Quiet):
+    """A button that takes one file and hands over its path."""
+
+    is_template = True
+    data_model = ImageData  # Gradio's own would answer a payload that it does not like with a stack trace
+
+    def preprocess(self, payload: ImageData | None) -> str | None:
+        return uploaded(payload)
+
+
+def uploaded(payload: ImageData | None) -> str | None:
+    """The path of an upload as it came from outside. Raises gr.Error with one sentence for anything else."""
+    if payload is None:
+        return None
+    try:
+        return str(checked(payload.path))
+    except NotUploadedError as wrong:
+        raise gr.Error(problem("en", wrong), print_exception=False) from None
 
 
 def picture(**options: Any) -> Picture:

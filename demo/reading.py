@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo import parts
@@ -44,10 +43,11 @@ def _read(
     slots.pictures.pop(slot, None)
     if path is None:
         return lambda language: parts.quiet("")
-    if example is None:
-        session.files.add(Path(path))
     try:
         from leffa.images import load_image
+
+        if example is None:
+            session.own(path)
 
         picked = Picked(load_image(path), path, digest_of(path), example=example)
         if person is not None:

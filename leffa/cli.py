@@ -253,9 +253,9 @@ def _mask(options: argparse.Namespace) -> None:
 
 
 def _app(options: argparse.Namespace) -> None:
-    from demo.launch import launch
+    from demo.launch import Options, launch
 
-    launch(host=options.host, port=options.port)
+    launch(Options(host=options.host, port=options.port))
 
 
 def _task(value: str):
