@@ -13,14 +13,14 @@ import time
 import numpy as np
 import torch
 
-from leffa import trace
-from leffa.data.synthetic.samples import Settings as Scenes
-from leffa.data.synthetic.samples import make_try_on
-from leffa.data.synthetic.scene import Split
 from leffa.engine import Engine
 from leffa.errors import PersonError
+from leffa.explain import trace
 from leffa.images import to_pil
-from leffa.result import Settings
+from leffa.run.settings import Settings
+from leffa.synthetic.samples import Settings as Scenes
+from leffa.synthetic.samples import make_try_on
+from leffa.synthetic.scene import Split
 
 SIZE = (512, 384)
 

@@ -32,11 +32,13 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from leffa import models, placement, presets, published
-from leffa.machine import inspect
-from leffa.pipeline import DENSEPOSE_CHANNELS, MASK_CHANNELS, LeffaPipeline
-from leffa.placement import Memory, Needs, Placement
-from leffa.recorder import FlowOptions, FlowRecorder
+from leffa.model import presets
+from leffa.model.pipeline import DENSEPOSE_CHANNELS, MASK_CHANNELS, LeffaPipeline
+from leffa.model.recorder import FlowOptions, FlowRecorder
+from leffa.run import placement
+from leffa.run.machine import inspect
+from leffa.run.placement import Memory, Needs, Placement
+from leffa.weights import models, published
 
 LATENT = 4
 GB = 1e9
@@ -301,7 +303,7 @@ def report_counts(task: str) -> bool:
     needs = Needs.of_published(SETS[task], model.size)
     estimates = {mode: needs.memory(Placement("cuda", "float16", mode)) / GB for mode in Memory}
     told = ", ".join(f"{mode.value} {size:.1f} GB" for mode, size in estimates.items())
-    print(f"  leffa.placement expects on a graphics card, float16: {told}")
+    print(f"  leffa.run.placement expects on a graphics card, float16: {told}")
     return all(good)
 
 

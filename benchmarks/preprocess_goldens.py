@@ -24,13 +24,13 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests" / "preproce
 from drawn_weights import draw_densepose, draw_openpose
 
 from leffa.errors import PersonError
-from leffa.preprocess.densepose import DensePose
-from leffa.preprocess.densepose.network import DensePoseNetwork
-from leffa.preprocess.masks import official_mask
-from leffa.preprocess.openpose import OpenPoseBody
-from leffa.preprocess.openpose.body import full_size_maps, keypoints_from_maps, network_input
-from leffa.preprocess.openpose.network import OpenPoseNetwork
-from leffa.preprocess.parsing import HumanParser
+from leffa.preprocess.official.densepose import DensePose
+from leffa.preprocess.official.densepose.network import DensePoseNetwork
+from leffa.preprocess.official.masks import official_mask
+from leffa.preprocess.official.openpose import OpenPoseBody
+from leffa.preprocess.official.openpose.body import full_size_maps, keypoints_from_maps, network_input
+from leffa.preprocess.official.openpose.network import OpenPoseNetwork
+from leffa.preprocess.official.parsing import HumanParser
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDENS = Path(os.environ.get("LEFFA_SHARED", ROOT.parent / "shared")) / "golden" / "preprocess"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from leffa.data.synthetic.cache import save_scene
-from leffa.data.synthetic.samples import Settings, draw_try_on_looks, load_banks, make_try_on
-from leffa.data.synthetic.scene import Split, generator, make_try_on_scene
-from leffa.data.synthetic.shading import shade
+from leffa.synthetic.cache import save_scene
+from leffa.synthetic.render.shading import shade
+from leffa.synthetic.samples import Settings, draw_try_on_looks, load_banks, make_try_on
+from leffa.synthetic.scene import Split, generator, make_try_on_scene
 
 
 def seconds_each(work, count: int) -> float:

@@ -18,7 +18,7 @@ from leffa.config import Task
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
-    from leffa.prepared import Prepared
+    from leffa.preprocess.prepared import Prepared
 
 TAB = Task.POSE_TRANSFER.value
 BODY_WORDS = {name: f"mask_{name}" for name in MASK_WORDS} | {"empty": "body_empty"}
@@ -220,7 +220,7 @@ class ChangePose(Tab):
 
 def _turned(prepared: "Prepared") -> "Prepared":
     """The pose with left and right exchanged; where the official networks look, they look again."""
-    from leffa.known_poses import mirrored
+    from leffa.preprocess.known_poses import mirrored
 
     if not prepared.is_official:
         return mirrored(prepared)

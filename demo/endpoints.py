@@ -223,7 +223,7 @@ class Endpoints:
             places on the other picture with weights, heaviest first, their middle, and for a look at the
             reference how scattered it is (in widths of the reference) and how much attention goes there.
         """
-        from leffa import trace
+        from leffa.explain import trace
 
         if side not in ("result", "reference"):
             raise LeffaError(f"side must be result or reference, got {side!r}")
@@ -261,7 +261,7 @@ class Endpoints:
         from dataclasses import replace
 
         from demo.views import difference
-        from leffa.trace import field_on_photo
+        from leffa.explain.trace import field_on_photo
 
         found = self._run(run, task, request)
         fields = list(found.result.fields)
@@ -282,7 +282,7 @@ class Endpoints:
         Returns:
             The record; found = false for any other picture.
         """
-        from leffa.provenance import read_record
+        from leffa.record import read_record
 
         record = read_record(self._session(request).own(picture)) if picture else None
         return {"found": False} if record is None else {"found": True, **record}
@@ -293,7 +293,7 @@ class Endpoints:
         Returns:
             For each model its name, what it is good for, its tasks, the size it paints at and default steps.
         """
-        from leffa.models import MODELS
+        from leffa.weights.models import MODELS
 
         return {
             "models": [
@@ -409,7 +409,7 @@ def _picture(session: Session, path: str | None, name: str) -> Any:
 def _measured(picture: Any, garment: Garment) -> Any:
     import numpy as np
 
-    from leffa.preprocess.garment_measure import measure_garment
+    from leffa.preprocess.garment.measure import measure_garment
 
     return measure_garment(np.asarray(picture), garment)
 
@@ -440,6 +440,6 @@ def _wishes(garment: str, sleeve: str, hem: str, protect: list[str] | None) -> W
 def _settings(
     steps: int | None, guidance: float | None, rescale: float | None, seed: int, samples: int
 ) -> Any:
-    from leffa.result import Settings
+    from leffa.run.settings import Settings
 
     return Settings(steps, guidance, rescale, int(seed), int(samples))

@@ -46,7 +46,7 @@ HANDS_OVER = {Task.TRY_ON: "pass_change_pose", Task.POSE_TRANSFER: "pass_try_on"
 
 def default_steps(task: Task, preset: str) -> int:
     """Sampling steps of a preset for the model at hand."""
-    from leffa.models import BUNDLED, find
+    from leffa.weights.models import BUNDLED, find
 
     try:
         model = find(task)
@@ -244,7 +244,7 @@ class GenerateStep:
         self, steps: float, guidance: float, rescale: float, seed: float, samples: float, request: gr.Request
     ) -> Iterator[tuple]:
         """Paint, and show how it goes. Errors become a sentence in the frame, never a trace."""
-        from leffa.result import StoppedError
+        from leffa.run.result import StoppedError
 
         session = self._sessions.of(request.session_hash)
         language = session.language
@@ -299,7 +299,7 @@ class GenerateStep:
 
 def settings_of(steps: float, guidance: float, rescale: float, seed: float, samples: float) -> Any:
     """The engine's settings from the widgets' values. Raises LeffaError for what is no number."""
-    from leffa.result import Settings
+    from leffa.run.settings import Settings
 
     try:
         return Settings(
@@ -321,7 +321,7 @@ def _progress(language: str, step: painting.Step, preview: str | None) -> dict:
 
 
 def _default(task: Task, setting: str) -> float:
-    from leffa.models import BUNDLED, find
+    from leffa.weights.models import BUNDLED, find
 
     try:
         model = find(task)

@@ -11,9 +11,9 @@ from leffa.config import Task
 
 if TYPE_CHECKING:
     from demo.sessions import Session, Slots
-    from leffa.flow_score import Scatter
-    from leffa.prepared import Prepared
-    from leffa.result import Result
+    from leffa.explain.score import Scatter
+    from leffa.preprocess.prepared import Prepared
+    from leffa.run.result import Result
 
 MOST_RUNS = 12
 
@@ -40,7 +40,7 @@ class Run:
     @cached_property
     def ranked(self) -> list[tuple[int, float]]:
         """Samples with their flow scores, best first."""
-        from leffa.flow_score import rank
+        from leffa.explain.score import rank
 
         return rank(self.result)
 
@@ -68,7 +68,7 @@ class Run:
         """Parts of the body over which the shown picture's attention is scattered."""
         if self.sample not in self._scatter:
             from demo.painting import engine
-            from leffa.flow_score import scattered
+            from leffa.explain.score import scattered
 
             parts = engine().parts(self.person)[..., 0]
             self._scatter[self.sample] = scattered(self.result, parts, self.sample)
@@ -85,7 +85,7 @@ class Run:
         self._views[sample] = {
             "flow": photo_url(pictures["overlay"]),
             "warped": photo_url(pictures["warped"]),
-            "confidence": photo_url(pictures["spread"]),
+            "confidence": photo_url(pictures["confidence"]),
             "difference": photo_url(difference(result.photo, result.images[sample])),
         }
 
@@ -111,8 +111,8 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """All that repeats the shown picture."""
-        from leffa.models import MODELS
-        from leffa.provenance import model_hash, record
+        from leffa.record import model_hash, record
+        from leffa.weights.models import MODELS
 
         files = {slot: picked.digest for slot, picked in self.slots.pictures.items()}
         strokes = [stroke.as_dict() for stroke in self.slots.strokes]
@@ -124,7 +124,7 @@ class Run:
 
     def png(self) -> bytes:
         """The shown picture as a PNG that carries its record."""
-        from leffa.provenance import png_bytes
+        from leffa.record import png_bytes
 
         return png_bytes(self.result.images[self.sample], self.record())
 

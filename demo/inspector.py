@@ -18,8 +18,8 @@ from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
     from demo.history import Run
-    from leffa.flow import FlowField
-    from leffa.trace import Trace
+    from leffa.explain.trace import Trace
+    from leffa.model.flow import FlowField
 
 LOG = logging.getLogger("leffa.demo")
 _NAMES = ("result", "flow", "confidence", "mass", "arrows")
@@ -56,7 +56,7 @@ class Inspector:
         run = session.shown.get(self._tab)
         if run is None:
             return {}
-        from leffa.trace import field_on_photo
+        from leffa.explain.trace import field_on_photo
 
         result, sample, language = run.result, run.sample, session.language
         field = field_on_photo(result, sample, layer, step)
@@ -64,7 +64,7 @@ class Inspector:
             "run": f"{run.key} {sample}",
             "result": photo_url(result.images[sample]),
             "reference": photo_url(result.reference),
-            "views": _views(run, field),
+            "views": pictures_of(run, field),
             "arrows": _arrows(run, field),
             "layers": _layers(run),
             "steps": _steps(run, language),
@@ -87,7 +87,7 @@ class Inspector:
         run = session.shown.get(self._tab)
         if run is None:
             return gr.skip()
-        from leffa import trace
+        from leffa.explain import trace
 
         forward = event.side == "result"
         look = trace.to_reference if forward else trace.to_result
@@ -141,9 +141,9 @@ def _heat_url(heat: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _views(run: "Run", field: "FlowField") -> dict[str, str]:
-    from leffa import flow_pictures
-    from leffa.region import confidence, worn
+def pictures_of(run: "Run", field: "FlowField") -> dict[str, str]:
+    from leffa.explain import pictures
+    from leffa.explain.confidence import confidence, worn
 
     result, sample = run.result, run.sample
     image, inside = result.images[sample], (result.mask > 127).astype(np.float32)
@@ -152,14 +152,12 @@ def _views(run: "Run", field: "FlowField") -> dict[str, str]:
         weight = weight * worn(field.occupancy)
 
     def laid(values: np.ndarray, low: float, high: float) -> str:
-        return photo_url(
-            flow_pictures.painted_area(result.photo, flow_pictures.heat(values, low, high), inside)
-        )
+        return photo_url(pictures.painted_area(result.photo, pictures.heat(values, low, high), inside))
 
     return {
-        "flow": photo_url(flow_pictures.overlay(image, field, weight.astype(np.float32))),
-        "legend": photo_url(flow_pictures.legend(result.reference)),
-        "confidence": laid(1 - field.spread.numpy() / 0.7, 0, 1),
+        "flow": photo_url(pictures.overlay(image, field, weight.astype(np.float32))),
+        "legend": photo_url(pictures.legend(result.reference)),
+        "confidence": laid(confidence(field), 0, 1),
         "mass": laid(field.mass.numpy(), 0, 1),
     }
 
@@ -190,7 +188,7 @@ def _layers(run: "Run") -> list[dict[str, str]]:
 
 
 def _steps(run: "Run", language: str) -> list[dict[str, Any]]:
-    from leffa.recorder import FlowOptions
+    from leffa.model.recorder import FlowOptions
 
     limit = FlowOptions().max_timestep
     return [

@@ -122,7 +122,7 @@ def _foot(language: str) -> dict[str, str]:
 
 def _loaded() -> list[str]:
     """Names of the models that runs of this page will use."""
-    from leffa.models import find
+    from leffa.weights.models import find
 
     names = []
     for task, garment in (*((Task.TRY_ON, kind) for kind in Garment), (Task.POSE_TRANSFER, None)):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from leffa.engine import Engine
-    from leffa.result import Result, Settings
+    from leffa.run.result import Result
+    from leffa.run.settings import Settings
 
 FIXED_SECONDS = 1.5  # of a run beside its steps, until the first ones have been timed
 STEP_SECONDS = 0.7
@@ -46,7 +47,7 @@ class Work:
     @property
     def weight(self) -> int:
         """How much there is to do, in steps of one sample, counting guidance twice."""
-        from leffa.models import find
+        from leffa.weights.models import find
 
         resolved = self.settings.resolved(find(self.task, self.model))
         return resolved.steps * resolved.samples * (2 if resolved.guidance_scale > 1 else 1)
@@ -137,7 +138,7 @@ def run(work: Work, stop: threading.Event, visitor: str = "") -> "Iterator[Step 
     visitor  whose run it is, for the limit of each. Raises what the engine raises; ``BusyError`` if too many are
     in line; ``StoppedError`` if ``stop`` was set, also while waiting; LeffaError if it took longer than a run may.
     """
-    from leffa.result import StoppedError
+    from leffa.run.result import StoppedError
 
     events: queue.Queue = queue.Queue()
     weight = work.weight  # raises for settings that no model can do, before anybody waits

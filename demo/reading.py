@@ -14,7 +14,7 @@ from leffa.config import Task
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
-    from leffa.prepared import Prepared
+    from leffa.preprocess.prepared import Prepared
 
 Told = Callable[[str], dict]
 """A line to show, in the language it is asked for."""
@@ -71,7 +71,7 @@ def _read(
 def prepare(picked: Picked, tab: str, person: int = 0) -> "Prepared":
     """The people in a picture, and one of them chosen; our own poses need not be searched for a body."""
     if picked.example and picked.example.startswith(POSES):
-        from leffa.known_poses import known_pose
+        from leffa.preprocess.known_poses import known_pose
 
         if known := known_pose(picked.path):
             return known
@@ -80,7 +80,7 @@ def prepare(picked: Picked, tab: str, person: int = 0) -> "Prepared":
 
 def has_record(path: str) -> bool:
     """Whether a file is a PNG that tells of its run."""
-    from leffa.provenance import read_record
+    from leffa.record import read_record
 
     try:
         return read_record(path) is not None

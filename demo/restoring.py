@@ -38,7 +38,7 @@ def from_run(run: "Run") -> Restored:
 
 def read_png(session: Session, tab: str, path: str | None) -> Restored | None:
     """The run a PNG tells of; None for any other file. Errors as in ``from_record``."""
-    from leffa.provenance import read_record
+    from leffa.record import read_record
 
     record = read_record(path) if path else None
     return None if record is None else from_record(session, tab, record)
@@ -80,8 +80,8 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
 
 
 def _has_weights(record: dict[str, Any]) -> bool:
-    from leffa.models import MODELS
-    from leffa.provenance import model_hash
+    from leffa.record import model_hash
+    from leffa.weights.models import MODELS
 
     model = MODELS.get(str(record.get("model")))
     return model is not None and model.is_present and model_hash(model) == record.get("model_sha256")

@@ -16,7 +16,7 @@ from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
     from demo.history import Run
-    from leffa.prepared import Prepared
+    from leffa.preprocess.prepared import Prepared
 
 MOST_SESSIONS = 256
 IDLE_SECONDS = 3600.0  # for clients that never say good-bye

@@ -15,8 +15,8 @@ from demo.views import part_colours
 from leffa.config import Garment
 
 if TYPE_CHECKING:
-    from leffa.preprocess.garment_measure import GarmentMeasure, Shortfall
-    from leffa.preprocess.masks import MaskOptions
+    from leffa.preprocess.garment.measure import GarmentMeasure, Shortfall
+    from leffa.preprocess.offline.masks import MaskOptions
 
 KINDS = tuple(kind.value for kind in Garment)
 SLEEVES = ("auto", "none", "elbow", "wrist")
@@ -60,7 +60,7 @@ class Wishes:
 
     def options(self) -> "MaskOptions":
         """For the engine."""
-        from leffa.preprocess.masks import Hem, MaskOptions, Sleeve
+        from leffa.preprocess.offline.masks import Hem, MaskOptions, Sleeve
 
         return MaskOptions(
             sleeve=None if self.sleeve == "auto" else Sleeve(self.sleeve),
@@ -90,7 +90,7 @@ def mask_value(slots: Slots, wishes: Wishes) -> dict:
 
 def measured(slots: Slots, wishes: Wishes) -> "GarmentMeasure | None":
     """The garment's lengths, measured once for each kind; None where there is none or it cannot be told."""
-    from leffa.preprocess.garment_measure import measure_garment
+    from leffa.preprocess.garment.measure import measure_garment
 
     picked = slots.pictures.get("garment")
     if picked is None:
@@ -102,7 +102,7 @@ def measured(slots: Slots, wishes: Wishes) -> "GarmentMeasure | None":
 
 def lacking(slots: Slots, wishes: Wishes) -> "Shortfall | None":
     """Where the garment is longer than the mask; None where it is not, or cannot be told."""
-    from leffa.preprocess.garment_measure import shortfall
+    from leffa.preprocess.garment.measure import shortfall
 
     measure = measured(slots, wishes)
     if measure is None or "photo" not in slots.pictures:
@@ -112,7 +112,7 @@ def lacking(slots: Slots, wishes: Wishes) -> "Shortfall | None":
 
 def is_fitted(slots: Slots, wishes: Wishes) -> bool:
     """Whether the automatic mask is smaller for this garment than for any."""
-    from leffa.preprocess.garment_measure import fitted
+    from leffa.preprocess.garment.measure import fitted
 
     photo = slots.pictures.get("photo")
     if photo is None or photo.prepared is None or photo.prepared.is_official:

@@ -24,19 +24,30 @@ __version__ = "0.1.0"
 _EXPORTS = {
     "Engine": "leffa.engine",
     "Garment": "leffa.config",
-    "LeffaPipeline": "leffa.pipeline",
-    "LeffaOutput": "leffa.pipeline",
+    "LeffaPipeline": "leffa.model.pipeline",
+    "LeffaOutput": "leffa.model.pipeline",
+    "Settings": "leffa.run.settings",
     "Task": "leffa.config",
-    "leffa_loss": "leffa.losses",
+    "leffa_loss": "leffa.model.losses",
 }
 
-__all__ = ["Engine", "Garment", "LeffaOutput", "LeffaPipeline", "Task", "__version__", "leffa_loss"]
+__all__ = [
+    "Engine",
+    "Garment",
+    "LeffaOutput",
+    "LeffaPipeline",
+    "Settings",
+    "Task",
+    "__version__",
+    "leffa_loss",
+]
 
 if TYPE_CHECKING:
     from leffa.config import Garment, Task
     from leffa.engine import Engine
-    from leffa.losses import leffa_loss
-    from leffa.pipeline import LeffaOutput, LeffaPipeline
+    from leffa.model.losses import leffa_loss
+    from leffa.model.pipeline import LeffaOutput, LeffaPipeline
+    from leffa.run.settings import Settings
 
 
 def __getattr__(name: str):

@@ -2,22 +2,26 @@
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leffa import __version__, checkpoints, doctor
+from leffa import __version__, doctor
 from leffa.config import Garment
-from leffa.data.synthetic import command as synthetic
 from leffa.errors import LeffaError
 from leffa.metrics import command as metrics
+from leffa.synthetic import command as synthetic
 from leffa.training import command as training
+from leffa.weights import downloads
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from leffa.result import Result, Settings
+    from leffa.run.result import Result
+    from leffa.run.settings import Settings
 
 EXIT_BAD_INPUT = 2
 INPUTS = ("person", "reference", "pose", "garment", "mask")
@@ -110,9 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     metrics.add_arguments(evaluate)
 
     download = _command(
-        commands, "download", "fetch the published weights", checkpoints.EXAMPLES, checkpoints.run
+        commands, "download", "fetch the published weights", downloads.EXAMPLES, downloads.run
     )
-    checkpoints.add_arguments(download)
+    downloads.add_arguments(download)
     check = _command(commands, "doctor", doctor.SUMMARY, doctor.EXAMPLES, doctor.run)
     doctor.add_arguments(check)
 
@@ -179,7 +183,7 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
-    from leffa.result import Settings
+    from leffa.run.settings import Settings
 
     return Settings(
         steps=options.steps,
@@ -196,7 +200,7 @@ def _try_on(options: argparse.Namespace) -> None:
 
     from leffa.engine import Engine
     from leffa.images import check_output, load_image
-    from leffa.models import find
+    from leffa.weights.models import find
 
     output = check_output(options.output)
     settings = _settings(options)
@@ -215,7 +219,7 @@ def _try_on(options: argparse.Namespace) -> None:
 def _pose(options: argparse.Namespace) -> None:
     from leffa.engine import Engine
     from leffa.images import check_output, load_image
-    from leffa.models import find
+    from leffa.weights.models import find
 
     output = check_output(options.output)
     settings = _settings(options)
@@ -236,8 +240,8 @@ def _mask(options: argparse.Namespace) -> None:
     from leffa.config import Garment
     from leffa.engine import Engine
     from leffa.images import check_output, load_image, save_atomically
-    from leffa.preprocess.garment_measure import measure_garment
-    from leffa.preprocess.masks import MaskOptions
+    from leffa.preprocess.garment.measure import measure_garment
+    from leffa.preprocess.offline.masks import MaskOptions
 
     output = check_output(options.output)
     engine = Engine()
@@ -253,9 +257,13 @@ def _mask(options: argparse.Namespace) -> None:
 
 
 def _app(options: argparse.Namespace) -> None:
-    from demo.launch import Options, launch
-
-    launch(Options(host=options.host, port=options.port))
+    """Become ``python -m demo``: the app stands on the library, which starts it and never imports it."""
+    if find_spec("demo") is None:
+        raise LeffaError("the app is not installed here: pip install -e . in a checkout brings it")
+    arguments = ["--host", options.host]
+    if options.port is not None:
+        arguments += ["--port", str(options.port)]
+    os.execv(sys.executable, [sys.executable, "-m", "demo", *arguments])
 
 
 def _task(value: str):

@@ -11,14 +11,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leffa import __version__, models, published, speed
-from leffa.checksums import Checksums
+from leffa import __version__
 from leffa.config import Task
 from leffa.errors import LeffaError, WeightsError
+from leffa.run import speed
 from leffa.training.report import report
+from leffa.weights import models, published
+from leffa.weights.checksums import Checksums
 
 if TYPE_CHECKING:
-    from leffa.machine import Machine
+    from leffa.run.machine import Machine
 
 SUMMARY = "tell what is here, what is missing, and what will run how fast"
 EXAMPLES = "leffa doctor\nleffa doctor --thorough\nleffa doctor --device cpu --memory tiled"
@@ -197,8 +199,8 @@ def _fetch(name: str) -> str:
 
 
 def _machine_and_runs(options: argparse.Namespace) -> tuple[list[str], tuple[str, list[str]]]:
-    from leffa.machine import inspect
-    from leffa.placement import best_dtype
+    from leffa.run.machine import inspect
+    from leffa.run.placement import best_dtype
 
     machine = inspect(options.device)
     dtype = best_dtype(machine)
@@ -239,7 +241,7 @@ def _task(task: Task, machine: "Machine", operations: Speed, memory: str) -> lis
 
 
 def _way(model: models.Model, machine: "Machine", operations: Speed, memory: str) -> str:
-    from leffa.placement import Needs, choose
+    from leffa.run.placement import Needs, choose
 
     weights = published.SETS.get(model.name)
     if model.is_present:
@@ -259,7 +261,7 @@ def _way(model: models.Model, machine: "Machine", operations: Speed, memory: str
 
 
 def _eyes() -> list[str]:
-    from leffa.preprocess.official import OfficialNetworks
+    from leffa.preprocess.official.preprocessor import OfficialNetworks
 
     missing = OfficialNetworks.missing(models.CHECKPOINTS)
     if not missing:

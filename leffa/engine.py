@@ -7,21 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leffa import models
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PictureError, WeightsError
 from leffa.images import load_image
-from leffa.job import Job, Watch
-from leffa.models import Model
-from leffa.pipelines import Pipelines
-from leffa.prepared import Preparation, Prepared
 from leffa.preprocess.encoding import encode_densepose
-from leffa.preprocess.garment_measure import GarmentMeasure, fitted, measure_silhouette
-from leffa.preprocess.masks import MaskOptions
-from leffa.preprocess.parts import body_coordinates
-from leffa.preprocess.product import foreground
-from leffa.region import Box, Region
-from leffa.result import Progress, Result, Settings, StoppedError
+from leffa.preprocess.garment.measure import GarmentMeasure, fitted, measure_silhouette
+from leffa.preprocess.garment.product import foreground
+from leffa.preprocess.offline.masks import MaskOptions
+from leffa.preprocess.offline.parts import body_coordinates
+from leffa.preprocess.prepared import Preparation, Prepared
+from leffa.run.job import Job, Watch
+from leffa.run.pipelines import Pipelines
+from leffa.run.region import Box, Region
+from leffa.run.result import Progress, Result, StoppedError
+from leffa.run.settings import Settings
+from leffa.weights import models
+from leffa.weights.models import Model
 
 __all__ = ["Engine", "Prepared"]
 

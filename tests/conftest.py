@@ -24,7 +24,7 @@ def shared() -> Path:
 @pytest.fixture
 def toy():
     """An untrained toy pipeline with fixed weights; 64x48 pictures have 8x6 latents."""
-    from leffa import presets
+    from leffa.model import presets
 
     torch.manual_seed(0)
     return presets.pipeline("toy")
@@ -44,8 +44,8 @@ def inputs() -> dict[str, torch.Tensor]:
 def synthetic_sample():
     """A synthetic person in a top, seen from the front, that mediapipe finds; 512x384."""
     from leffa.config import Garment
-    from leffa.data.synthetic.samples import Settings, make_try_on
-    from leffa.data.synthetic.scene import Split
+    from leffa.synthetic.samples import Settings, make_try_on
+    from leffa.synthetic.scene import Split
 
     return make_try_on(
         5, Settings(split=Split.TEST, size=(512, 384), kind=Garment.UPPER, reuse=1, damage=False)

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from leffa.errors import PersonError
-from leffa.preprocess.densepose import Detection
-from leffa.preprocess.densepose.charts import iuv_picture
-from leffa.preprocess.densepose.network import Charts
 from leffa.preprocess.labels import Joint, Parse, Part
-from leffa.preprocess.official import FRAME
+from leffa.preprocess.official.densepose import Detection
+from leffa.preprocess.official.densepose.charts import iuv_picture
+from leffa.preprocess.official.densepose.network import Charts
+from leffa.preprocess.official.preprocessor import FRAME
 
 
 def charts(upper: Part = Part.TORSO_FRONT, lower: Part = Part.LEFT_LOWER_LEG_FRONT) -> Charts:

@@ -36,7 +36,8 @@ def toy_model(tmp_path_factory):
     """The registry's only model, replaced by an untrained toy."""
     import torch
 
-    from leffa import models, presets
+    from leffa.model import presets
+    from leffa.weights import models
 
     folder = tmp_path_factory.mktemp("toy")
     torch.manual_seed(0)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from leffa import presets
-from leffa.pipeline import LeffaPipeline
-from leffa.published import DEEP_FASHION, DENSEPOSE, OPENPOSE, PARSING, REPOSITORY, REVISION, VITON_HD
+from leffa.model import presets
+from leffa.model.pipeline import LeffaPipeline
+from leffa.weights.published import DEEP_FASHION, DENSEPOSE, OPENPOSE, PARSING, REPOSITORY, REVISION, VITON_HD
 
 LARGE = 5000  # bytes: from here on the ETag is the SHA-256, as for the hub's large files
 

@@ -3,8 +3,8 @@ import copy
 import pytest
 import torch
 
-from leffa import presets
-from leffa.attention import self_attention_layers
+from leffa.model import presets
+from leffa.model.attention import self_attention_layers
 from leffa.training.model import TwoUNets, unused_parameters
 
 

@@ -16,14 +16,14 @@ from official_stand_ins import LARGE, Eyes, joints_of
 from safetensors.torch import load_file
 from stand_in_hub import StandInHub, saved, tiny_files
 
-from leffa import checkpoints, conversion, hub, models
-from leffa.checkpoints import Wish, download
-from leffa.checksums import Checksums
 from leffa.engine import Engine
 from leffa.errors import WeightsError
-from leffa.pipeline import LeffaPipeline
-from leffa.published import CHOICES, OPENPOSE, REVISION, VITON_HD
-from leffa.result import Settings
+from leffa.model.pipeline import LeffaPipeline
+from leffa.run.settings import Settings
+from leffa.weights import conversion, downloads, hub, models
+from leffa.weights.checksums import Checksums
+from leffa.weights.downloads import Wish, download
+from leffa.weights.published import CHOICES, OPENPOSE, REVISION, VITON_HD
 
 WEIGHTS = "virtual_tryon.pth"
 JOINTS = "openpose/body_pose_model.pth"
@@ -379,4 +379,4 @@ def test_every_choice_holds_what_its_task_needs():
     assert names["all"] == set().union(*names.values())
     assert "parsing" not in names["pose"] and names["preprocess"] < names["tryon"]
     assert np.all([len(file.sha256) == 64 for s in CHOICES["all"] for file in s.files if file.sha256])
-    assert checkpoints.is_complete(VITON_HD, checkpoints.Path("/nowhere")) is False
+    assert downloads.is_complete(VITON_HD, downloads.Path("/nowhere")) is False

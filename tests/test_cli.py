@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from leffa import presets
+from leffa.model import presets
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,10 +7,13 @@ from time import perf_counter
 import pytest
 import torch
 
-from leffa import cli, models, presets, published, speed
-from leffa.checksums import Checksums
-from leffa.machine import Machine, inspect
-from leffa.placement import Memory, Needs, Placement, choose
+from leffa import cli
+from leffa.model import presets
+from leffa.run import speed
+from leffa.run.machine import Machine, inspect
+from leffa.run.placement import Memory, Needs, Placement, choose
+from leffa.weights import models, published
+from leffa.weights.checksums import Checksums
 
 GENERATORS = {
     "viton-hd": "viton-hd",
@@ -122,7 +125,7 @@ def card(free, name="a card"):
     ],
 )
 def test_graphics_cards_of_several_sizes(checkpoints, capsys, monkeypatch, free, try_on, pose):
-    monkeypatch.setattr("leffa.machine.inspect", lambda device: card(int(free)))
+    monkeypatch.setattr("leffa.run.machine.inspect", lambda device: card(int(free)))
     _, out, _ = told(capsys)
     assert f"viton-hd       once fetched: cuda, {try_on}; " in out
     assert f"deep-fashion   once fetched: cuda, {pose}; " in out

@@ -8,14 +8,16 @@ import pytest
 import torch
 from PIL import Image
 
-from leffa import models, presets
 from leffa.config import Garment, Task
 from leffa.engine import Engine
 from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
-from leffa.flow_start import FlowStart
-from leffa.preprocess.garment_measure import measure_garment
-from leffa.preprocess.masks import MaskOptions
-from leffa.result import Settings, StoppedError
+from leffa.model import presets
+from leffa.model.flow_start import FlowStart
+from leffa.preprocess.garment.measure import measure_garment
+from leffa.preprocess.offline.masks import MaskOptions
+from leffa.run.result import StoppedError
+from leffa.run.settings import Settings
+from leffa.weights import models
 
 TOY = replace(models.BUNDLED, size=(64, 48), steps=4, flow_start=FlowStart(read_steps=1))
 

@@ -9,17 +9,18 @@ import pytest
 import torch
 from PIL import Image
 
-from leffa import cli, presets
+from leffa import cli
 from leffa.config import Task
 from leffa.data.packed import PackedDataset, PackedWriter
-from leffa.data.synthetic.samples import Settings, make_pose_pair, make_try_on
-from leffa.data.synthetic.scene import Split
 from leffa.metrics import distribution
 from leffa.metrics.command import table
 from leffa.metrics.folders import evaluate_folders
 from leffa.metrics.model import COLOUR, CONSTANT, IDENTITY, MODEL, STRETCHED, UNCHANGED, evaluate_model
 from leffa.metrics.pictures import psnr
-from leffa.models import BUNDLED
+from leffa.model import presets
+from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
+from leffa.synthetic.scene import Split
+from leffa.weights.models import BUNDLED
 
 
 def draw(path, seed, size=(96, 128)):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from leffa.config import GridConvention
-from leffa.flow import (
+from leffa.model.flow import (
     FlowField,
     attended_map,
     attention_flow,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from leffa.flow import FlowField, coordinates
-from leffa.flow_start import FlowStart
-from leffa.recorder import FlowOptions
+from leffa.model.flow import FlowField, coordinates
+from leffa.model.flow_start import FlowStart
+from leffa.model.recorder import FlowOptions
 
 
 def field(occupancy, size=(8, 6)):

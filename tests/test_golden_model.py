@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from leffa.pipeline import LeffaPipeline
+from leffa.model.pipeline import LeffaPipeline
 
 SHAPES = ("sd15", "sdxl")
 

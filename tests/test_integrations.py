@@ -8,12 +8,12 @@ import pytest
 import torch
 from diffusers import FluxTransformer2DModel, UNet2DConditionModel
 
-from leffa.attention import SkipCrossAttention, install_processors
 from leffa.integrations import flux
 from leffa.integrations.canvas import CanvasAttention
 from leffa.integrations.sequence import Beside, SequenceObserver, one_after_the_other, side_by_side
-from leffa.losses import leffa_loss
-from leffa.recorder import FlowOptions, FlowRecorder
+from leffa.model.attention import SkipCrossAttention, install_processors
+from leffa.model.losses import leffa_loss
+from leffa.model.recorder import FlowOptions, FlowRecorder
 from leffa.training.model import StateCollector
 
 GRID = (8, 6)

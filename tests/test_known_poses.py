@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leffa.known_poses import known_pose, mirrored
+from leffa.preprocess.known_poses import known_pose, mirrored
 from leffa.preprocess.labels import Landmark
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from leffa.config import GridConvention, LeffaLossConfig, Photometric
-from leffa.flow import coordinates
-from leffa.losses import (
+from leffa.model.flow import coordinates
+from leffa.model.losses import (
     AttentionStates,
     KnownCorrespondence,
     correspondence_losses,

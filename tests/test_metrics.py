@@ -3,12 +3,12 @@ import math
 import pytest
 import torch
 
-from leffa.flow import coordinates, warp
 from leffa.metrics import bars
 from leffa.metrics.flow import FlowError
 from leffa.metrics.pattern import high_pass, pattern_correlation, texture_error
 from leffa.metrics.pictures import psnr, ssim, ssim_map
 from leffa.metrics.running import RunningMean
+from leffa.model.flow import coordinates, warp
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from leffa import presets
 from leffa.errors import WeightsError
-from leffa.pipeline import LeffaPipeline, guide
-from leffa.recorder import FlowOptions
+from leffa.model import presets
+from leffa.model.pipeline import LeffaPipeline, guide
+from leffa.model.recorder import FlowOptions
 
 
 def seeded(seed):

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from leffa import models, placement, presets
 from leffa.errors import LeffaError
-from leffa.pipeline import LeffaPipeline
-from leffa.pipelines import Pipelines
+from leffa.model import presets
+from leffa.model.pipeline import LeffaPipeline
+from leffa.run import placement
+from leffa.run.pipelines import Pipelines
+from leffa.weights import models
 
 INTO = {"output_type": "pt", "num_inference_steps": 2, "return_flow": True}
 

@@ -8,18 +8,19 @@ import torch
 from official_stand_ins import LARGE, SMALL, Eyes, joints_of
 from PIL import Image
 
-from leffa import models, presets
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.engine import Engine
 from leffa.errors import LeffaError, PictureError, WeightsError
 from leffa.images import Letterbox, to_tensor
-from leffa.prepared import NO_OFFICIAL_CONDITIONS
-from leffa.preprocess.densepose.charts import iuv_picture
+from leffa.model import presets
 from leffa.preprocess.encoding import encode_densepose
-from leffa.preprocess.masks import MaskOptions
-from leffa.preprocess.official import FRAME
-from leffa.preprocess.official_masks import official_mask
-from leffa.result import Settings
+from leffa.preprocess.official.densepose.charts import iuv_picture
+from leffa.preprocess.official.masks import official_mask
+from leffa.preprocess.official.preprocessor import FRAME
+from leffa.preprocess.offline.masks import MaskOptions
+from leffa.preprocess.prepared import NO_OFFICIAL_CONDITIONS
+from leffa.run.settings import Settings
+from leffa.weights import models
 
 NETWORKS = ("densepose", "openpose", "parsing")
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from leffa.flow import FlowField, coordinates
+from leffa.explain.confidence import confidence
 from leffa.images import Letterbox
-from leffa.region import confidence, detailed
+from leffa.model.flow import FlowField, coordinates
+from leffa.run.region import detailed
 
 BOX, FRAME = (256, 192), (64, 48)
 

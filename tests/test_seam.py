@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from leffa.seam import fitted
+from leffa.run.seam import fitted
 
 SIZE = (256, 192)
 

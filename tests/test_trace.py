@@ -1,19 +1,23 @@
 """Following a place from one picture to the other, on a made-up run whose flow is known exactly."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from leffa import trace
 from leffa.config import Task
 from leffa.errors import LeffaError
-from leffa.flow import FlowField, coordinates
-from leffa.flow_score import flow_score, rank, scattered
+from leffa.explain import trace
+from leffa.explain.score import flow_score, rank, scattered
+from leffa.model.flow import FlowField, coordinates
+from leffa.model.recorder import SampleFlow
 from leffa.preprocess.labels import Part
-from leffa.recorder import SampleFlow
-from leffa.region import Region
-from leffa.result import ResolvedSettings, Result
+from leffa.run.region import Region
+from leffa.run.result import Result
+from leffa.run.settings import ResolvedSettings
 
 PHOTO, REFERENCE, FRAME = (160, 120), (200, 100), (64, 48)
 LAYERS = ("up_blocks.0", "up_blocks.1")
@@ -127,10 +131,10 @@ def test_what_cannot_be_asked_is_refused(asked):
 
 
 def test_the_score_rewards_a_picture_that_shows_what_it_looked_at():
-    from leffa import flow_pictures
+    from leffa.explain import pictures
 
     result = made_up()
-    warped = Image.fromarray(flow_pictures.warped_reference(np.asarray(result.reference), result.fields[0]))
+    warped = Image.fromarray(pictures.warped_reference(np.asarray(result.reference), result.fields[0]))
     noise = Image.fromarray(np.random.default_rng(5).integers(0, 255, (*PHOTO, 3), np.uint8))
     both = Result(
         **{
@@ -154,3 +158,38 @@ def test_scattered_attention_is_told_by_its_part():
     loose.spread[:, :45] = 0.5
     found = scattered(Result(**{**result.__dict__, "fields": [loose]}), parts)
     assert [(one.part, round(one.share, 2)) for one in found] == [("right_arm", 1.0)]
+
+
+def gathered_on_the_left():
+    """A run that looks at one place on the left of what is painted, and everywhere on the right."""
+    result = made_up()
+    uneven = result.fields[0].map(torch.clone)
+    uneven.spread[:, 60:] = 0.6
+    return Result(**{**result.__dict__, "fields": [uneven]})
+
+
+def brightness(picture):
+    """Mean of the left and of the right half of what is painted."""
+    values = np.asarray(picture.convert("L"), np.float32)[50:120]
+    return values[:, 35:55].mean(), values[:, 65:85].mean()
+
+
+def test_confidence_is_bright_where_attention_is_gathered_and_spread_where_it_is_not():
+    shown = gathered_on_the_left().flow_pictures()
+    gathered, scattered_ = brightness(shown["confidence"])
+    assert gathered > scattered_ + 50
+    gathered, scattered_ = brightness(shown["spread"])
+    assert gathered < scattered_ - 50
+
+
+def test_viewer_and_inspector_of_the_app_show_that_confidence():
+    from demo.history import Run
+    from demo.inspector import pictures_of
+
+    result = gathered_on_the_left()
+    run = Run(result, slots=None, person=None, seconds=1.0)
+    run.choose(0)
+    for views in (run.shown("en")["views"], pictures_of(run, result.fields[0])):
+        data = base64.b64decode(views["confidence"].split(",")[1])
+        gathered, scattered_ = brightness(Image.open(io.BytesIO(data)))
+        assert gathered > scattered_ + 50

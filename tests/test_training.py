@@ -14,11 +14,12 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 from torch.utils.data import Dataset
 
-from leffa import cli, presets
+from leffa import cli
 from leffa.config import LeffaLossConfig, Photometric
 from leffa.errors import LeffaError, WeightsError
-from leffa.flow import coordinates
-from leffa.pipeline import LeffaPipeline
+from leffa.model import presets
+from leffa.model.flow import coordinates
+from leffa.model.pipeline import LeffaPipeline
 from leffa.training import checkpoint
 from leffa.training.batches import StepSampler, step_seed
 from leffa.training.command import changed, condition_of, start

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from leffa import presets
+from leffa.model import presets
 from leffa.training.colour_path import lay_colour_path
 from leffa.training.vae import Crops, center_latents, opponent, reconstruction_loss, train_vae
 

@@ -18,8 +18,9 @@ from leffa.images import load_image, mask_to_tensor, to_tensor
 from leffa.metrics import bars
 from leffa.metrics.model import COLOUR, MODEL, STRETCHED, UNCHANGED
 from leffa.metrics.pictures import psnr, ssim
-from leffa.preprocess.product import foreground
-from leffa.result import Result, Settings
+from leffa.preprocess.garment.product import foreground
+from leffa.run.result import Result
+from leffa.run.settings import Settings
 
 
 def main() -> None:

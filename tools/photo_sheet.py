@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw
 from leffa.engine import Engine
 from leffa.errors import LeffaError
 from leffa.images import load_image, save_atomically
-from leffa.result import Result, Settings
+from leffa.run.result import Result
+from leffa.run.settings import Settings
 
 HEIGHT = 384
 TITLES = {

@@ -10,11 +10,11 @@ from benchmarks.toy.latents import BlockCosines
 from leffa.config import Task
 from leffa.data.packed import PackedDataset
 from leffa.data.sample import Sample
-from leffa.data.synthetic.pack import pack
-from leffa.data.synthetic.samples import Settings
-from leffa.data.synthetic.scene import Split
 from leffa.errors import LeffaError
 from leffa.metrics.bars import box_flow
+from leffa.synthetic.pack import pack
+from leffa.synthetic.samples import Settings
+from leffa.synthetic.scene import Split
 from leffa.training.latents import resize_sample
 
 SIZE = (64, 48)

@@ -6,11 +6,11 @@ from torch import Tensor
 from benchmarks.toy.data import GRID, SIZE, Rows
 from benchmarks.toy.training import sampler, scheduler
 from leffa.config import TEMPERATURE
-from leffa.flow import attention_flow, coarse_flow, coordinates
 from leffa.metrics.flow import FlowError
 from leffa.metrics.pattern import pattern_correlation, texture_error
 from leffa.metrics.pictures import psnr, ssim
 from leffa.metrics.running import RunningMean
+from leffa.model.flow import attention_flow, coarse_flow, coordinates
 from leffa.training.model import StateCollector
 
 ASPECT = SIZE[1] / SIZE[0]

@@ -12,16 +12,16 @@ from torch import Tensor, nn
 
 from benchmarks.toy.data import GRID
 from benchmarks.toy.latents import CHANNELS
-from leffa.attention import (
+from leffa.integrations import flux
+from leffa.integrations.canvas import CanvasAttention
+from leffa.integrations.sequence import SequenceObserver, one_after_the_other, side_by_side
+from leffa.model.attention import (
     AttentionObserver,
     Bank,
     ReferenceReader,
     ReferenceWriter,
     install_processors,
 )
-from leffa.integrations import flux
-from leffa.integrations.canvas import CanvasAttention
-from leffa.integrations.sequence import SequenceObserver, one_after_the_other, side_by_side
 
 INPUT = 2 * CHANNELS + 4  # noisy latents, mask, masked-image latents, densepose
 

@@ -1,1 +1,1 @@
-"""Training data: one ``Sample`` type, one reader per data set, and synthetic people."""
+"""Training data: ``Sample`` (sample), a reader per data set, and samples on disk as plain arrays (packed)."""

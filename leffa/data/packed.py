@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from leffa.config import Garment, Task
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
-from leffa.flow import coarse_flow
+from leffa.model.flow import coarse_flow
 
 HEADER = "packed.json"
 FLOW_STRIDE = 4

@@ -4,14 +4,14 @@ import torch.nn.functional as F
 from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
-from leffa.attention import split_heads
 from leffa.integrations.sequence import SequenceObserver
+from leffa.model.attention import split_heads
 
 
 class CanvasAttention:
     """Plain self-attention that lets a ``SequenceObserver`` look.
 
-    Put it in with ``leffa.attention.install_processors(unet, CanvasAttention)``, which also skips
+    Put it in with ``leffa.model.attention.install_processors(unet, CanvasAttention)``, which also skips
     cross-attention, and pass ``cross_attention_kwargs={"observer": observer}`` with a forward.
     """
 

@@ -7,8 +7,8 @@ from diffusers.models.embeddings import apply_rotary_emb
 from diffusers.models.transformers.transformer_flux import FluxAttention
 from torch import Tensor
 
-from leffa.attention import LAYER_SUFFIX, split_heads
 from leffa.integrations.sequence import SequenceObserver
+from leffa.model.attention import LAYER_SUFFIX, split_heads
 
 
 class JointAttention:

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from leffa.attention import AttentionObserver
-from leffa.flow import grid_of
+from leffa.model.attention import AttentionObserver
+from leffa.model.flow import grid_of
 
 Split: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 """(B, heads, N, D) of a whole sequence -> (B, heads, n, D) of the person and of the reference."""

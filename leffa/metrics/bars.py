@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from leffa.flow import coordinates, warp
+from leffa.model.flow import coordinates, warp
 
 
 def masked_person(person: Tensor, mask: Tensor) -> Tensor:

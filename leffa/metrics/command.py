@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leffa.data.sources import HELP, Source
-from leffa.data.synthetic.command import parse_size
 from leffa.errors import LeffaError
+from leffa.synthetic.command import parse_size
 from leffa.training.report import report
 
 if TYPE_CHECKING:
-    from leffa.models import Model
+    from leffa.weights.models import Model
 
 EXAMPLES = (
     "leffa evaluate --results out/ --truth VITON-HD/test/image\n"
@@ -80,7 +80,7 @@ def _model(options: argparse.Namespace) -> dict:
     from leffa.data.packed import PackedDataset
     from leffa.metrics.distribution import Lpips, UnavailableError
     from leffa.metrics.model import MODEL, evaluate_model
-    from leffa.pipeline import LeffaPipeline
+    from leffa.model.pipeline import LeffaPipeline
 
     if not options.data:
         raise LeffaError("--model needs --data, such as packed:DIR")
@@ -126,7 +126,7 @@ def chosen(options: argparse.Namespace) -> "Model":
     from dataclasses import replace
 
     from leffa.config import DensePoseEncoding, Task
-    from leffa.models import BUNDLED, MODELS, VITON_HD
+    from leffa.weights.models import BUNDLED, MODELS, VITON_HD
 
     if options.model in MODELS:
         model = MODELS[options.model]

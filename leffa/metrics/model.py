@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from leffa.config import Task
 from leffa.data.sample import Sample
-from leffa.flow import coarse_flow
 from leffa.images import save_atomically, to_pil
 from leffa.metrics import bars
 from leffa.metrics.distribution import Lpips
@@ -19,10 +18,11 @@ from leffa.metrics.flow import FlowError
 from leffa.metrics.pattern import pattern_correlation, texture_error
 from leffa.metrics.pictures import psnr, ssim
 from leffa.metrics.running import RunningMean
-from leffa.models import Model
-from leffa.pipeline import LeffaPipeline
-from leffa.recorder import SampleFlow
+from leffa.model.flow import coarse_flow
+from leffa.model.pipeline import LeffaPipeline
+from leffa.model.recorder import SampleFlow
 from leffa.training.latents import resize_sample
+from leffa.weights.models import Model
 
 MODEL = "model"
 UNCHANGED, COLOUR, STRETCHED = "masked person", "mean colour", "stretched by its box"

@@ -1,7 +1,13 @@
 """From a photo to the conditions of the model: who is in it, where their body is, what to repaint.
 
-``OfflinePreprocessor`` needs nothing but the installed packages; the official route (DensePose, OpenPose,
-parsing) fills the same interface with the published weights.
+To change
+
+the road of the bundled weights    offline/: needs nothing but the installed packages
+the road of the published weights  official/: DensePose, OpenPose, parsing; the same interface
+how a garment is measured          garment/
+what a photo keeps that was found  prepared; known_poses where the pose is known beforehand
+the condition of the model         encoding; labels says what the numbers of a map mean
+a mask corrected by hand           strokes
 """
 
 import importlib
@@ -14,16 +20,16 @@ from numpy.typing import NDArray
 from leffa.config import Garment
 
 if TYPE_CHECKING:
-    from leffa.preprocess.masks import MaskOptions
-    from leffa.preprocess.offline import OfflinePreprocessor
-    from leffa.preprocess.pose import Person
+    from leffa.preprocess.offline.masks import MaskOptions
+    from leffa.preprocess.offline.pose import Person
+    from leffa.preprocess.offline.preprocessor import OfflinePreprocessor
 
 __all__ = ["Found", "MaskOptions", "OfflinePreprocessor", "Person", "Preprocessor"]
 
 _EXPORTS = {
-    "MaskOptions": "leffa.preprocess.masks",
-    "OfflinePreprocessor": "leffa.preprocess.offline",
-    "Person": "leffa.preprocess.pose",
+    "MaskOptions": "leffa.preprocess.offline.masks",
+    "OfflinePreprocessor": "leffa.preprocess.offline.preprocessor",
+    "Person": "leffa.preprocess.offline.pose",
 }
 
 

@@ -16,7 +16,7 @@ from leffa.training.settings import PRESETS, TrainingSettings
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
-    from leffa.pipeline import LeffaPipeline
+    from leffa.model.pipeline import LeffaPipeline
 
 EXAMPLES = (
     "leffa train --preset tiny-1 --data packed:people --start nothing --vae runs/vae/vae --run runs/one\n"
@@ -92,8 +92,8 @@ def add_vae_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_vae(options: argparse.Namespace) -> None:
-    from leffa import presets
     from leffa.data.packed import PackedDataset
+    from leffa.model import presets
     from leffa.training.colour_path import lay_colour_path
     from leffa.training.vae import Crops, train_vae
 
@@ -177,8 +177,9 @@ def start(source: str, vae: str | None, base: str | None, encoding: DensePoseEnc
     import torch
     from diffusers import AutoencoderKL
 
-    from leffa import models, presets
-    from leffa.pipeline import LeffaPipeline
+    from leffa.model import presets
+    from leffa.model.pipeline import LeffaPipeline
+    from leffa.weights import models
 
     if source == "nothing":
         if vae is None:

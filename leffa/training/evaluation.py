@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from leffa.flow import attention_flow, coarse_flow, end_point_error, resize_flow, warp
-from leffa.pipeline import LeffaPipeline
-from leffa.recorder import FlowOptions, FlowRecorder
+from leffa.model.flow import attention_flow, coarse_flow, end_point_error, resize_flow, warp
+from leffa.model.pipeline import LeffaPipeline
+from leffa.model.recorder import FlowOptions, FlowRecorder
 from leffa.training.latents import encode
 from leffa.training.model import StateCollector
 

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from leffa.config import Task
 from leffa.data.packed import PackedDataset
 from leffa.data.sample import Sample
-from leffa.flow import coarse_flow
-from leffa.pipeline import LeffaPipeline
+from leffa.model.flow import coarse_flow
+from leffa.model.pipeline import LeffaPipeline
 
 ENCODED = ("latents", "condition", "reference_latents")
 

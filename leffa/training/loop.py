@@ -12,7 +12,7 @@ from diffusers.training_utils import EMAModel
 from torch.utils.data import Dataset
 
 from leffa.images import save_atomically, to_pil
-from leffa.pipeline import LeffaPipeline
+from leffa.model.pipeline import LeffaPipeline
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
 from leffa.training.evaluation import flow_errors, sample_grid

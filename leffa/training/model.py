@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from leffa.attention import AttentionObserver, self_attention_layers
-from leffa.flow import grid_of
-from leffa.losses import AttentionStates
-from leffa.pipeline import LeffaPipeline
+from leffa.model.attention import AttentionObserver, self_attention_layers
+from leffa.model.flow import grid_of
+from leffa.model.losses import AttentionStates
+from leffa.model.pipeline import LeffaPipeline
 
 
 class TwoUNets(nn.Module):

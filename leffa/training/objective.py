@@ -6,8 +6,8 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from leffa.losses import KnownCorrespondence, correspondence_losses, leffa_loss
-from leffa.pipeline import DENSEPOSE_CHANNELS
+from leffa.model.losses import KnownCorrespondence, correspondence_losses, leffa_loss
+from leffa.model.pipeline import DENSEPOSE_CHANNELS
 from leffa.training.model import StateCollector, TwoUNets
 from leffa.training.settings import TrainingSettings
 

@@ -7,7 +7,7 @@ import pytest
 from browsing import download, generate, upload, wait_for_text
 from PIL import Image
 
-from leffa.pipeline import LeffaPipeline
+from leffa.model.pipeline import LeffaPipeline
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ from demo.examples import ASSETS
 from demo.gpu import gpu
 from demo.painting import Work, _seconds_on_gpu
 from leffa.config import Task
-from leffa.known_poses import known_pose
-from leffa.result import Settings
+from leffa.preprocess.known_poses import known_pose
+from leffa.run.settings import Settings
 
 
 def test_elsewhere_the_function_is_itself(monkeypatch):

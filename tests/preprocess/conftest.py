@@ -9,10 +9,10 @@ import pytest
 import torch
 from drawn_weights import draw_densepose, draw_openpose
 
-from leffa.preprocess.densepose import DensePose
-from leffa.preprocess.densepose.network import DensePoseNetwork
-from leffa.preprocess.openpose import OpenPoseBody
-from leffa.preprocess.openpose.network import OpenPoseNetwork
+from leffa.preprocess.official.densepose import DensePose
+from leffa.preprocess.official.densepose.network import DensePoseNetwork
+from leffa.preprocess.official.openpose import OpenPoseBody
+from leffa.preprocess.official.openpose.network import OpenPoseNetwork
 
 
 @pytest.fixture(scope="session", autouse=True)

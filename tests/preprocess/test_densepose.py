@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from leffa.errors import PersonError, PictureError, WeightsError
-from leffa.preprocess.densepose import DensePose, Detection, boxes, network
-from leffa.preprocess.densepose.charts import iuv_picture, part_labels, segmentation_picture
-from leffa.preprocess.densepose.detector import largest, network_input, network_size
-from leffa.preprocess.densepose.network import Charts, DensePoseNetwork
 from leffa.preprocess.labels import PARULA, Part
+from leffa.preprocess.official.densepose import DensePose, Detection, boxes, network
+from leffa.preprocess.official.densepose.charts import iuv_picture, part_labels, segmentation_picture
+from leffa.preprocess.official.densepose.detector import largest, network_input, network_size
+from leffa.preprocess.official.densepose.network import Charts, DensePoseNetwork
 
 RECORDED_BOXES = [(92.442, 22.826, 320.0, 40.0), (153.801, 0.0, 255.217, 40.0)]
 RECORDED_SCORES = [0.7889, 0.5805]

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from leffa.config import Garment
-from leffa.preprocess.garment_measure import (
+from leffa.preprocess.garment.measure import (
     GarmentMeasure,
     Shortfall,
     fitted,
     measure_garment,
     shortfall,
 )
-from leffa.preprocess.masks import Hem, MaskOptions, Sleeve
+from leffa.preprocess.offline.masks import Hem, MaskOptions, Sleeve
 
 
 def drawn(sleeve: float, length: float, width: int = 120) -> np.ndarray:

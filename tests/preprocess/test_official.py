@@ -9,11 +9,11 @@ from PIL import Image
 from leffa.config import Garment
 from leffa.errors import LeffaError, PersonError, WeightsError
 from leffa.images import Letterbox
-from leffa.preprocess.densepose.charts import iuv_picture
 from leffa.preprocess.labels import Part
-from leffa.preprocess.masks import MaskOptions
-from leffa.preprocess.official import FRAME, OfficialPreprocessor
-from leffa.preprocess.official_masks import official_mask
+from leffa.preprocess.official.densepose.charts import iuv_picture
+from leffa.preprocess.official.masks import official_mask
+from leffa.preprocess.official.preprocessor import FRAME, OfficialPreprocessor
+from leffa.preprocess.offline.masks import MaskOptions
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 
 from leffa.config import Garment
 from leffa.errors import PersonError, PictureError
-from leffa.preprocess import official_masks
 from leffa.preprocess.labels import Joint, Parse
-from leffa.preprocess.masks import official_mask
-from leffa.preprocess.shoulder_line import line_through
+from leffa.preprocess.official import masks
+from leffa.preprocess.official.masks import official_mask
+from leffa.preprocess.official.shoulder_line import line_through
 
 RECIPES = ["viton-hd", "dress-code"]
 JOINTS = {
@@ -92,30 +92,30 @@ def test_what_is_always_and_never_repainted(garment: Garment, recipe: str) -> No
 
 
 def _inner(mask: np.ndarray, margin: int) -> np.ndarray:
-    return official_masks._erode(mask, margin)
+    return masks._erode(mask, margin)
 
 
 def test_dilation_is_lopsided() -> None:
     dot = np.zeros((101, 101), bool)
     dot[50, 50] = True
-    rows, columns = np.nonzero(official_masks._dilate(dot, -20, 25))
+    rows, columns = np.nonzero(masks._dilate(dot, -20, 25))
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (30, 75, 30, 75)
     corner = np.zeros((60, 60), bool)
     corner[0, 59] = True
-    rows, columns = np.nonzero(official_masks._dilate(corner, -2, 2))
+    rows, columns = np.nonzero(masks._dilate(corner, -2, 2))
     assert (rows.max(), columns.min()) == (2, 57)
-    assert official_masks._erode(np.ones((9, 9), bool), 2).all()  # what is outside does not eat in
+    assert masks._erode(np.ones((9, 9), bool), 2).all()  # what is outside does not eat in
 
 
 def test_a_drawn_coordinate_wraps_the_same_on_every_processor() -> None:
-    assert [official_masks._whole(value, strict=True) for value in (3.9, 0.0, -0.5, -1.0, -3.5)] == [
+    assert [masks._whole(value, strict=True) for value in (3.9, 0.0, -0.5, -1.0, -3.5)] == [
         3,
         0,
         0,
         65535,
         65533,
     ]
-    assert [official_masks._whole(value, strict=False) for value in (3.9, -3.5)] == [3, -3]
+    assert [masks._whole(value, strict=False) for value in (3.9, -3.5)] == [3, -3]
 
 
 def with_joints(**places: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +175,7 @@ def test_a_neck_line_above_the_frame() -> None:
 
 def test_shoulders_above_each_other() -> None:
     _, joints = with_joints(RIGHT_SHOULDER=(192, 118), LEFT_SHOULDER=(192, 118))
-    below = official_masks._below_neck_line(joints, strict=False)
+    below = masks._below_neck_line(joints, strict=False)
     np.testing.assert_array_equal(below, np.arange(512)[:, None].repeat(384, 1) >= 98)
 
 

@@ -11,8 +11,14 @@ from PIL import Image
 
 from leffa.errors import PersonError, PictureError
 from leffa.preprocess.labels import Joint
-from leffa.preprocess.openpose import OpenPoseBody, body, people
-from leffa.preprocess.openpose.body import HEIGHT, WIDTH, full_size_maps, keypoints_from_maps, network_input
+from leffa.preprocess.official.openpose import OpenPoseBody, body, people
+from leffa.preprocess.official.openpose.body import (
+    HEIGHT,
+    WIDTH,
+    full_size_maps,
+    keypoints_from_maps,
+    network_input,
+)
 
 STANDING = [  # in the order of Joint
     (192, 90), (192, 130),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from leffa.errors import PictureError, WeightsError
 from leffa.preprocess.labels import Lip, Parse
-from leffa.preprocess.parsing import (
+from leffa.preprocess.official.parsing import (
     HumanParser,
     close_holes,
     fill_holes,

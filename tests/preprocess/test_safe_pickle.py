@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from leffa.errors import WeightsError
-from leffa.preprocess.densepose import DensePose
-from leffa.preprocess.openpose import OpenPoseBody
-from leffa.preprocess.weights import load_state
-from leffa.safe_pickle import load_arrays
+from leffa.preprocess.official.densepose import DensePose
+from leffa.preprocess.official.openpose import OpenPoseBody
+from leffa.weights.reading import load_state
+from leffa.weights.safe_pickle import load_arrays
 
 ARRAYS = {
     "weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7,

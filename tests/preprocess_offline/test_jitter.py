@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from drawn_figures import draw, landmarks_of
 
-from leffa.preprocess.jitter import damage_silhouette, jitter_landmarks
 from leffa.preprocess.labels import Landmark
-from leffa.preprocess.parts import part_map
+from leffa.preprocess.offline.jitter import damage_silhouette, jitter_landmarks
+from leffa.preprocess.offline.parts import part_map
 
 SCALE = 42.0
 

@@ -5,12 +5,12 @@ import pytest
 from drawn_figures import ARMS, BOTTOM, SKIN, TOP, WIDTH, Figure, draw, landmarks_of, mirrored
 
 from leffa.config import Garment
-from leffa.preprocess.colours import Colours
-from leffa.preprocess.cues import find_cues
-from leffa.preprocess.figure import Figure as Body
-from leffa.preprocess.hem import find_hem
 from leffa.preprocess.labels import Landmark
-from leffa.preprocess.masks import Hem, MaskOptions, Sleeve, agnostic_mask
+from leffa.preprocess.offline.colours import Colours
+from leffa.preprocess.offline.cues import find_cues
+from leffa.preprocess.offline.figure import Figure as Body
+from leffa.preprocess.offline.hem import find_hem
+from leffa.preprocess.offline.masks import Hem, MaskOptions, Sleeve, agnostic_mask
 
 OUTFITS = {
     "tee and trousers": {"sleeve": 0.7},

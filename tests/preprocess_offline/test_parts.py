@@ -5,7 +5,7 @@ import pytest
 from drawn_figures import ARMS, HEIGHT, WIDTH, draw, landmarks_of, mirrored
 
 from leffa.preprocess.labels import Landmark, Part
-from leffa.preprocess.parts import body_coordinates, part_map
+from leffa.preprocess.offline.parts import body_coordinates, part_map
 
 MIRRORED = np.array(
     [Part[p.name.replace("LEFT", "#").replace("RIGHT", "LEFT").replace("#", "RIGHT")] for p in Part]

@@ -14,10 +14,10 @@ import pytest
 from leffa.config import Garment
 from leffa.errors import PersonError
 from leffa.images import load_image
-from leffa.preprocess.figure import GROUP_OF_PART, Figure
-from leffa.preprocess.masks import agnostic_mask
-from leffa.preprocess.parts import part_map
-from leffa.preprocess.pose import Person, PoseEstimator
+from leffa.preprocess.offline.figure import GROUP_OF_PART, Figure
+from leffa.preprocess.offline.masks import agnostic_mask
+from leffa.preprocess.offline.parts import part_map
+from leffa.preprocess.offline.pose import Person, PoseEstimator
 
 pytest.importorskip("mediapipe")
 

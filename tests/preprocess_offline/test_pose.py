@@ -14,7 +14,7 @@ from leffa.config import Garment
 from leffa.errors import PersonError
 from leffa.preprocess import OfflinePreprocessor, Preprocessor
 from leffa.preprocess.labels import Landmark, Part
-from leffa.preprocess.pose import Person, PoseEstimator
+from leffa.preprocess.offline.pose import Person, PoseEstimator
 
 pytest.importorskip("mediapipe")
 
@@ -132,12 +132,12 @@ def test_import_is_lazy_and_use_is_quiet(portrait_path: Path) -> None:
     """Importing loads no mediapipe; a first photo prints nothing of the native libraries' start-up talk."""
     script = (
         "import sys, os\n"
-        "import leffa.preprocess, leffa.preprocess.pose, leffa.preprocess.offline\n"
+        "import leffa.preprocess, leffa.preprocess.offline.pose, leffa.preprocess.offline.preprocessor\n"
         "assert 'mediapipe' not in sys.modules\n"
         "import numpy as np\n"
         "from PIL import Image\n"
         "photo = np.array(Image.open(sys.argv[1]).convert('RGB'))\n"
-        "with leffa.preprocess.pose.PoseEstimator() as estimator:\n"
+        "with leffa.preprocess.offline.pose.PoseEstimator() as estimator:\n"
         "    estimator.estimate(photo)\n"
         "    os.write(2, b'own words\\n')\n"
         "    estimator.estimate(photo)\n"

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from leffa.preprocess.product import contrasting, foreground
+from leffa.preprocess.garment.product import contrasting, foreground
 
 HEIGHT, WIDTH = 256, 192
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from leffa.config import Garment
-from leffa.data.synthetic.observation import untouchable
-from leffa.data.synthetic.samples import Settings, make_pose_pair, make_try_on
-from leffa.data.synthetic.scene import Split, draw_person, generator, make_try_on_scene
-from leffa.data.synthetic.wardrobe import LABELS_OF_KIND
 from leffa.preprocess.labels import Landmark, Parse, Part
+from leffa.synthetic.cloth.wardrobe import LABELS_OF_KIND
+from leffa.synthetic.observation import untouchable
+from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
+from leffa.synthetic.scene import Split, draw_person, generator, make_try_on_scene
 
 SETTINGS = Settings(seed=3, reuse=1)
 

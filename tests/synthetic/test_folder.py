@@ -11,10 +11,10 @@ from PIL import Image
 
 from leffa.config import Task
 from leffa.data.packed import PackedDataset
-from leffa.data.synthetic.command import add_arguments, run
-from leffa.data.synthetic.folder import FOLDERS
-from leffa.data.synthetic.samples import Settings, make_try_on, to_bytes
 from leffa.errors import LeffaError
+from leffa.synthetic.command import add_arguments, run
+from leffa.synthetic.folder import FOLDERS
+from leffa.synthetic.samples import Settings, make_try_on, to_bytes
 
 
 def synth(*words: str) -> None:

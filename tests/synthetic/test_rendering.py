@@ -5,21 +5,21 @@ import pytest
 import torch
 
 from leffa.config import Garment
-from leffa.data.synthetic.body import load_body
-from leffa.data.synthetic.cache import load_scene, save_scene
-from leffa.data.synthetic.drape import Drape
-from leffa.data.synthetic.fabrics import Pattern, draw_fabric
-from leffa.data.synthetic.garments import Garment as Worn
-from leffa.data.synthetic.garments import LegShape, TopShape, legs, top
-from leffa.data.synthetic.looks import Look, draw_complexion, draw_lighting
-from leffa.data.synthetic.outfit import wear
-from leffa.data.synthetic.patterns import stepped
-from leffa.data.synthetic.pose_library import POSES
-from leffa.data.synthetic.poses import Arm, Pose, rotations
-from leffa.data.synthetic.raster import rasterise
-from leffa.data.synthetic.samples import Settings, load_banks, make_try_on
-from leffa.data.synthetic.scene import Split, make_try_on_scene
-from leffa.data.synthetic.shading import shade
+from leffa.synthetic.body.baked import load_body
+from leffa.synthetic.body.pose_library import POSES
+from leffa.synthetic.body.poses import Arm, Pose, rotations
+from leffa.synthetic.cache import load_scene, save_scene
+from leffa.synthetic.cloth.drape import Drape
+from leffa.synthetic.cloth.garments import Garment as Worn
+from leffa.synthetic.cloth.garments import LegShape, TopShape, legs, top
+from leffa.synthetic.cloth.outfit import wear
+from leffa.synthetic.paint.fabrics import Pattern, draw_fabric
+from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting
+from leffa.synthetic.paint.patterns import stepped
+from leffa.synthetic.render.raster import rasterise
+from leffa.synthetic.render.shading import shade
+from leffa.synthetic.samples import Settings, load_banks, make_try_on
+from leffa.synthetic.scene import Split, make_try_on_scene
 
 
 def slow_raster(points, faces, height, width, field):

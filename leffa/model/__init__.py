@@ -1,0 +1,10 @@
+"""The model: two UNets joined by attention, their loss, and the loop that samples from them.
+
+To change
+
+how reference features enter   attention
+what a flow is                 flow; recorder reads it while painting, flow_start paints from it
+the loss                       losses
+the steps of sampling          pipeline; read_ahead shares a small device between the networks
+the shapes of the networks     presets, base_folder (Stable Diffusion folders)
+"""

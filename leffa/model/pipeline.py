@@ -1,0 +1,469 @@
+"""LeffaPipeline: a reference UNet reads the garment (or the person), a generative UNet paints the person.
+
+A diffusers ``DiffusionPipeline`` of stock parts, so saving, loading, device placement, offloading and the
+progress bar come from the library. Section numbers refer to arXiv 2412.08486.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
+from diffusers.utils import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+from torch import Tensor
+
+from leffa.config import DensePoseEncoding
+from leffa.model import base_folder
+from leffa.model.attention import (
+    AttentionObserver,
+    Bank,
+    ReferenceReader,
+    ReferenceWriter,
+    install_processors,
+)
+from leffa.model.flow_start import FlowStart
+from leffa.model.read_ahead import ReadAhead
+from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
+
+DENSEPOSE_CHANNELS = 3
+MASK_CHANNELS = 1
+OFFICIAL_PREFIXES = {"unet": "unet", "reference_unet": "unet_encoder", "vae": "vae"}
+"""Our module names -> the prefixes of the released state dicts."""
+
+
+@dataclass
+class LeffaOutput(BaseOutput):
+    """What a call of the pipeline returns.
+
+    images  output_type "pil": list of PIL pictures; "np": (B, H, W, 3) float32 in [0, 1];
+            "pt": (B, 3, H, W) float32 in [0, 1]; "latent": (B, C, h, w)
+    flow    one ``SampleFlow`` per picture if ``return_flow``, else None
+    """
+
+    images: list[Image.Image] | np.ndarray | Tensor
+    flow: list[SampleFlow] | None = None
+
+
+class LeffaPipeline(DiffusionPipeline):
+    """Virtual try-on and pose transfer.
+
+    vae              AutoencoderKL; any number of latent channels
+    unet             generative UNet: input [noisy latents, mask, masked-image latents, densepose]
+    reference_unet   UNet of the same shape, input the clean latents of the reference
+    scheduler        DDPMScheduler
+    densepose_encoding  condition the weights want, a ``DensePoseEncoding`` value; saved with them
+    """
+
+    model_cpu_offload_seq = "reference_unet->unet->vae"
+    _callback_tensor_inputs = ("latents",)
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        unet: UNet2DConditionModel,
+        reference_unet: UNet2DConditionModel,
+        scheduler: DDPMScheduler,
+        densepose_encoding: str = DensePoseEncoding.VITON_HD.value,
+    ):
+        super().__init__()
+        for net in (unet, reference_unet):
+            # SDXL's size and crop conditions are not used; the released weights still carry them.
+            net.register_to_config(addition_embed_type=None)
+        install_processors(unet, ReferenceReader)
+        install_processors(reference_unet, ReferenceWriter)
+        self.register_modules(vae=vae, unet=unet, reference_unet=reference_unet, scheduler=scheduler)
+        self.register_to_config(densepose_encoding=DensePoseEncoding(densepose_encoding).value)
+        self._interrupt = False
+
+    # ------------------------------------------------------------------------------ making and loading
+
+    @classmethod
+    def from_base(cls, folder: str | Path, **config: Any) -> "LeffaPipeline":
+        """Build from a diffusers folder of Stable Diffusion inpainting shape (1.5 or XL).
+
+        folder  has ``scheduler/ vae/ unet/`` with configs; weight files are optional. Where present they are
+                loaded: the 9-channel ``conv_in`` is widened with zeros for the generative UNet, and cut to
+                the latent channels for the reference UNet.
+        config  further settings of the pipeline, such as ``densepose_encoding``
+
+        Raises WeightsError naming every file that is missing.
+        """
+        return cls(**base_folder.read(Path(folder)), **config)
+
+    @classmethod
+    def from_official(cls, folder: str | Path, weights: str | Path, **config: Any) -> "LeffaPipeline":
+        """Build from the configs of a base folder and released weights, which are held in memory once only.
+
+        As ``from_base(folder, **config).load_official(weights)``, but the parameters are the file's own
+        tensors, in its dtype, and no weights of the base folder are read.
+        """
+        pipeline = cls(**base_folder.read(Path(folder), empty=True), **config)
+        base_folder.load_official(pipeline._official_modules(), Path(weights), assign=True)
+        return pipeline
+
+    def load_official(self, path: str | Path) -> "LeffaPipeline":
+        """Load released weights (``.pth``, read with ``weights_only=True``, or ``.safetensors``), strictly.
+
+        Raises WeightsError listing what is missing, unexpected or of another shape; nothing is loaded then.
+        """
+        base_folder.load_official(self._official_modules(), Path(path))
+        return self
+
+    def _official_modules(self) -> dict[str, torch.nn.Module]:
+        return {prefix: getattr(self, name) for name, prefix in OFFICIAL_PREFIXES.items()}
+
+    def official_state_dict(self) -> dict[str, Tensor]:
+        """All weights under the official names: ``unet.*``, ``unet_encoder.*``, ``vae.*``."""
+        return {
+            f"{prefix}.{key}": value
+            for name, prefix in OFFICIAL_PREFIXES.items()
+            for key, value in getattr(self, name).state_dict().items()
+        }
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Save as a diffusers folder (safetensors), without SDXL's embedding weights, which nothing reads."""
+        unused = {}
+        for net in (self.unet, self.reference_unet):
+            unused[net] = net._modules.pop("add_embedding", None)
+        try:
+            super().save_pretrained(save_directory, **kwargs)
+        finally:
+            for net, module in unused.items():
+                if module is not None:
+                    net._modules["add_embedding"] = module
+
+    def enable_model_cpu_offload(
+        self, gpu_id: int | None = None, device: torch.device | str | None = None
+    ) -> None:
+        """Keep the networks in main memory; each comes to the device when it runs. See ``bank_memory``.
+
+        diffusers expects every network to run once, in the order of ``model_cpu_offload_seq``: the reference
+        UNet would stay on the device beside the generative one from the second step on. Here each of the two
+        sends the other away.
+        """
+        super().enable_model_cpu_offload(gpu_id, device)
+        reference, generative = self._all_hooks[:2]
+        reference.hook.prev_module_hook = generative
+
+    # ------------------------------------------------------------------------------ parts of a step
+
+    @property
+    def downscale(self) -> int:
+        """Pixels of a picture per latent, along each side."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    def _keep_vae_from_overflowing(self) -> None:
+        """SDXL's VAE gives NaN in half precision; its config says so."""
+        if self.vae.config.force_upcast and self.vae.dtype == torch.float16:
+            self.vae.to(torch.float32)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Pictures (B, 3, H, W) in [-1, 1] -> latents (B, C, h, w), the mode of the posterior."""
+        latents = self.vae.encode(pictures.to(self.vae.dtype)).latent_dist.mode()
+        return (latents - (self.vae.config.shift_factor or 0.0)) * self.vae.config.scaling_factor
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents (B, C, h, w) -> pictures (B, 3, H, W) float32, clamped to [-1, 1]."""
+        latents = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0.0)
+        return self.vae.decode(latents.to(self.vae.dtype)).sample.float().clamp(-1, 1)
+
+    def condition(self, person: Tensor, mask: Tensor, densepose: Tensor) -> Tensor:
+        """The constant part of the generative input: [mask, masked-image latents, densepose].
+
+        person (B, 3, H, W) in [-1, 1], mask (B, 1, H, W), densepose (B, 3, H, W) in [-1, 1].
+        The masked image is mid grey inside the mask; mask and densepose go to latent size by nearest
+        resize, as the released weights were trained.
+        """
+        masked = self.encode(person * (mask < 0.5))
+        mask, densepose = (
+            F.interpolate(x, size=masked.shape[-2:], mode="nearest") for x in (mask, densepose)
+        )
+        return torch.cat([mask.to(masked.dtype), masked, densepose.to(masked.dtype)], dim=1)
+
+    def read_reference(self, reference_latents: Tensor, timestep: Tensor | int) -> Bank:
+        """Run the reference UNet on clean latents at ``timestep``; returns its bank."""
+        bank: Bank = {}
+        self.reference_unet(
+            reference_latents,
+            timestep,
+            encoder_hidden_states=None,
+            cross_attention_kwargs={"bank": bank},
+            return_dict=False,
+        )
+        return bank
+
+    def paint(
+        self,
+        generative_input: Tensor,
+        timestep: Tensor | int,
+        bank: Bank,
+        observer: AttentionObserver | None = None,
+    ) -> Tensor:
+        """One forward of the generative UNet: (B, 2 C + 4, h, w) -> prediction (B, C, h, w)."""
+        return self.unet(
+            generative_input,
+            timestep,
+            encoder_hidden_states=None,
+            cross_attention_kwargs={"bank": bank, "observer": observer},
+            return_dict=False,
+        )[0]
+
+    def predict_noise(
+        self,
+        generative_input: Tensor,
+        timestep: Tensor | int,
+        reference_latents: Tensor,
+        observer: AttentionObserver | None = None,
+    ) -> Tensor:
+        """One forward of both UNets.
+
+        generative_input   (B, 2 C + 4, h, w): [noisy latents, mask, masked-image latents, densepose]
+        timestep           int, scalar or (B,) in [0, 1000)
+        reference_latents  (B, C, h, w), clean; zeros where the reference is dropped
+        observer           see ``AttentionObserver``
+
+        Returns the prediction (B, C, h, w): noise, or v where the scheduler says so.
+        """
+        return self.paint(
+            generative_input, timestep, self.read_reference(reference_latents, timestep), observer
+        )
+
+    # ------------------------------------------------------------------------------ sampling
+
+    def interrupt(self) -> None:
+        """Ask a running call, from its callback or another thread, to stop before its next step."""
+        self._interrupt = True
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        person: Tensor,
+        reference: Tensor,
+        mask: Tensor,
+        densepose: Tensor,
+        num_inference_steps: int = 30,
+        guidance_scale: float = 2.5,
+        guidance_rescale: float | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        latents: Tensor | None = None,
+        reuse_reference: bool = False,
+        bank_memory: int = 0,
+        output_type: str = "pil",
+        callback_on_step_end: Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict] | None = None,
+        return_flow: bool | FlowOptions = False,
+        reference_mask: Tensor | None = None,
+        flow_start: FlowStart | None = None,
+    ) -> LeffaOutput:
+        """Paint ``reference`` onto ``person`` inside ``mask``.
+
+        person, reference, densepose  (B, 3, H, W) in [-1, 1]; H, W multiples of ``downscale``
+        mask               (B, 1, H, W), 1 = paint
+        num_inference_steps  DDPM steps, 1 to 1000
+        guidance_scale     1 or less switches guidance off; the unconditional branch sees reference latents
+                           of zeros
+        guidance_rescale   blend factor of the rescaled prediction (arXiv 2305.08891, section 3.4), 0 = off;
+                           None = the guidance scale itself, as the released weights expect
+        generator          one for the batch, or a list with one per sample; the only source of randomness
+        latents            start noise (B, C, h, w) instead of drawing it
+        reuse_reference    run the reference UNet once, at the middle timestep
+        bank_memory        bytes of main memory for reference features read ahead (see ``ReadAhead``): under
+                           model offload the UNets then change places once per stretch of steps and not in
+                           every step. The picture stays the same
+        output_type        "pil", "np", "pt" or "latent"
+        callback_on_step_end  called as (pipeline, step, timestep, {"latents": latents}); may return a dict
+                           with changed latents
+        return_flow        True, or ``FlowOptions``: capture the attention flow while painting
+        reference_mask     (B, 1, H, W), 1 = the garment, or the person, on the reference; adds occupancy
+                           to the flow, and flow start needs it
+        flow_start         start from the flow-warped reference, see ``FlowStart``; off by default
+
+        Raises ValueError naming the argument that is wrong, before any work.
+        """
+        # 1. Check the arguments
+        self._interrupt = False
+        batch = self.check_inputs(
+            person, reference, mask, densepose, num_inference_steps, generator, latents, output_type
+        )
+        if flow_start is not None and reference_mask is None:
+            raise ValueError("flow_start needs reference_mask, to tell the garment from its background")
+        device, dtype = self._execution_device, self.unet.dtype
+        self._keep_vae_from_overflowing()
+        guided = guidance_scale > 1
+        rescale = guidance_scale if guidance_rescale is None else guidance_rescale
+
+        # 2. Encode the conditions; they are the same in every step
+        person, reference, mask, densepose = (
+            x.to(device, torch.float32) for x in (person, reference, mask, densepose)
+        )
+        height, width = person.shape[-2:]
+        condition = self.condition(person, mask, densepose).to(dtype)
+        reference_latents = self.encode(reference).to(dtype)
+        if guided:
+            condition = torch.cat([condition, condition])
+            reference_latents = torch.cat([torch.zeros_like(reference_latents), reference_latents])
+
+        # 3. Timesteps and start noise
+        turns = self._set_timesteps(num_inference_steps, flow_start, device)
+        timesteps = self.scheduler.timesteps
+        shape = (batch, self.vae.config.latent_channels, *condition.shape[-2:])
+        if latents is None:
+            latents = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
+        latents = latents.to(device, dtype) * self.scheduler.init_noise_sigma
+
+        # 4. Denoise
+        garment = None if reference_mask is None else reference_mask.to(device, torch.float32)
+
+        def recorder(options: FlowOptions, chosen: set[int]) -> FlowRecorder:
+            size = (condition.shape[-2], condition.shape[-1])
+            return FlowRecorder(options, chosen, batch, size, (height, width), garment)
+
+        every = [int(timestep) for timestep in timesteps]
+        options = FlowOptions() if return_flow is True else return_flow
+        shown = recorder(options, options.choose(every)) if options else None
+        read = recorder(FlowOptions(), set(every)) if turns else None
+        bank = (
+            self.read_reference(reference_latents, timesteps[len(timesteps) // 2])
+            if reuse_reference
+            else None
+        )
+        ahead = ReadAhead(
+            lambda timestep: self.read_reference(reference_latents, timestep), timesteps, bank_memory, device
+        )
+        with self.progress_bar(total=num_inference_steps) as progress:
+            for step, timestep in enumerate(timesteps):
+                if self._interrupt:
+                    break
+                latents, predicted = self._denoise(
+                    latents,
+                    timestep,
+                    condition,
+                    bank if bank is not None else ahead[step],
+                    guidance_scale if guided else None,
+                    rescale,
+                    generator,
+                    observe_all([r.observer(int(timestep)) for r in (shown, read) if r]),
+                )
+                if flow_start and read and garment is not None and step in turns:
+                    picture = flow_start.composite(
+                        reference, self.decode(predicted), person, mask, read.merged(), garment
+                    )
+                    noise = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
+                    start = self.encode(picture).to(dtype)
+                    latents = self.scheduler.add_noise(start, noise, timesteps[step + 1 : step + 2])
+                    read = recorder(FlowOptions(), set(every))
+                if callback_on_step_end is not None:
+                    changed = callback_on_step_end(self, step, int(timestep), {"latents": latents})
+                    latents = (changed or {}).get("latents", latents)
+                progress.update()
+
+        # 5. Decode
+        images = latents if output_type == "latent" else self._pictures(self.decode(latents), output_type)
+        flow = shown.finish() if shown else None
+        self.maybe_free_model_hooks()
+        return LeffaOutput(images=images, flow=flow)
+
+    def _set_timesteps(
+        self, count: int, flow_start: FlowStart | None, device: torch.device | str
+    ) -> set[int]:
+        """Set the scheduler's timesteps; returns the steps that are followed by a composite."""
+        if flow_start is None:
+            self.scheduler.set_timesteps(count, device=device)
+            return set()
+        stretches = flow_start.stretches(count)
+        self.scheduler.set_timesteps(timesteps=[t for stretch in stretches for t in stretch], device=device)
+        return {int(end) - 1 for end in np.cumsum([len(stretch) for stretch in stretches[:-1]])}
+
+    def _denoise(
+        self,
+        latents: Tensor,
+        timestep: Tensor,
+        condition: Tensor,
+        bank: Bank,
+        guidance_scale: float | None,
+        rescale: float,
+        generator: torch.Generator | list[torch.Generator] | None,
+        observer: AttentionObserver | None,
+    ) -> tuple[Tensor, Tensor]:
+        """One DDPM step: x_{t-1} and the prediction of x_0; ``guidance_scale`` None = no guidance."""
+        noisy = latents if guidance_scale is None else torch.cat([latents, latents])
+        noisy = self.scheduler.scale_model_input(noisy, timestep)
+        prediction = self.paint(torch.cat([noisy, condition], dim=1), timestep, bank, observer)
+        if guidance_scale is not None:
+            unconditional, conditional = prediction.chunk(2)
+            prediction = guide(unconditional, conditional, guidance_scale, rescale)
+        return self.scheduler.step(prediction, timestep, latents, generator=generator, return_dict=False)
+
+    def _pictures(self, decoded: Tensor, output_type: str) -> list[Image.Image] | np.ndarray | Tensor:
+        decoded = decoded / 2 + 0.5
+        if output_type == "pt":
+            return decoded
+        array = decoded.cpu().permute(0, 2, 3, 1).numpy()
+        if output_type == "np":
+            return array
+        return [Image.fromarray(picture) for picture in (array * 255).round().astype(np.uint8)]
+
+    def check_inputs(
+        self,
+        person: Tensor,
+        reference: Tensor,
+        mask: Tensor,
+        densepose: Tensor,
+        num_inference_steps: int,
+        generator: torch.Generator | list[torch.Generator] | None,
+        latents: Tensor | None,
+        output_type: str,
+    ) -> int:
+        """Raise ValueError for what would fail later; returns the batch size."""
+        for name, value in (
+            ("person", person),
+            ("reference", reference),
+            ("mask", mask),
+            ("densepose", densepose),
+        ):
+            channels = MASK_CHANNELS if name == "mask" else 3
+            if not isinstance(value, Tensor) or value.dim() != 4 or value.shape[1] != channels:
+                got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+                raise ValueError(f"{name} must be a tensor (B, {channels}, H, W), got {got}")
+            if (name != "reference" and value.shape[-2:] != person.shape[-2:]) or len(value) != len(person):
+                raise ValueError(
+                    f"batch and size must agree, but {name} is {tuple(value.shape)} "
+                    f"and person is {tuple(person.shape)}"
+                )
+            if any(side % self.downscale or not side for side in value.shape[-2:]):
+                raise ValueError(
+                    f"both sides must be multiples of {self.downscale}, "
+                    f"but {name} is {value.shape[-2]}x{value.shape[-1]}"
+                )
+        if not 1 <= num_inference_steps <= self.scheduler.config.num_train_timesteps:
+            raise ValueError(f"num_inference_steps must be 1 to 1000, got {num_inference_steps}")
+        if isinstance(generator, list) and len(generator) != len(person):
+            raise ValueError(f"generator is a list of {len(generator)} for a batch of {len(person)}")
+        shape = (
+            len(person),
+            self.vae.config.latent_channels,
+            *(s // self.downscale for s in person.shape[-2:]),
+        )
+        if latents is not None and tuple(latents.shape) != shape:
+            raise ValueError(f"latents must be {shape}, got {tuple(latents.shape)}")
+        if output_type not in ("pil", "np", "pt", "latent"):
+            raise ValueError(f'output_type must be "pil", "np", "pt" or "latent", got {output_type!r}')
+        return len(person)
+
+
+def guide(unconditional: Tensor, conditional: Tensor, scale: float, rescale: float) -> Tensor:
+    """Classifier-free guidance, then the rescaled prediction blended in (arXiv 2305.08891, Eq. 15 and 16).
+
+    ``rescale`` above 1 extrapolates; the released weights are used with ``rescale = scale``.
+    """
+    guided = unconditional + scale * (conditional - unconditional)
+    if rescale == 0:
+        return guided
+    dims = tuple(range(1, guided.dim()))
+    rescaled = guided * (conditional.std(dim=dims, keepdim=True) / guided.std(dim=dims, keepdim=True))
+    return rescale * rescaled + (1 - rescale) * guided

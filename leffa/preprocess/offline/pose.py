@@ -1,0 +1,271 @@
+"""People in a photo: pose landmarks and silhouettes from mediapipe, whose wheel carries its models."""
+
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leffa.errors import PersonError
+from leffa.preprocess.labels import Landmark
+from leffa.preprocess.offline.skeleton import Skeleton
+
+Array = NDArray[np.float32]
+
+_LONGEST_SIDE = 1024  # px looked at; the models see 256 px crops of it
+_NOBODY = (
+    "No person was found in the picture: use a photo in which one person is seen from the front, "
+    "at least from the shoulders to the hips."
+)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person of a photo, told in the photo's pixels.
+
+    landmarks   (33, 4) float32: x, y, z in pixels (smaller z is nearer), visibility in [0, 1]; the middle
+                of the first pixel is at 0.5; places outside the photo are guesses
+    silhouette  (H, W) float32 in [0, 1], clothes and what is carried included
+    box         left, top, right, bottom in whole pixels around the silhouette, right and bottom exclusive
+    """
+
+    landmarks: Array
+    silhouette: Array
+    box: tuple[int, int, int, int]
+
+    @property
+    def area(self) -> float:
+        """Share of the photo that the silhouette covers."""
+        return float((self.silhouette > 0.5).mean())
+
+
+class PoseEstimator:
+    """Finds people. Loads its models at the first photo; one instance serves any number of threads.
+
+    >>> with PoseEstimator() as estimator:
+    ...     largest, *others = estimator.estimate(photo)
+    """
+
+    def __init__(self, most_people: int = 6) -> None:
+        self.most_people = most_people
+        self._lock = threading.RLock()
+        self._pose: Any = None
+        self._faces: Any = None
+        self._quiet = False  # set once the native code has said all it says at start
+
+    def __reduce__(self) -> tuple[type["PoseEstimator"], tuple[int]]:
+        """In another process the models load when they are needed."""
+        return PoseEstimator, (self.most_people,)
+
+    def __enter__(self) -> "PoseEstimator":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the models; the next photo loads them again."""
+        with self._lock:
+            for model in (self._pose, self._faces):
+                if model is not None:
+                    model.close()
+            self._pose = self._faces = None
+
+    def estimate(self, image: NDArray[np.uint8]) -> list[Person]:
+        """All people in ``image`` (H, W, 3) uint8 RGB, the largest first; none is a ``PersonError``."""
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"image must be (H, W, 3) uint8 RGB, got {image.dtype} {image.shape}.")
+        height, width = image.shape[:2]
+        ratio = min(1.0, _LONGEST_SIDE / max(height, width))
+        small = image
+        if ratio < 1:
+            size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
+            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        with self._lock, _without_chatter(active=not self._quiet):
+            found = self._find(np.ascontiguousarray(small))
+            self._quiet = self._quiet or bool(found)
+        if not found:
+            raise PersonError(_NOBODY)
+        people = [_at_size(person, height, width) for person in found]
+        return sorted(people, key=lambda person: person.area, reverse=True)
+
+    def _find(self, image: NDArray[np.uint8]) -> list[Person]:
+        """The pose model tells of one person at a time: look again where a face or a gap is left."""
+        self._load()
+        faces = self._face_boxes(image)
+        people: list[Person] = []
+        rest = image.copy()
+
+        def keep(person: Person | None) -> bool:
+            if person is None or not self._is_new(person, people) or not self._is_human(person, image, faces):
+                return False
+            people.append(person)
+            hidden = cv2.dilate((person.silhouette > 0.3).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+            rest[hidden] = 128
+            return True
+
+        keep(self._pose_of(image))
+        for face in faces:
+            if len(people) >= self.most_people:
+                break
+            if not any(_holds(person, face) for person in people):
+                keep(self._pose_near(rest, face))
+        while 0 < len(people) < self.most_people:  # somebody seen from behind has no face
+            person = self._pose_of(rest)
+            if person is None or person.area < 0.25 * people[0].area or not keep(person):
+                break
+        return people
+
+    def _load(self) -> None:
+        if self._pose is not None:
+            return
+        import mediapipe
+
+        self._pose = mediapipe.solutions.pose.Pose(
+            static_image_mode=True,
+            model_complexity=1,  # the one whose model is in the wheel
+            enable_segmentation=True,
+            min_detection_confidence=0.3,
+        )
+        self._faces = mediapipe.solutions.face_detection.FaceDetection(
+            model_selection=1, min_detection_confidence=0.3
+        )
+
+    def _pose_of(self, image: NDArray[np.uint8]) -> Person | None:
+        result = self._pose.process(image)
+        if result.pose_landmarks is None:
+            return None
+        height, width = image.shape[:2]
+        landmarks = np.array(
+            [
+                [mark.x * width, mark.y * height, mark.z * width, mark.visibility]
+                for mark in result.pose_landmarks.landmark
+            ],
+            np.float32,
+        )
+        return _person(landmarks, result.segmentation_mask.astype(np.float32))
+
+    def _pose_near(self, image: NDArray[np.uint8], face: Array) -> Person | None:
+        """Look in a cut-out that a body under this face (left, top, right, bottom) would fill."""
+        height, width = image.shape[:2]
+        size = face[3] - face[1]
+        middle = (face[0] + face[2]) / 2
+        left, right = max(int(middle - 3 * size), 0), min(int(middle + 3 * size), width)
+        top, bottom = max(int(face[1] - 1.5 * size), 0), min(int(face[3] + 8 * size), height)
+        if right - left < 32 or bottom - top < 32:
+            return None
+        found = self._pose_of(np.ascontiguousarray(image[top:bottom, left:right]))
+        if found is None:
+            return None
+        silhouette = np.zeros((height, width), np.float32)
+        silhouette[top:bottom, left:right] = found.silhouette
+        return _person(found.landmarks + np.array([left, top, 0, 0], np.float32), silhouette)
+
+    def _face_boxes(self, image: NDArray[np.uint8]) -> list[Array]:
+        """Faces as (left, top, right, bottom) in pixels, the largest first."""
+        height, width = image.shape[:2]
+        boxes = []
+        for found in self._faces.process(image).detections or []:
+            box = found.location_data.relative_bounding_box
+            sides = [box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height]
+            boxes.append(np.array(sides, np.float32) * np.array([width, height, width, height], np.float32))
+        return sorted(boxes, key=lambda box: float(box[3] - box[1]), reverse=True)
+
+    def _is_human(self, person: Person, image: NDArray[np.uint8], faces: list[Array]) -> bool:
+        """Empty clothes look like a body to the pose model; a body turned to the camera has a face."""
+        skeleton = Skeleton.from_landmarks(person.landmarks)
+        head = skeleton.head
+        reach = 3 * head.unit
+        height, width = image.shape[:2]
+        left, top = (int(value) for value in head.centre - reach)
+        right, bottom = (int(value) for value in head.centre + reach)
+        cut_off = head.chin[1] - 3.5 * head.unit < 0 or left < 0 or right > width or bottom > height
+        if skeleton.facing < 0 or cut_off or any(_holds(person, face) for face in faces):
+            return True
+        closer = cv2.resize(image[top:bottom, left:right], (192, 192), interpolation=cv2.INTER_LINEAR)
+        return bool(self._face_boxes(closer))
+
+    @staticmethod
+    def _is_new(person: Person, others: list[Person]) -> bool:
+        area = person.silhouette > 0.5
+        if area.mean() < 0.004 or person.landmarks[:25, 3].mean() < 0.4:
+            return False
+        return all(np.count_nonzero(area & (other.silhouette > 0.5)) < 0.3 * area.sum() for other in others)
+
+
+def _person(landmarks: Array, silhouette: Array) -> Person | None:
+    rows, columns = np.nonzero(silhouette > 0.5)
+    if rows.size == 0:
+        return None
+    box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+    return Person(landmarks, silhouette, box)
+
+
+def _at_size(person: Person, height: int, width: int) -> Person:
+    """The same person told in the pixels of a picture of another size."""
+    rows, columns = person.silhouette.shape
+    if (rows, columns) == (height, width):
+        return person
+    stretch = np.array([width / columns, height / rows, width / columns, 1], np.float32)
+    silhouette = cv2.resize(person.silhouette, (width, height), interpolation=cv2.INTER_LINEAR)
+    left, top, right, bottom = person.box
+    box = (
+        int(left * stretch[0]),
+        int(top * stretch[1]),
+        min(int(np.ceil(right * stretch[0])), width),
+        min(int(np.ceil(bottom * stretch[1])), height),
+    )
+    return Person(person.landmarks * stretch, silhouette, box)
+
+
+def _holds(person: Person, face: Array) -> bool:
+    """This face is that person's."""
+    nose = person.landmarks[Landmark.NOSE, :2]
+    margin = 0.25 * (face[2:] - face[:2])
+    return bool(np.all(nose > face[:2] - margin) and np.all(nose < face[2:] + margin))
+
+
+# What the native libraries print to standard error when they start; they know no switch for it.
+_CHATTER = re.compile(
+    rb"INFO: Created TensorFlow Lite"
+    rb"|WARNING: All log messages before absl::InitializeLog"
+    rb"|[IW]\d{4} .*\.cc:\d+\]"
+)
+_STANDARD_ERROR = threading.RLock()
+
+
+@contextmanager
+def _without_chatter(active: bool) -> Iterator[None]:
+    """Hold back standard error of the whole process, then pass on what is not native start-up chatter."""
+    if not active:
+        yield
+        return
+    with _STANDARD_ERROR, tempfile.TemporaryFile() as held:
+        try:
+            original = os.dup(2)
+        except OSError:  # there is no standard error, as under pythonw
+            yield
+            return
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+            held.seek(0)
+            for line in held:
+                if not _CHATTER.match(line):
+                    os.write(2, line)

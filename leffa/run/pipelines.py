@@ -1,0 +1,181 @@
+"""The pipelines in memory: placed where they fit, and made smaller when they do not."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from safetensors import SafetensorError
+
+from leffa.errors import LeffaError, WeightsError
+from leffa.model.pipeline import LeffaOutput, LeffaPipeline
+from leffa.run.machine import Machine, inspect
+from leffa.run.placement import (
+    Memory,
+    Needs,
+    Placement,
+    choose,
+    is_out_of_memory,
+    place,
+    quantize,
+    release_memory,
+)
+from leffa.weights.models import Model
+
+_BANK_SHARE = 0.5  # of the free main memory, for reference features read ahead
+
+
+@dataclass
+class _Loaded:
+    pipeline: LeffaPipeline
+    placement: Placement
+    needs: Needs
+
+
+class Pipelines:
+    """Loads models when they are asked for and runs them. Thread-safe: one run at a time.
+
+    device  "auto", or a torch device such as "cpu", "cuda", "mps"
+    memory  "auto", or a ``Memory`` mode
+    """
+
+    def __init__(self, device: str = "auto", memory: str = "auto"):
+        if memory != "auto" and memory not in {mode.value for mode in Memory}:
+            known = ", ".join(mode.value for mode in Memory)
+            raise LeffaError(f"unknown memory mode {memory!r}: there are auto, {known}")
+        self._device, self._memory = device, memory
+        self._loaded: dict[str, _Loaded] = {}
+        self._lock = threading.Lock()  # a pipeline's scheduler holds the state of one run
+
+    def machine(self) -> Machine:
+        """The machine as it is now, with the device that is used."""
+        return inspect(self._device)
+
+    def run(
+        self, model: Model, samples: int, inputs: Callable[[], dict[str, Any]]
+    ) -> tuple[LeffaOutput, list[str]]:
+        """Call the model's pipeline with ``inputs()``; returns its output and notes for the user.
+
+        Out of memory, the run is repeated in the next smaller mode, with inputs made anew. Raises LeffaError
+        if there is none, WeightsError if the weights cannot be read.
+        """
+        notes: list[str] = []
+        with self._lock:
+            while True:
+                placement = self._loaded[model.name].placement if model.name in self._loaded else None
+                try:
+                    loaded = self._ready(model, samples)
+                    placement = loaded.placement
+                    return loaded.pipeline(**inputs(), **self._extra(loaded)), notes
+                except Exception as error:
+                    if not is_out_of_memory(error):
+                        raise
+                # Not in the except block: the traceback would keep the tensors of the failed run.
+                notes.append(self._shrink(model, placement or self._choose(model, samples)[0]))
+
+    def placement(self, model: Model, samples: int = 1) -> Placement:
+        """How the model would run now."""
+        with self._lock:
+            if model.name in self._loaded:
+                return self._loaded[model.name].placement
+            return self._choose(model, samples)[0]
+
+    def _ready(self, model: Model, samples: int) -> _Loaded:
+        if model.name not in self._loaded:
+            placement, needs = self._choose(model, samples)
+            if self._loaded and self._is_squeezed(placement, needs):
+                self._loaded.clear()  # memory is short: only the chosen task stays
+                release_memory()
+                placement, needs = self._choose(model, samples)
+            pipeline = _load(model, placement, needs)
+            place(pipeline, placement)
+            self._loaded[model.name] = _Loaded(pipeline, placement, needs)
+        return self._loaded[model.name]
+
+    def _choose(self, model: Model, samples: int) -> tuple[Placement, Needs]:
+        try:
+            needs = Needs.of(model.folder, model.size, samples)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _unreadable(model, error) from error
+        return choose(self.machine(), needs, self._memory), needs
+
+    def _is_squeezed(self, placement: Placement, needs: Needs) -> bool:
+        """Whether the model would run better with the others gone."""
+        is_chosen_small = self._memory == "auto" and placement.memory is not Memory.PLAIN
+        return is_chosen_small or self.machine().free < needs.memory(placement)
+
+    def _shrink(self, model: Model, placement: Placement) -> str:
+        """Bring the model into the next smaller way; a sentence for the user."""
+        smaller = placement.smaller()
+        if smaller is None:
+            self._loaded.clear()
+            release_memory()
+            raise LeffaError(
+                f"there is too little memory for {model.name} on {placement.device}: close other programs, "
+                "take fewer samples, or another device"
+            )
+        is_final = placement.memory is Memory.EIGHT_BIT  # there is no way back from it
+        others = [name for name in self._loaded if is_final or name != model.name]
+        for name in others:
+            del self._loaded[name]
+        release_memory()
+        loaded = self._loaded.get(model.name)
+        if loaded is not None:
+            place(loaded.pipeline, smaller)
+            loaded.placement = smaller
+        else:
+            self._loaded[model.name] = self._load_in(model, smaller)
+        release_memory()
+        return (
+            f"Memory ran out on {placement.device} in the mode {placement.memory.value!r}; "
+            f"the picture was made in {smaller}, which is slower."
+        )
+
+    def _load_in(self, model: Model, placement: Placement) -> _Loaded:
+        needs = Needs.of(model.folder, model.size)
+        pipeline = _load(model, placement, needs)
+        place(pipeline, placement)
+        return _Loaded(pipeline, placement, needs)
+
+    def _extra(self, loaded: _Loaded) -> dict[str, Any]:
+        """While networks take turns on the device, features are read ahead as far as main memory goes."""
+        if loaded.placement.memory is not Memory.OFFLOAD:
+            return {}
+        return {"bank_memory": int(_BANK_SHARE * self.machine().ram_free)}
+
+
+def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
+    import torch
+
+    vae_dtype: torch.dtype = getattr(torch, needs.of_vae_in(placement.dtype))
+    try:
+        networks = _quantized(model, placement) if placement.memory is Memory.EIGHT_BIT else {}
+        pipeline: LeffaPipeline = LeffaPipeline.from_pretrained(
+            model.folder,
+            dtype={"default": placement.torch_dtype, "vae": vae_dtype},
+            use_safetensors=True,  # never a pickle
+            **networks,
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise _unreadable(model, error) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
+    """Both UNets in 8 bits, one after the other, so that never both are in memory as they are on the disk."""
+    from diffusers import UNet2DConditionModel
+
+    networks = {}
+    for name in ("reference_unet", "unet"):
+        networks[name] = UNet2DConditionModel.from_pretrained(
+            model.folder / name, torch_dtype=placement.torch_dtype, use_safetensors=True
+        )
+        quantize(networks[name])
+    return networks
+
+
+def _unreadable(model: Model, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"the weights in {model.folder} cannot be read ({type(error).__name__}): fetch them again"
+    )

@@ -1,0 +1,189 @@
+"""A dressed, posed person as meshes, and a garment alone as its product shot."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from leffa.preprocess.labels import Parse
+from leffa.synthetic.body.anatomy import load_anatomy
+from leffa.synthetic.body.baked import load_body
+from leffa.synthetic.body.hair import HairShape, hair, shoes
+from leffa.synthetic.body.mesh import Material, Mesh
+from leffa.synthetic.body.poses import Arm, Leg, Pose, rotations
+from leffa.synthetic.cloth.drape import Drape
+from leffa.synthetic.cloth.garments import Garment
+from leffa.synthetic.cloth.outfit import Worn, bare, covering, wear
+
+BODY_BIAS = 0.003
+SAG = 0.75
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Who stands there, in what and how.
+
+    coefficients  (K,) shape of the body
+    garments      inner to outer
+    expression    facial action -> amount in [0, 1]
+    """
+
+    coefficients: np.ndarray
+    garments: tuple[Garment, ...]
+    pose: Pose = field(default_factory=Pose)
+    hair: HairShape | None = None
+    shoe: float | None = 0.03
+    expression: dict[str, float] = field(default_factory=dict)
+    drape: Drape = field(default_factory=lambda: Drape(0))
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A figure as meshes. ``meshes[first[g]:first[g + 1]]`` are garment ``g``'s; the body comes first.
+
+    vertices   (V, 3) of the bare body, posed
+    landmarks  (33, 3) BlazePose points, metres
+    """
+
+    meshes: list[Mesh]
+    first: tuple[int, ...]
+    vertices: np.ndarray
+    landmarks: np.ndarray
+
+
+def _skin_attributes() -> np.ndarray:
+    masks = load_body().skin_masks
+    lids = masks["eyelids"]
+    return np.stack([masks["lips"], masks["ears"], masks["fingernails"], lids], 1).astype(np.float32)
+
+
+def body_mesh(vertices: np.ndarray, shown: np.ndarray | None = None) -> Mesh:
+    """The bare body; ``shown`` (V,) drops faces none of whose vertices are shown."""
+    anatomy = load_anatomy()
+    keep = np.ones(len(anatomy.faces), bool) if shown is None else shown[anatomy.faces].any(1)
+    keep |= anatomy.eye
+    faces = anatomy.faces[keep]
+    material = np.full(len(faces), Material.SKIN, np.uint8)
+    material[anatomy.eye[keep]] = Material.EYE
+    material[anatomy.teeth[keep]] = Material.TEETH
+    return Mesh(
+        points=vertices,
+        canonical=load_body().mean.vertices,
+        faces=faces,
+        uv=anatomy.coordinates[keep],
+        chart=anatomy.part[keep],
+        label=anatomy.label[keep],
+        material=material,
+        field=np.full(len(vertices), -1, np.float32),
+        skin=_skin_attributes(),
+        bias=BODY_BIAS,
+        one_sided=True,
+    )
+
+
+def piece_mesh(worn: Worn, points: np.ndarray, material: int, bias: float = 0.0) -> Mesh:
+    """A worn piece with its posed points."""
+    piece = worn.piece
+    count = len(piece.faces)
+    return Mesh(
+        points=points,
+        canonical=piece.cloth.points,
+        faces=piece.faces,
+        uv=piece.uv,
+        chart=piece.chart,
+        label=np.full(count, piece.label, np.uint8),
+        material=np.full(count, material, np.uint8),
+        field=worn.field,
+        sleeve=piece.sleeve,
+        bias=bias,
+    )
+
+
+def pose_figure(figure: Figure) -> Posed:
+    """Dress, pose and mesh a figure. Feet stand at y = 0."""
+    body = load_body()
+    rest = body.rest(figure.coefficients, figure.expression)
+    transforms = body.transforms(rest.heads, rotations(figure.pose, body, rest.heads))
+    vertices = body.skin(rest.vertices, body.weights, transforms)
+    ground = vertices[np.unique(load_anatomy().faces)][:, 1].min()
+    transforms[:, 1, 3] -= ground
+    vertices[:, 1] -= ground
+
+    pose = figure.pose
+    bends = (
+        ("arm.L", pose.left_arm.elbow), ("arm.R", pose.right_arm.elbow),
+        ("leg.L", pose.left_leg.knee), ("leg.R", pose.right_leg.knee),
+    )  # fmt: skip
+    worn = wear(list(figure.garments), rest, replace(figure.drape, bends=bends))
+    shown = bare(worn)
+    extras: list[tuple[Worn, int, float]] = []
+    if figure.shoe is not None:
+        piece = shoes(figure.shoe)
+        shoe = Worn(piece, piece.shape(piece, rest, figure.drape), piece.field, -1)
+        shown &= covering("body", shoe) > -0.02
+        extras.append((shoe, Material.SHOE, 0.006))
+    if figure.hair is not None:
+        for piece in hair(figure.hair):
+            extras.append(
+                (Worn(piece, piece.shape(piece, rest, figure.drape), piece.field, -1), Material.HAIR, 0.0)
+            )
+
+    meshes = [body_mesh(vertices, shown)]
+    first = [1]
+    for layer in range(len(figure.garments)):
+        for item in worn:
+            if item.layer == layer:
+                points = body.skin(item.points, item.piece.cloth.weights, transforms)
+                if item.slack is not None:
+                    points[:, 1] -= SAG * item.slack
+                meshes.append(piece_mesh(item, points, Material.GARMENT + layer))
+        first.append(len(meshes))
+    for item, material, bias in extras:
+        mesh = piece_mesh(item, body.skin(item.points, item.piece.cloth.weights, transforms), material, bias)
+        if material == Material.SHOE:
+            left = item.piece.cloth.points[mesh.faces][:, :, 0].mean(1) > 0
+            mesh.label = np.where(left, Parse.LEFT_SHOE, Parse.RIGHT_SHOE).astype(np.uint8)
+        meshes.append(mesh)
+    landmarks = body.landmarks(vertices, body.joints(rest.heads, transforms))
+    return Posed(meshes, tuple(first), vertices, landmarks)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a product shot is laid out.
+
+    arms     degrees the sleeves stand off the body
+    flat     0 = as on an invisible mannequin, 1 = lying flat
+    legs     degrees the legs are apart
+    """
+
+    arms: float = 38.0
+    flat: float = 0.3
+    legs: float = 4.0
+    drape: Drape = field(default_factory=lambda: Drape(0, 0.6))
+
+
+def lay_out(garment: Garment, layout: Layout, coefficients: np.ndarray | None = None) -> list[Mesh]:
+    """A garment alone, front up: the same pieces, faces and texture coordinates as when it is worn."""
+    body = load_body()
+    shape = np.zeros(body.coefficients.shape[1]) if coefficients is None else coefficients
+    rest = body.rest(shape)
+    arm = Arm(abduct=layout.arms, elbow=4, inward=10)
+    leg = Leg(spread=layout.legs, turn=0, knee=0)
+    pose = Pose("product", arm, arm, leg, leg)
+    transforms = body.transforms(rest.heads, rotations(pose, body, rest.heads))
+    meshes = []
+    for item in wear([garment], rest, layout.drape):
+        points = body.skin(item.points, item.piece.cloth.weights, transforms)
+        points = points * np.array([1 + 0.2 * layout.flat, 1, 1 - 0.75 * layout.flat], np.float32)
+        meshes.append(piece_mesh(item, points, Material.GARMENT))
+    return meshes
+
+
+def extent(meshes: list[Mesh]) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest corner of what the meshes' fields leave standing."""
+    corners = []
+    for mesh in meshes:
+        used = np.unique(mesh.faces[(mesh.field[mesh.faces] < 0).all(1)])
+        corners.append(mesh.points[used])
+    points = np.concatenate(corners)
+    return points.min(0), points.max(0)

@@ -1,0 +1,1 @@
+"""What they wear: cloth meshes, garments cut from them, how they hang, and outfits drawn at random."""

@@ -1,0 +1,72 @@
+"""Filling a packed folder with synthetic people: both tasks, every garment kind, all cores."""
+
+import json
+import os
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+
+from tqdm import tqdm
+
+from leffa.data.packed import PackedWriter
+from leffa.errors import LeffaError
+from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
+
+RECIPE = "synthetic.json"
+
+
+def pack(
+    folder: Path,
+    count: int,
+    settings: Settings,
+    pose_share: float,
+    processes: int = 1,
+    first: int = 0,
+) -> None:
+    """Write ``count`` samples; rows that are there already are kept, so a cut-off run goes on.
+
+    Rows come in blocks of ``settings.reuse``, one scene each; ``pose_share`` of the blocks are pose pairs.
+    ``first`` is the number of the first block's scene: give another for a folder with other people.
+    Raises LeffaError if the folder was begun with other settings.
+    """
+    PackedWriter(folder, count, settings.size)
+    _keep_recipe(folder / RECIPE, {**asdict(settings), "pose_share": pose_share, "first": first})
+    blocks = [
+        (folder, count, settings, pose_share, first, block) for block in range(-(-count // settings.reuse))
+    ]
+    if processes <= 1:
+        for block in tqdm(blocks, desc=folder.name):
+            _write_block(block)
+        return
+    with get_context("spawn").Pool(processes, initializer=_single_thread) as pool:
+        for _ in tqdm(
+            pool.imap_unordered(_write_block, blocks, chunksize=4), total=len(blocks), desc=folder.name
+        ):
+            pass
+
+
+def _keep_recipe(path: Path, recipe: dict) -> None:
+    told = json.dumps(recipe, default=str, indent=1)
+    if path.exists() and path.read_text() != told:
+        raise LeffaError(f"{path.parent} was begun with other settings, see {path.name}: give another folder")
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(told)
+    os.replace(temporary, path)
+
+
+def _single_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _write_block(arguments: tuple[Path, int, Settings, float, int, int]) -> None:
+    folder, count, settings, pose_share, first, block = arguments
+    writer = PackedWriter(folder, count, settings.size)
+    # every task's blocks are spread evenly: block b is a pose pair when b * share steps over an integer
+    is_pose = int((block + 1) * pose_share) > int(block * pose_share)
+    make = make_pose_pair if is_pose else make_try_on
+    for look in range(settings.reuse):
+        row = block * settings.reuse + look
+        if row < count and row not in writer:
+            writer.write(row, make((first + block) * settings.reuse + look, settings))

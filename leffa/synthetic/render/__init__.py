@@ -1,0 +1,1 @@
+"""From meshes to pixels: camera, rasteriser, G-buffer, shadows, shading, and correspondence."""

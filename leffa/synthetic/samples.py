@@ -1,0 +1,273 @@
+"""Samples for training and evaluation: scenes with fresh colours, light and camera each time."""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from leffa.config import Garment, Task
+from leffa.data.sample import Sample
+from leffa.synthetic.observation import condition, garment_pixels, observe, pixel_flow, try_on_mask
+from leffa.synthetic.paint.backgrounds import draw_background, draw_product_ground
+from leffa.synthetic.paint.damage import apply_damage, draw_damage
+from leffa.synthetic.paint.fabrics import Fabric, draw_fabric, draw_leather
+from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting, product_lighting
+from leffa.synthetic.paint.textures import NoiseBank, Pyramid, draw_print
+from leffa.synthetic.render.gbuffer import GBuffer
+from leffa.synthetic.render.shading import Banks, shade
+from leffa.synthetic.scene import (
+    Picture,
+    PosePairScene,
+    Split,
+    TryOnScene,
+    generator,
+    make_pose_pair_scene,
+    make_try_on_scene,
+)
+
+REUSE = 5
+PRINTS = 160
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every sample of a stream shares.
+
+    seed      the same seed gives the same samples
+    split     see ``Split``
+    size      (height, width)
+    reuse     fresh shadings of each scene; neighbours share theirs, so shuffle within a few hundred
+    kind      only garments of this kind, None = all
+    style     only this style of garment (see ``wardrobe``), None = all
+    jitter    noise of the landmarks that condition and mask are made from, 1 = mediapipe's on photos
+    damage    whether cameras blur, grain and JPEG-code the pictures
+    textures  folder of garment photographs whose cloth is printed on some fabrics, None = none
+    """
+
+    seed: int = 0
+    split: Split = Split.TRAIN
+    size: tuple[int, int] = (256, 192)
+    reuse: int = REUSE
+    kind: Garment | None = None
+    style: str | None = None
+    jitter: float = 1.0
+    damage: bool = True
+    textures: str | os.PathLike | None = None
+
+
+DEFAULTS = Settings()
+
+
+@lru_cache(maxsize=4)
+def load_banks(split: Split, textures: str | None = None, device: str = "cpu") -> Banks:
+    """Noise, prints and pictures of a split; drawn once per process."""
+    rng = np.random.default_rng([7, split.stream])
+    prints = np.stack([draw_print(rng) for _ in range(PRINTS if split is Split.TRAIN else PRINTS // 4)])
+    pictures = None
+    if textures is not None:
+        from leffa.synthetic.paint.photographs import load_pictures
+
+        pictures = Pyramid(load_pictures(textures, split), device, mirrored=True)
+    return Banks(NoiseBank(device), Pyramid(prints, device), pictures)
+
+
+@lru_cache(maxsize=3)
+def _try_on_scene(index: int, settings: Settings) -> TryOnScene:
+    return make_try_on_scene(
+        index, settings.seed, settings.split, settings.size, settings.kind, settings.style
+    )
+
+
+@lru_cache(maxsize=3)
+def _pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
+    return make_pose_pair_scene(index, settings.seed, settings.split, settings.size)
+
+
+def make_try_on(index: int, settings: Settings = DEFAULTS, scene: TryOnScene | None = None) -> Sample:
+    """Try-on sample number ``index``: a pure function of the number and the settings.
+
+    ``scene`` may be given where it was read from a cache; else it is rendered (and kept for the next call).
+    """
+    scene = scene or _try_on_scene(index // settings.reuse, settings)
+    rng = generator(settings.seed, settings.split, 3, index)
+    banks = load_banks(settings.split, _name(settings.textures))
+    look, product_look = draw_try_on_looks(rng, scene, settings, banks)
+    person = _photograph(rng, shade([scene.person.buffer], [look], banks)[0], settings, scene.snapshot)
+    reference = _photograph(rng, shade([scene.product], [product_look], banks)[0], settings, False)
+
+    landmarks, silhouette = observe(rng, scene.person, settings.jitter)
+    image = to_bytes(person) if rng.random() < 0.5 else None
+    garment = scene.person.buffer.material == scene.material
+    worn = garment_pixels(scene.person, garment)
+    mask = try_on_mask(scene.person, worn, scene.kind, landmarks, silhouette, image)
+    flow, visible = pixel_flow(scene.person, garment, scene.product.coverage())
+    return Sample(
+        name=f"{scene.name}-{index % settings.reuse}",
+        task=Task.TRY_ON,
+        garment=scene.kind,
+        person=person,
+        reference=reference,
+        mask=torch.from_numpy(mask.astype(np.float32))[None],
+        densepose=condition(landmarks, silhouette),
+        loss_mask=torch.from_numpy(worn.astype(np.float32))[None],
+        reference_mask=shown(scene.product),
+        flow=torch.from_numpy(flow),
+        visible=torch.from_numpy(visible & worn),
+        **_truths(scene.person),
+    )
+
+
+def make_pose_pair(index: int, settings: Settings = DEFAULTS, scene: PosePairScene | None = None) -> Sample:
+    """Pose-transfer sample number ``index``: the target pose as person, the source picture as reference."""
+    import cv2
+
+    scene = scene or _pose_pair_scene(index // settings.reuse, settings)
+    rng = generator(settings.seed, settings.split, 4, index)
+    banks = load_banks(settings.split, _name(settings.textures))
+    complexion = draw_complexion(rng, scene.female, scene.older)
+    fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
+    shoes = draw_leather(rng)
+    ground = draw_background(rng, *settings.size, "studio" if rng.random() < 0.75 else None)
+    same_light = draw_lighting(rng, len(scene.target.buffer.lights))
+    pictures = []
+    for picture in (scene.target, scene.source):
+        lighting = same_light if rng.random() < 0.7 else draw_lighting(rng, len(picture.buffer.lights))
+        look = Look(fabrics, complexion, lighting, ground, shoes, float(rng.uniform(0, 0.2)))
+        pictures.append(shade([picture.buffer], [look], banks)[0])
+    camera_seed = int(rng.integers(2**31))
+    shots = [
+        _photograph(np.random.default_rng(camera_seed), shot, settings, scene.snapshot) for shot in pictures
+    ]
+    landmarks, silhouette = observe(rng, scene.target, settings.jitter)
+    everything = np.ones(len(scene.target.buffer.pixel), bool)
+    flow, visible = pixel_flow(scene.target, everything, scene.source.buffer.coverage())
+    height, width = settings.size
+    person = (scene.target.buffer.coverage() >= 0.5).astype(np.uint8)
+    wide = cv2.dilate(person, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * (height // 50) + 1,) * 2))
+    return Sample(
+        name=f"{scene.name}-{index % settings.reuse}",
+        task=Task.POSE_TRANSFER,
+        garment=None,
+        person=shots[0],
+        reference=shots[1],
+        mask=torch.ones(1, height, width),
+        densepose=condition(landmarks, silhouette),
+        loss_mask=torch.from_numpy(wide.astype(np.float32))[None],
+        reference_mask=shown(scene.source.buffer),
+        flow=torch.from_numpy(flow),
+        visible=torch.from_numpy(visible),
+        **_truths(scene.target),
+    )
+
+
+def shown(buffer: GBuffer) -> Tensor:
+    """(1, H, W) float32 in {0, 1}: pixels that are mostly covered."""
+    return torch.from_numpy((buffer.coverage() >= 0.5).astype(np.float32))[None]
+
+
+def _truths(picture: Picture) -> dict[str, Tensor]:
+    return {
+        "labels": torch.from_numpy(picture.buffer.labels()),
+        "parts": torch.from_numpy(np.ascontiguousarray(picture.parts.transpose(2, 0, 1))),
+        "landmarks": torch.from_numpy(picture.landmarks),
+    }
+
+
+def _name(textures: str | os.PathLike | None) -> str | None:
+    return None if textures is None else os.fspath(textures)
+
+
+def _fabric(rng: np.random.Generator, banks: Banks, style: str) -> Fabric:
+    return draw_fabric(
+        rng,
+        style=style,
+        prints=len(banks.prints) if banks.prints else 0,
+        pictures=len(banks.pictures) if banks.pictures else 0,
+    )
+
+
+def draw_try_on_looks(
+    rng: np.random.Generator, scene: TryOnScene, settings: Settings, banks: Banks
+) -> tuple[Look, Look]:
+    """Fresh looks of a scene: the person's, and the product shot's with the same cloth."""
+    fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
+    complexion = draw_complexion(rng, scene.female, scene.older)
+    lights = len(scene.person.buffer.lights)
+    kind = None if scene.snapshot or rng.random() < 0.45 else "studio"
+    person = Look(
+        fabrics,
+        complexion,
+        draw_lighting(rng, lights),
+        draw_background(rng, *settings.size, kind),
+        draw_leather(rng),
+        float(rng.uniform(0, 0.25)),
+    )
+    product = Look(
+        (fabrics[scene.main],),
+        complexion,
+        product_lighting(rng, len(scene.product.lights)),
+        draw_product_ground(rng, *settings.size),
+        None,
+        float(rng.uniform(0, 0.35)),
+    )
+    return person, product
+
+
+def _photograph(rng: np.random.Generator, picture: Tensor, settings: Settings, snapshot: bool) -> Tensor:
+    """(3, H, W) in [0, 1] -> in [-1, 1], through a camera if the settings want one."""
+    damage = draw_damage(rng, snapshot)
+    if settings.damage:
+        shot = apply_damage(picture.permute(1, 2, 0).cpu().numpy(), damage)
+        picture = torch.from_numpy(np.ascontiguousarray(shot.transpose(2, 0, 1)))
+    return picture * 2 - 1
+
+
+def to_bytes(picture: Tensor) -> np.ndarray:
+    """(3, H, W) in [-1, 1] -> (H, W, 3) uint8."""
+    values = ((picture + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(values.permute(1, 2, 0).numpy())
+
+
+@dataclass
+class _Stream(IterableDataset, ABC):
+    """Endless (or ``length`` long) stream of samples from ``start`` on, divided among loader workers.
+
+    Each worker takes whole scenes, so that none is rendered twice; with one worker the samples come in order.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    start: int = 0
+    length: int | None = None
+
+    def __iter__(self) -> Iterator[Sample]:
+        worker = get_worker_info()
+        number, count = (worker.id, worker.num_workers) if worker else (0, 1)
+        index = self.start
+        while self.length is None or index < self.start + self.length:
+            if (index // self.settings.reuse) % count == number:
+                yield self._make(index)
+            index += 1
+
+    @abstractmethod
+    def _make(self, index: int) -> Sample:
+        """One sample of the stream."""
+
+
+class TryOnStream(_Stream):
+    """``make_try_on`` of 0, 1, 2, ..."""
+
+    def _make(self, index: int) -> Sample:
+        return make_try_on(index, self.settings)
+
+
+class PosePairStream(_Stream):
+    """``make_pose_pair`` of 0, 1, 2, ..."""
+
+    def _make(self, index: int) -> Sample:
+        return make_pose_pair(index, self.settings)

@@ -1,0 +1,335 @@
+"""Scenes drawn from numbers: who wears what, how they stand, where the camera is; and their G-buffers."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from leffa.config import Garment as Kind
+from leffa.preprocess.labels import Landmark
+from leffa.synthetic.body.baked import load_body
+from leffa.synthetic.body.figure import Figure, Layout, Posed, body_mesh, extent, lay_out, pose_figure
+from leffa.synthetic.body.landmarks import project_landmarks
+from leffa.synthetic.body.mesh import Material, join
+from leffa.synthetic.body.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS
+from leffa.synthetic.body.poses import Pose, random_pose
+from leffa.synthetic.cloth.drape import Drape
+from leffa.synthetic.cloth.wardrobe import draw_expression, draw_hair, draw_outfit
+from leffa.synthetic.render.camera import Camera
+from leffa.synthetic.render.correspond import correspondence
+from leffa.synthetic.render.gbuffer import GBuffer, View, draw, resolve
+from leffa.synthetic.render.raster import EMPTY, rasterise
+
+
+class Split(str, Enum):
+    """Disjoint by identity, garment shape, texture and pose seed."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+    @property
+    def stream(self) -> int:
+        """Number that keeps the random streams of the splits apart."""
+        return list(Split).index(self)
+
+
+IDENTITY_SHARES = {Split.TRAIN: range(14), Split.VALIDATION: range(14, 15), Split.TEST: range(15, 16)}
+WOMEN = {Kind.UPPER: 0.52, Kind.LOWER: 0.52, Kind.DRESS: 0.98}
+FRONTAL = tuple(pose.name for pose in POSES if pose.name not in BACK_VIEWS + SIDE_VIEWS + SEATED_VIEWS)
+
+
+@dataclass(frozen=True)
+class Person:
+    """An identity: shape coefficients, sex and age as the wardrobe and the complexion need them."""
+
+    coefficients: np.ndarray
+    female: bool
+    older: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One rendered figure.
+
+    buffer      its G-buffer
+    landmarks   (33, 4) float32: x, y pixels, z pixels relative to the hips (nearer = smaller), visibility
+    parts       (H, W, 3) uint8 I, U, V of the body under the clothes
+    """
+
+    buffer: GBuffer
+    landmarks: np.ndarray
+    parts: np.ndarray
+
+
+@dataclass(frozen=True)
+class TryOnScene:
+    """A person in an outfit and the product shot of garment number ``main`` of it."""
+
+    name: str
+    kind: Kind
+    person: Picture
+    product: GBuffer
+    main: int
+    styles: tuple[str, ...]
+    female: bool
+    older: bool
+    identity: int
+    snapshot: bool
+
+    @property
+    def style(self) -> str:
+        """Style of the garment to try on, see ``wardrobe``."""
+        return self.styles[self.main]
+
+    @property
+    def material(self) -> int:
+        """Material number of the garment to try on."""
+        return Material.GARMENT + self.main
+
+
+@dataclass(frozen=True)
+class PosePairScene:
+    """One dressed person in two poses; ``target.buffer.flow`` points into ``source``."""
+
+    name: str
+    target: Picture
+    source: Picture
+    styles: tuple[str, ...]
+    female: bool
+    older: bool
+    identity: int
+    snapshot: bool
+
+
+def generator(seed: int, split: Split, *path: int) -> np.random.Generator:
+    """The random stream of one thing: the same numbers for the same path, whatever else is drawn."""
+    return np.random.default_rng([seed, split.stream, *path])
+
+
+def draw_person(rng: np.random.Generator, split: Split, women: float = 0.55) -> tuple[Person, int]:
+    """An identity of the split: a blend of two of its bodies of one sex. Returns it and its number.
+
+    ``women`` is the share of women wanted.
+    """
+    body = load_body()
+    rows = np.arange(len(body.coefficients))
+    own = rows[np.isin(rows % 16, list(IDENTITY_SHARES[split]))]
+    gender = body.phenotypes[:, body.phenotype_names.index("gender")]
+    age = body.phenotypes[:, body.phenotype_names.index("age")]
+    female = bool(rng.random() < women)
+    first = int(rng.choice(own[(gender[own] > 0.5) == female]))
+    second = int(rng.choice(own[(gender[own] > 0.5) == female]))
+    share = rng.uniform(0.5, 1)
+    coefficients = share * body.coefficients[first] + (1 - share) * body.coefficients[second]
+    return Person(coefficients, female, bool(age[first] > 0.8)), first
+
+
+def draw_camera(rng: np.random.Generator, posed: Posed, kind: Kind | None, snapshot: bool) -> Camera:
+    """Frame a figure: full body, half body or waist down, as a catalogue or a snapshot would."""
+    points = posed.vertices
+    low, high = points.min(0), points.max(0)
+    height = high[1] - low[1]
+    hips = posed.landmarks[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP]].mean(0)
+    shoulders = posed.landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER]].mean(0)
+    # photos are cut to what is painted before they are framed, so most pictures are close
+    full = {Kind.UPPER: 0.12, Kind.LOWER: 0.25, Kind.DRESS: 0.65, None: 0.7}[kind]
+    centre_x = 0.5 * (low[0] + high[0]) * 0.4 + 0.3 * (hips[0] + shoulders[0])
+    if rng.random() < full:
+        span = height * rng.uniform(1.04, 1.25)
+        centre_y = (low[1] + high[1]) / 2 + rng.uniform(-0.03, 0.03) * height
+    elif kind is Kind.LOWER:
+        bottom, top = (
+            low[1] - 0.03 * height,
+            shoulders[1] - rng.uniform(-0.1, 0.25) * (shoulders[1] - hips[1]),
+        )
+        span = (top - bottom) * rng.uniform(1.0, 1.1)
+        centre_y = (top + bottom) / 2
+    else:
+        top = high[1] + rng.uniform(0.02, 0.1) * height
+        if snapshot and rng.random() < 0.25:
+            top = shoulders[1] + rng.uniform(0.1, 0.25)
+        bottom = hips[1] - rng.uniform(0.02, 0.42) * height * (1.5 if kind is Kind.DRESS else 1)
+        span, centre_y = top - bottom, (top + bottom) / 2
+    # Stretched arms and sitting legs must fit: the frame is narrower than high.
+    wide = np.abs(
+        points[(points[:, 1] > centre_y - span / 2) & (points[:, 1] < centre_y + span / 2), 0] - centre_x
+    )
+    if len(wide) and rng.random() < 0.8:
+        span = max(span, 2 * float(np.quantile(wide, 0.995)) / 0.75 * 1.02)
+    depth = float(hips[2])
+    if snapshot:
+        distance = max(rng.uniform(1.5, 3.0), 0.9 * span)
+        pitch, roll = rng.normal(3, 7), rng.normal(0, 2.5)
+        shift = (float(rng.normal(0, 0.05)), float(rng.normal(0, 0.02)))
+    else:
+        distance = rng.uniform(2.6, 6)
+        pitch, roll = rng.normal(0, 2), 0.0
+        shift = (float(rng.normal(0, 0.012)), 0.0)
+    target = (float(centre_x), float(centre_y), depth)
+    return Camera(target, float(span), float(distance), float(pitch), float(roll), shift)
+
+
+def draw_lights(rng: np.random.Generator, count: int = 2) -> np.ndarray:
+    """(count, 3) unit vectors towards the lights: before and above the person, spread to both sides."""
+    lights = []
+    for number in range(count):
+        side = rng.uniform(0.1, 1.3) * (1 if number % 2 else -1)
+        up = rng.uniform(0.1, 1.0)
+        lights.append([np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)])
+    return np.array(lights, np.float32)
+
+
+def take_picture(
+    posed: Posed,
+    camera: Camera,
+    size: tuple[int, int],
+    lights: np.ndarray,
+    view: View | None = None,
+    flow: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Picture:
+    """Render a posed figure, its landmarks and its part map."""
+    height, width = size
+    view = view or draw(join(posed.meshes), camera, height, width)
+    buffer = resolve(view, lights, flow)
+    nude = body_mesh(posed.vertices)
+    projected = camera.project(nude.points, height, width)
+    fragments = rasterise(projected, nude.faces, height, width, one_sided=np.ones(len(nude.faces), bool))
+    there = fragments.face != EMPTY
+    parts = np.zeros((height, width, 3), np.uint8)
+    face = fragments.face[there]
+    coordinates = np.einsum("nk,nkc->nc", fragments.weights[there], nude.uv[face])
+    parts[there] = np.c_[nude.chart[face], np.round(coordinates * 255).clip(0, 255)].astype(np.uint8)
+    return Picture(buffer, project_landmarks(posed.landmarks, camera, parts[..., 0], fragments.depth), parts)
+
+
+def _draw_pose(rng: np.random.Generator) -> Pose:
+    kind = rng.random()
+    if kind < 0.86:
+        return random_pose(rng, FRONTAL)
+    return random_pose(rng, SEATED_VIEWS if kind < 0.9 else SIDE_VIEWS if kind < 0.95 else BACK_VIEWS)
+
+
+def _draw_figure(
+    rng: np.random.Generator, person: Person, kind: Kind, style: str | None
+) -> tuple[Figure, int]:
+    garments, main = draw_outfit(rng, kind, person.female, style)
+    hair = draw_hair(rng, person.female)
+    pose = _draw_pose(rng)
+    figure = Figure(
+        coefficients=person.coefficients,
+        garments=tuple(garments),
+        pose=pose,
+        hair=hair,
+        shoe=float(rng.uniform(0.0, 0.06)) if rng.random() < 0.94 else None,
+        expression=draw_expression(rng),
+        drape=Drape(int(rng.integers(2**31)), float(rng.uniform(0.5, 1.5))),
+    )
+    return figure, main
+
+
+def draw_kind(rng: np.random.Generator) -> Kind:
+    """Kind of the garment to try on, upper garments twice as often as the others."""
+    return (Kind.UPPER, Kind.UPPER, Kind.LOWER, Kind.DRESS)[int(rng.integers(4))]
+
+
+def draw_layout(rng: np.random.Generator) -> Layout:
+    """How a product shot is laid out: on an invisible mannequin or flat, sleeves down, angled or out."""
+    arms = float(
+        rng.choice([rng.uniform(10, 22), rng.uniform(28, 48), rng.uniform(60, 88)], p=[0.35, 0.5, 0.15])
+    )
+    flat = 0.0 if rng.random() < 0.35 else float(rng.uniform(0.2, 1))
+    drape = Drape(int(rng.integers(2**31)), float(rng.uniform(0.15, 0.8)))
+    return Layout(arms, flat, float(rng.uniform(2, 9)), drape)
+
+
+def frame_product(
+    rng: np.random.Generator, low: np.ndarray, high: np.ndarray, size: tuple[int, int]
+) -> Camera:
+    """A camera far away that shows a garment of this extent whole, more or less centred."""
+    height, width = size
+    span = max(high[1] - low[1], (high[0] - low[0]) * height / width) * rng.uniform(1.04, 1.3)
+    free = span - (high[1] - low[1])
+    centre = (low + high) / 2
+    shift = (float(rng.normal(0, 0.008)), float(rng.uniform(-0.25, 0.25) * free / span))
+    target = (float(centre[0]), float(centre[1]), float(centre[2]))
+    return Camera(target, float(span), distance=20.0, roll=float(rng.normal(0, 0.8)), shift=shift)
+
+
+def make_try_on_scene(
+    index: int,
+    seed: int,
+    split: Split = Split.TRAIN,
+    size: tuple[int, int] = (256, 192),
+    kind: Kind | None = None,
+    style: str | None = None,
+) -> TryOnScene:
+    """Scene number ``index``: G-buffers of person and product shot, with exact flow between them."""
+    rng = generator(seed, split, 1, index)
+    kind = kind or draw_kind(rng)
+    person, identity = draw_person(rng, split, WOMEN[kind])
+    figure, main = _draw_figure(rng, person, kind, style)
+    snapshot = bool(rng.random() < 0.4)
+    posed = pose_figure(figure)
+    camera = draw_camera(rng, posed, kind, snapshot)
+
+    garment = figure.garments[main]
+    shape = person.coefficients * rng.uniform(0, 1)
+    meshes = lay_out(garment, draw_layout(rng), shape)
+    product_view = draw(join(meshes), frame_product(rng, *extent(meshes), size), *size)
+    product_lights = np.array([[-0.35, 0.55, 0.76]], np.float32)
+    product = resolve(product_view, product_lights)
+
+    view = draw(join(posed.meshes), camera, *size)
+    pieces = range(posed.first[main], posed.first[main + 1])
+    flow = correspondence(view, product_view, {own: number for number, own in enumerate(pieces)})
+    picture = take_picture(posed, camera, size, draw_lights(rng), view, flow)
+    return TryOnScene(
+        name=f"{split.value}-{seed}-{index:06d}",
+        kind=kind,
+        person=picture,
+        product=product,
+        main=main,
+        styles=tuple(garment.style for garment in figure.garments),
+        female=person.female,
+        older=person.older,
+        identity=identity,
+        snapshot=snapshot,
+    )
+
+
+def make_pose_pair_scene(
+    index: int, seed: int, split: Split = Split.TRAIN, size: tuple[int, int] = (256, 192)
+) -> PosePairScene:
+    """Pose pair number ``index``: one person in one outfit, two poses and cameras, exact flow from the target
+    to the source."""
+    from dataclasses import replace
+
+    rng = generator(seed, split, 2, index)
+    kind = draw_kind(rng)
+    person, identity = draw_person(rng, split, WOMEN[kind])
+    figure, _ = _draw_figure(rng, person, kind, None)
+    snapshot = bool(rng.random() < 0.2)
+    views, figures = [], []
+    drape = figure.drape
+    for number in range(2):
+        moved = replace(figure, pose=_draw_pose(rng), drape=replace(drape, seed=drape.seed + 7 * number))
+        posed = pose_figure(moved)
+        camera = draw_camera(rng, posed, None, snapshot)
+        figures.append((posed, camera))
+        views.append(draw(join(posed.meshes), camera, *size))
+    lights = draw_lights(rng)
+    same = {number: number for number in range(len(figures[0][0].meshes))}
+    flow = correspondence(views[0], views[1], same)
+    target = take_picture(*figures[0], size, lights, views[0], flow)
+    source = take_picture(*figures[1], size, lights, views[1])
+    return PosePairScene(
+        name=f"pair-{split.value}-{seed}-{index:06d}",
+        target=target,
+        source=source,
+        styles=tuple(garment.style for garment in figure.garments),
+        female=person.female,
+        older=person.older,
+        identity=identity,
+        snapshot=snapshot,
+    )

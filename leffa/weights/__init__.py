@@ -1,0 +1,10 @@
+"""Weights: which there are, where they lie, and how they are fetched, checked and read.
+
+To change
+
+which weights a run can use    models
+what the authors published     published
+how files are fetched          downloads (``leffa download``), hub, checksums
+how they become our folders    conversion
+how a file is read             reading, safe_pickle
+"""

@@ -1,0 +1,170 @@
+"""The weights the engine can run, and where they lie."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leffa.config import DensePoseEncoding, Garment, Task
+from leffa.errors import WeightsError
+from leffa.model.flow_start import FlowStart
+from leffa.weights import published
+
+CHECKPOINTS = Path(os.environ.get("LEFFA_CHECKPOINTS", Path(__file__).resolve().parents[2] / "checkpoints"))
+"""Folder of all weights; the environment variable LEFFA_CHECKPOINTS names another."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Arithmetic of one picture in 10^12 floating-point operations, counted by benchmarks/full_size.py.
+
+    step  one sampling step of both UNets, with guidance if the model's default has it
+    once  encoding, decoding, and the flow that is read on the way
+    """
+
+    step: float = 0.0
+    once: float = 0.0
+
+    def of(self, steps: int) -> float:
+        return self.step * steps + self.once
+
+
+@dataclass(frozen=True)
+class Model:
+    """A set of weights with the settings it was made for.
+
+    name         what users call it
+    title        one line for people: what it is and what it is good for
+    tasks        what it can do
+    folder       a saved ``LeffaPipeline``
+    size         (height, width) it paints at
+    steps, guidance_scale, guidance_rescale, flow_start   defaults of a run
+    focus        cut the photo to the person first; else the whole photo is letterboxed, as the released
+                 weights were trained
+    detail       bring back the reference's fine structure, which the model paints too small to show, and
+                 fit its surroundings to the photo
+    official_conditions  DensePose, OpenPose and parsing instead of the offline preprocessor
+    garments     kinds it was trained on
+    mask_recipe  which of the released mask functions it was used with
+    cost         what a picture costs
+    licence      what is known of it
+    fetch        value of ``leffa download --what`` that brings it; None: it is in the repository
+    """
+
+    name: str
+    title: str
+    tasks: tuple[Task, ...]
+    folder: Path
+    size: tuple[int, int]
+    steps: int = 30
+    guidance_scale: float = 2.5
+    guidance_rescale: float | None = None
+    flow_start: FlowStart | None = None
+    focus: bool = False
+    detail: bool = False
+    official_conditions: bool = True
+    garments: tuple[Garment, ...] = tuple(Garment)
+    mask_recipe: str = "viton-hd"
+    cost: Cost = field(default_factory=Cost)
+    licence: str = "MIT"
+    fetch: str | None = None
+
+    @property
+    def is_present(self) -> bool:
+        return (self.folder / "model_index.json").is_file()
+
+    @property
+    def densepose_encoding(self) -> DensePoseEncoding:
+        """The body-part condition that the weights want, as they were saved. Raises WeightsError."""
+        try:
+            config = json.loads((self.folder / "model_index.json").read_text())
+            return DensePoseEncoding(config["densepose_encoding"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{self.folder / 'model_index.json'} cannot be read ({type(error).__name__}): "
+                "fetch the weights again"
+            ) from error
+
+
+_SD = Cost(step=14.55, once=28.09)
+_SDXL = Cost(step=19.61, once=19.57)
+
+VITON_HD = Model(
+    name="viton-hd",
+    title="Leffa as published, trained on VITON-HD: photo-realistic try-on of tops",
+    tasks=(Task.TRY_ON,),
+    folder=CHECKPOINTS / published.VITON_HD.name,
+    size=(1024, 768),
+    garments=(Garment.UPPER,),
+    cost=_SD,
+    licence=published.VITON_HD.licence,
+    fetch="tryon",
+)
+DRESS_CODE = Model(
+    name="dress-code",
+    title="Leffa as published, trained on DressCode: photo-realistic try-on of all kinds of garment",
+    tasks=(Task.TRY_ON,),
+    folder=CHECKPOINTS / published.DRESS_CODE.name,
+    size=(1024, 768),
+    mask_recipe="dress-code",
+    cost=_SD,
+    licence=published.DRESS_CODE.licence,
+    fetch="tryon-dresscode",
+)
+DEEP_FASHION = Model(
+    name="deep-fashion",
+    title="Leffa as published, trained on DeepFashion: photo-realistic pose transfer",
+    tasks=(Task.POSE_TRANSFER,),
+    folder=CHECKPOINTS / published.DEEP_FASHION.name,
+    size=(1024, 768),
+    cost=_SDXL,
+    licence=published.DEEP_FASHION.licence,
+    fetch="pose",
+)
+BUNDLED = Model(
+    name="bundled",
+    title="Small bundled model: works anywhere, shows colours, layout and flow; not photo-realistic",
+    tasks=(Task.TRY_ON, Task.POSE_TRANSFER),
+    folder=CHECKPOINTS / "bundled",
+    size=(256, 192),
+    steps=12,
+    guidance_scale=1.0,
+    guidance_rescale=0.0,
+    flow_start=FlowStart(levels=(500, 60)),
+    focus=True,
+    detail=True,
+    official_conditions=False,
+    cost=Cost(step=0.00707, once=0.02307),
+)
+
+MODELS: dict[str, Model] = {model.name: model for model in (VITON_HD, DRESS_CODE, DEEP_FASHION, BUNDLED)}
+"""By name, the best first."""
+
+
+def find(task: Task, name: str | None = None, garment: Garment | None = None) -> Model:
+    """The model to use for a task: the named one, or the best one present.
+
+    Of those for try-on one that was trained on the kind of ``garment`` is better, except that a published
+    one is always better than the bundled one. Raises WeightsError if it is unknown, cannot do the task, or
+    is not there.
+    """
+    if name is not None and name not in MODELS:
+        raise WeightsError(f"unknown model {name!r}; there are {', '.join(MODELS)}")
+    candidates = [MODELS[name]] if name else [*MODELS.values()]
+    able = [model for model in candidates if task in model.tasks]
+    if not able:
+        raise WeightsError(f"model {name!r} cannot do {task.value}; leave the model open to get one that can")
+    present = [model for model in able if model.is_present]
+    if not present:
+        raise WeightsError(_missing(task, able))
+    return max(present, key=lambda model: (model.official_conditions, garment in (None, *model.garments)))
+
+
+def _missing(task: Task, able: list[Model]) -> str:
+    command = f"leffa download --what {able[0].fetch}" if able[0].fetch else "leffa download"
+    if len(able) == 1 and able[0].fetch:
+        return f"the weights {able[0].name!r} are not in {able[0].folder}: fetch them with `{command}`"
+    return (
+        f"no weights for {task.value} in {able[-1].folder}: the repository ships them in checkpoints/, "
+        f"so clone it again, or fetch the published ones with `{command}`"
+    )

@@ -1,0 +1,72 @@
+"""The rules of the house: who may know whom, what the doors hand out, and that every wing has a door."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import leffa
+from leffa import cli
+from leffa.preprocess import official
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted((ROOT / "leffa").rglob("*.py"))
+
+
+def imported(path):
+    """Names of the modules that a file imports, at its top or later, by statement or by ``import_module``."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
+            yield from (part.value for part in node.args if isinstance(part, ast.Constant))
+
+
+def test_the_library_never_imports_the_app():
+    assert len(MODULES) > 100
+    guests = {"demo", "tests", "tools", "benchmarks"}
+    assert [path for path in MODULES if guests & {name.split(".")[0] for name in imported(path)}] == []
+
+
+def test_the_app_is_started_as_a_program_of_its_own(monkeypatch):
+    ran = []
+    monkeypatch.setattr("os.execv", lambda program, arguments: ran.append((program, arguments)))
+    assert cli.main(["app", "--port", "7999"]) == 0
+    [(program, arguments)] = ran
+    assert program == sys.executable and arguments[-4:] == ["--host", "127.0.0.1", "--port", "7999"]
+    help_ = subprocess.run([*arguments, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--mcp" in help_.stdout
+
+
+def test_where_there_is_no_app_one_sentence_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    assert cli.main(["app"]) == cli.EXIT_BAD_INPUT
+    assert "pip install" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("door", [leffa, official], ids=lambda door: door.__name__)
+def test_a_door_hands_out_all_it_names(door):
+    assert all(getattr(door, name) is not None for name in door.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = door.nothing
+
+
+def test_settings_need_no_torch():
+    script = (
+        "import sys; from leffa import Garment, Settings; Settings(steps=3); print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_every_wing_says_what_is_in_it():
+    doors = [path for path in MODULES if path.name == "__init__.py"]
+    bare = [path for path in doors if not ast.get_docstring(ast.parse(path.read_text()))]
+    rooms = {path.parent for path in MODULES}
+    assert bare == [] and rooms == {path.parent for path in doors}
