@@ -316,7 +316,8 @@ class Endpoints:
 
         Agents do not: behind the tool server all of them come as one and the same client. Neither do programs
         that call without a session; the gate says which address those come from. Both may hand an upload on
-        more than once, so all of one kind own it together: its path, drawn at random, is what keeps others out.
+        more than once, so all of one kind own it together: its path, drawn at random, is what keeps others
+        out.
         """
         if request is None or _is_agent(request):
             return self._sessions.of(secrets.token_urlsafe(12), "agents", PASSING_SECONDS)

@@ -1,8 +1,8 @@
 """The gate before Gradio: who may ask, by which name, for what, and how much at once.
 
-It stands before everything else that answers, so that whatever Gradio would do with a request is only done with
-one that passed: the app's own name in ``Host``, a route that the page or a program needs, a body of bounded size,
-and in it no path but that of an upload.
+It stands before everything else that answers, so that whatever Gradio would do with a request is only done
+with one that passed: the app's own name in ``Host``, a route that the page or a program needs, a body of
+bounded size, and in it no path but that of an upload.
 """
 
 import asyncio
@@ -44,7 +44,8 @@ _PAGE = re.compile(
 _ASKED = re.compile(
     r"(info|openapi\.json|startup-events|app_id|user|login_check|token|theme\.css|queue/(join|data)"
     r"|upload|upload_progress|cancel|reset|heartbeat/[\w.-]{1,128}|(run|call|call/v2)/\w{1,64}(/\w{1,64})?"
-    r"|mcp(/.*)?|file=.+|api/\w{1,64})/?"
+    r"|mcp(/.*)?|file=.+|api/\w{1,64})/?",
+    re.DOTALL,
 )
 _WITH_DATA = re.compile(r"(queue/join|(run|api|call)/\w+|call/v2/\w+)/?")
 _STREAM = re.compile(r"(queue/data|call/\w+/\w+|call/v2/\w+/\w+)/?")
@@ -105,7 +106,7 @@ class Names:
         return bool(separator) and scheme in ("http", "https") and self.hold(host)
 
 
-class _Refusal(Exception):
+class _RefusedError(Exception):
     """What is answered instead."""
 
     def __init__(self, status: int, text: str):
@@ -151,7 +152,7 @@ class Gate:
             return
         try:
             await self._pass_on(scope, receive, _guarded(send))
-        except _Refusal as refused:
+        except _RefusedError as refused:
             await _answer(send, refused.status, {"detail": refused.text})
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -166,7 +167,7 @@ class Gate:
         asked = path.removeprefix(_API + "/") if path.startswith(_API + "/") else ""
         is_post = scope["method"] == "POST"
         if is_post and self.is_closing.is_set():
-            raise _Refusal(503, "The app is being stopped: try again in a minute.")
+            raise _RefusedError(503, "The app is being stopped: try again in a minute.")
         if is_post and path.strip("/") == "login":
             self._count_login(headers.client)
         if asked.startswith("file="):
@@ -189,15 +190,15 @@ class Gate:
     # ------------------------------------------------------------------------------ who and what
 
     def _route(self, scope: Scope, headers: "_Headers") -> str:
-        """The path without the sub-path a proxy adds. Raises _Refusal for names and routes that are not ours."""
+        """The path without a proxy's sub-path. Raises _RefusedError for foreign names and routes."""
         hosts = headers.all("host")
         if len(hosts) != 1 or not self._names.hold(hosts[0]):
-            raise _Refusal(
+            raise _RefusedError(
                 421, "This app does not answer to that name: start it with --allow-host and the name."
             )
         origin = headers.first("origin")
         if origin and not self._names.hold_origin(origin):
-            raise _Refusal(403, "Pages of other sites may not ask this app.")
+            raise _RefusedError(403, "Pages of other sites may not ask this app.")
         path: str = scope["path"]
         root: str = scope.get("root_path") or ""
         if root and path.startswith(root + "/"):
@@ -205,14 +206,14 @@ class Gate:
         asked = path.removeprefix(_API + "/") if path.startswith(_API + "/") else None
         if path == "/healthz" or _PAGE.fullmatch(path) or (asked is not None and _ASKED.fullmatch(asked)):
             return path
-        raise _Refusal(404, "There is nothing here.")
+        raise _RefusedError(404, "There is nothing here.")
 
     def _count_login(self, client: str) -> None:
         tries, now = self._logins.setdefault(client, deque()), time.monotonic()
         while tries and now - tries[0] > 60:
             tries.popleft()
         if len(tries) >= LOGINS_A_MINUTE:
-            raise _Refusal(429, "Too many tries to log in: wait a minute.")
+            raise _RefusedError(429, "Too many tries to log in: wait a minute.")
         tries.append(now)
         if len(self._logins) > 10_000:
             self._logins.clear()
@@ -224,7 +225,7 @@ class Gate:
         try:
             checked(path)
         except NotUploadedError:
-            raise _Refusal(403, "There is no such file, or not any more.") from None
+            raise _RefusedError(403, "There is no such file, or not any more.") from None
 
     # ------------------------------------------------------------------------------ bodies
 
@@ -237,13 +238,13 @@ class Gate:
         try:
             told = json.loads(body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            raise _Refusal(400, "The request is no JSON.") from None
+            raise _RefusedError(400, "The request is no JSON.") from None
         if not isinstance(told, dict) or not _is_shallow(told):
-            raise _Refusal(400, "The request must be an object of JSON.")
+            raise _RefusedError(400, "The request must be an object of JSON.")
         told = _files_checked(told)
         session = told.get("session_hash")
         if session is not None and not (isinstance(session, str) and re.fullmatch(r"[\w.-]{1,128}", session)):
-            raise _Refusal(400, "The session must be 1 to 128 letters and figures.")
+            raise _RefusedError(400, "The session must be 1 to 128 letters and figures.")
         passed = "" if session or asked.startswith("queue") else _anonymous(headers.client)
         if not asked.startswith("call/v2"):
             self._check_data(told, asked)
@@ -257,16 +258,16 @@ class Gate:
         event = told.get("fn_index") if isinstance(told.get("fn_index"), int) else named
         needed = self._needs(event)
         if needed is None:
-            raise _Refusal(404, "There is no such endpoint.")
+            raise _RefusedError(404, "There is no such endpoint.")
         if not isinstance(data, list) or not needed <= len(data) <= MOST_FIELDS:
-            raise _Refusal(422, f"The endpoint takes {needed} values in data.")
+            raise _RefusedError(422, f"The endpoint takes {needed} values in data.")
 
     async def _take_upload(self, scope: Scope, receive: Receive, send: Send, headers: "_Headers") -> None:
         assert self.inner is not None
         if self.bytes_on_disk > MOST_ON_DISK:
-            raise _Refusal(507, "There is no room for more pictures now: try again in some minutes.")
+            raise _RefusedError(507, "There is no room for more pictures now: try again in some minutes.")
         if self._uploads[headers.client] >= self._limits.uploads:
-            raise _Refusal(429, "Too many uploads at a time from one address: wait for the others.")
+            raise _RefusedError(429, "Too many uploads at a time from one address: wait for the others.")
         _check_length(headers, MOST_FILES * MOST_BYTES + 100_000)
         self._uploads[headers.client] += 1
         try:
@@ -375,12 +376,12 @@ def _files_checked(value: Any) -> Any:
 
 
 def _check_length(headers: _Headers, most: int) -> None:
-    """Raises _Refusal for a body that is too large, before any of it is read, or does not say how large it is."""
+    """Raises _RefusedError for a body that is too large or of no told size, before any of it is read."""
     told = headers.first("content-length")
     if headers.first("transfer-encoding"):
-        raise _Refusal(411, "The request must say how long it is: send it in one piece.")
+        raise _RefusedError(411, "The request must say how long it is: send it in one piece.")
     if told and (not told.isdigit() or len(told) > 12 or int(told) > most):
-        raise _Refusal(413, f"The request is too large: at most {most // 1_000_000} MB.")
+        raise _RefusedError(413, f"The request is too large: at most {most // 1_000_000} MB.")
 
 
 async def _whole(receive: Receive) -> bytes:
@@ -388,7 +389,7 @@ async def _whole(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Refusal(400, "The request ended early.")
+            raise _RefusedError(400, "The request ended early.")
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return b"".join(parts)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class Options:
     key: str | None = None
     mcp: bool = False
     open_browser: bool = False
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 def settle() -> None:
@@ -66,8 +66,8 @@ def settle() -> None:
 def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
     """Serve the app; returns when it is stopped, or at once with ``wait=False``.
 
-    SIGTERM and Ctrl-C stop it: nothing new is let in, what runs ends with a sentence, and the visitors' files are
-    deleted. Raises LeffaError for options that cannot be had.
+    SIGTERM and Ctrl-C stop it: nothing new is let in, what runs ends with a sentence, and the visitors'
+    files are deleted. Raises LeffaError for options that cannot be had.
     """
     options = options or Options()
     if options.mcp and find_spec("mcp") is None:

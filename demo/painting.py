@@ -135,8 +135,9 @@ def warm_up() -> threading.Thread:
 def run(work: Work, stop: threading.Event, visitor: str = "") -> "Iterator[Step | Result]":
     """Wait in line and paint: ``Step``s, and at last the ``Result``.
 
-    visitor  whose run it is, for the limit of each. Raises what the engine raises; ``BusyError`` if too many are
-    in line; ``StoppedError`` if ``stop`` was set, also while waiting; LeffaError if it took longer than a run may.
+    visitor  whose run it is, for the limit of each. Raises what the engine raises; ``BusyError`` if too many
+    are in line; ``StoppedError`` if ``stop`` was set, also while waiting; LeffaError if it took longer than a
+    run may.
     """
     from leffa.run.result import StoppedError
 
@@ -201,8 +202,8 @@ def _ended(stopped: LeffaError, too_long: bool) -> LeffaError:
         return LeffaError("the app is being stopped, and the run with it: try again in a minute")
     if too_long:
         return LeffaError(
-            f"the run took longer than the {LIMITS.seconds:.0f} seconds that are allowed here: take fewer steps or "
-            "pictures"
+            f"the run took longer than the {LIMITS.seconds:.0f} seconds that are allowed here: "
+            "take fewer steps or pictures"
         )
     return stopped
 

@@ -1,7 +1,7 @@
 """What visitors bring: one gate for every path that comes from outside, and who owns which file.
 
-A path is a ticket. It is drawn at random when a file is uploaded, the first visitor who hands it on owns it, and
-nobody else can use it. Nothing else on this machine can be named: not by a path, not by an address.
+A path is a ticket. It is drawn at random when a file is uploaded, the first visitor who hands it on owns it,
+and nobody else can use it. Nothing else on this machine can be named: not by a path, not by an address.
 """
 
 import os
@@ -37,7 +37,7 @@ class NotUploadedError(PictureError):
 
 
 def open_folder() -> Path:
-    """A new folder for visitors' files, and Gradio's setting for it; folders of dead processes are deleted."""
+    """A new folder for visitors' files, told to Gradio; folders of dead processes are deleted."""
     parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
     remove_left_over(parent)
@@ -97,7 +97,8 @@ def is_open() -> bool:
 def local_path(text: str) -> str:
     """The path in the address of one of our own files, as the upload tool for agents gives it; else the text.
 
-    Nothing is ever fetched: of an address only the path counts, and that must pass ``checked`` like any other.
+    Nothing is ever fetched: of an address only the path counts, and that must pass ``checked`` like any
+    other.
     """
     parts = urlsplit(text) if text.startswith(("http://", "https://")) else None
     if parts is None or _SERVED not in parts.path:
@@ -161,7 +162,8 @@ class Claims:
         _remove(file)
 
     def sweep(self, oldest: float, kept: frozenset[tuple[str, int]] = frozenset()) -> int:
-        """Delete what nobody owns and what was last changed before ``oldest``; returns the bytes that are left.
+        """Delete what nobody owns and what was last changed before ``oldest``; returns the bytes that are
+        left.
 
         kept  (name, size) of pictures that are the app's own
         """

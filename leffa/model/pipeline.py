@@ -4,6 +4,7 @@ A diffusers ``DiffusionPipeline`` of stock parts, so saving, loading, device pla
 progress bar come from the library. Section numbers refer to arXiv 2412.08486.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -296,6 +297,8 @@ class LeffaPipeline(DiffusionPipeline):
         self._keep_vae_from_overflowing()
         guided = guidance_scale > 1
         rescale = guidance_scale if guidance_rescale is None else guidance_rescale
+        if not (math.isfinite(guidance_scale) and math.isfinite(rescale)):
+            raise ValueError(f"guidance must be finite, got {guidance_scale} rescaled by {rescale}")
 
         # 2. Encode the conditions; they are the same in every step
         person, reference, mask, densepose = (

@@ -158,8 +158,29 @@ def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _unreadable(model, error) from error
+    for name in ("unet", "reference_unet", "vae"):
+        if name not in networks:  # those in 8 bits were looked at before
+            _check_numbers(model, name, getattr(pipeline, name))
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _check_numbers(model: Model, name: str, network: Any) -> None:
+    """Raises WeightsError, with the tensor's name, for weights that would paint nothing: not finite, or all zero."""
+    import torch
+
+    matrices = [(key, value) for key, value in network.named_parameters() if value.ndim > 1]
+    for key, value in network.named_parameters():
+        if not torch.isfinite(value).all():
+            raise WeightsError(
+                f"{name}.{key} in {model.folder} holds numbers that are not finite: fetch the weights again"
+            )
+    empty = [key for key, value in matrices if not value.any()]
+    if 2 * len(empty) > len(matrices):
+        raise WeightsError(
+            f"{len(empty)} of {len(matrices)} tensors in {model.folder / name} are all zero, {empty[0]} the first: "
+            "fetch the weights again"
+        )
 
 
 def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
@@ -171,6 +192,7 @@ def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
         networks[name] = UNet2DConditionModel.from_pretrained(
             model.folder / name, torch_dtype=placement.torch_dtype, use_safetensors=True
         )
+        _check_numbers(model, name, networks[name])
         quantize(networks[name])
     return networks
 

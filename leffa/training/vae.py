@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leffa.data.packed import PackedDataset
+from leffa.images import FORMATS
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
 from leffa.training.report import report
@@ -58,7 +59,7 @@ class Crops(Dataset):
         return packed.picture(int(rng.integers(len(packed))), "person" if rng.random() < 0.6 else "reference")
 
     def _picture(self, rng: np.random.Generator) -> Tensor:
-        with Image.open(self._pictures[int(rng.integers(len(self._pictures)))]) as opened:
+        with Image.open(self._pictures[int(rng.integers(len(self._pictures)))], formats=FORMATS) as opened:
             image = opened.convert("RGB")
         # anything between the whole picture and its full detail
         shortest = float(rng.uniform(self._crop, max(self._crop, min(image.size))))
