@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -225,11 +226,12 @@ class Endpoints:
         """
         from leffa.explain import trace
 
-        if side not in ("result", "reference"):
-            raise LeffaError(f"side must be result or reference, got {side!r}")
+        _one_of("side", side, ("result", "reference"))
         found_run = self._run(run, task, request)
         follow = trace.to_reference if side == "result" else trace.to_result
-        found = follow(found_run.result, float(x), float(y), found_run.sample, layer or None, timestep)
+        place = _figure("x", x), _figure("y", y)
+        step, named = _timestep(timestep), _word("layer", layer)
+        found = follow(found_run.result, *place, found_run.sample, named, step)
         return {
             "places": [asdict(place) for place in found.places],
             "middle": asdict(found.middle) if found.middle else None,
@@ -265,7 +267,9 @@ class Endpoints:
 
         found = self._run(run, task, request)
         fields = list(found.result.fields)
-        fields[found.sample] = field_on_photo(found.result, found.sample, layer or None, timestep)
+        fields[found.sample] = field_on_photo(
+            found.result, found.sample, _word("layer", layer), _timestep(timestep)
+        )
         result = replace(found.result, fields=fields)
         pictures = result.flow_pictures(found.sample)
         pictures["difference"] = difference(result.photo, result.images[found.sample])
@@ -328,13 +332,12 @@ class Endpoints:
 
     def _run(self, key: str | None, task: str, request: gr.Request | None) -> Run:
         """The run of a key, in whatever session: agents have none, and who knows the key made the run."""
-        if key:
+        if key := _word("run", key):
             found = self._sessions.run(key)
             if found is None:
                 raise LeffaError("there is no such run, or not any more: run try_on or pose_transfer again")
             return found
-        if task not in {one.value for one in Task}:
-            raise LeffaError(f"task must be try_on or pose_transfer, got {task!r}")
+        _one_of("task", task, (one.value for one in Task))
         run = None if _is_agent(request) else self._session(request).shown.get(task)
         if run is None:
             raise LeffaError(
@@ -421,26 +424,58 @@ def _mask_of(session: Session, path: str | None) -> Any:
     return np.asarray(_picture(session, path, "mask").convert("L")) if path else None
 
 
-def _kind(garment: str) -> Garment:
-    try:
-        return Garment(garment)
-    except ValueError:
-        raise LeffaError(f"garment must be one of {', '.join(KINDS)}, got {garment!r}") from None
+def _one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """Raises LeffaError for what is not among them."""
+    allowed = tuple(allowed)
+    if not isinstance(value, str) or value not in allowed:
+        raise LeffaError(f"{name} must be one of {', '.join(allowed)}, got {_shortly(value)}")
+    return value
 
 
-def _wishes(garment: str, sleeve: str, hem: str, protect: list[str] | None) -> Wishes:
-    kept = tuple(PROTECTED if protect is None else protect)
-    for name, value, allowed in (("sleeve", sleeve, SLEEVES), ("hem", hem, HEMS)):
-        if value not in allowed:
-            raise LeffaError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    if unknown := set(kept) - set(PROTECTED):
-        raise LeffaError(f"protect knows {', '.join(PROTECTED)}, not {', '.join(sorted(unknown))}")
-    return Wishes(_kind(garment).value, sleeve, hem, kept)
+def _word(name: str, value: Any) -> str | None:
+    """A text, or None where it is left out. Raises LeffaError for anything else."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > 200:
+        raise LeffaError(f"{name} must be a word, got {_shortly(value)}")
+    return value
 
 
-def _settings(
-    steps: int | None, guidance: float | None, rescale: float | None, seed: int, samples: int
-) -> Any:
+def _figure(name: str, value: Any) -> float:
+    """Raises LeffaError for what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e9:
+        raise LeffaError(f"{name} must be a number, got {_shortly(value)}")
+    return float(value)
+
+
+def _timestep(value: Any) -> int | None:
+    return None if value is None else round(_figure("timestep", value))
+
+
+def _shortly(value: Any) -> str:
+    return repr(value)[:60]
+
+
+def _kind(garment: Any) -> Garment:
+    return Garment(_one_of("garment", garment, KINDS))
+
+
+def _wishes(garment: Any, sleeve: Any, hem: Any, protect: Any) -> Wishes:
+    kept = PROTECTED if protect is None else protect
+    if not isinstance(kept, (list, tuple)):
+        raise LeffaError(f"protect must be a list of {', '.join(PROTECTED)}, got {_shortly(kept)}")
+    for name in kept:
+        _one_of("protect", name, PROTECTED)
+    return Wishes(
+        _kind(garment).value,
+        _one_of("sleeve", sleeve, SLEEVES),
+        _one_of("hem", hem, HEMS),
+        tuple(dict.fromkeys(kept)),
+    )
+
+
+def _settings(steps: Any, guidance: Any, rescale: Any, seed: Any, samples: Any) -> Any:
+    """As ``Settings`` wants them; those left empty are the model's, or drawn."""
     from leffa.run.settings import Settings
 
-    return Settings(steps, guidance, rescale, int(seed), int(samples))
+    return Settings(steps, guidance, rescale, -1 if seed is None else seed, 1 if samples is None else samples)

@@ -429,6 +429,7 @@ async def _answer(send: Send, status: int, told: dict[str, Any]) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
+        *([(b"connection", b"close")] if status >= 400 else []),
         *_SAFE,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})

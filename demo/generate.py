@@ -44,8 +44,8 @@ _VIEWER_WORDS = {
 HANDS_OVER = {Task.TRY_ON: "pass_change_pose", Task.POSE_TRANSFER: "pass_try_on"}
 
 
-def default_steps(task: Task, preset: str) -> int:
-    """Sampling steps of a preset for the model at hand."""
+def default_steps(task: Task, preset: Any) -> int:
+    """Sampling steps of a preset for the model at hand; of an unknown one as of the balanced."""
     from leffa.weights.models import BUNDLED, find
 
     try:
@@ -53,7 +53,8 @@ def default_steps(task: Task, preset: str) -> int:
     except LeffaError:
         model = BUNDLED
     least = model.flow_start.least_steps if model.flow_start else 1
-    return max(least, round(PRESETS[preset] * model.steps))
+    share = PRESETS.get(preset, 1.0) if isinstance(preset, str) else 1.0
+    return max(least, round(share * model.steps))
 
 
 class GenerateStep:
@@ -109,7 +110,7 @@ class GenerateStep:
             parts.viewer, "", _VIEWER_WORDS | {"hand_over": HANDS_OVER[self.task]}, elem_id=f"{name}-viewer"
         )
         self.preset = labels.choices(
-            gr.Radio,
+            parts.Buttons,
             "preset",
             "preset_",
             tuple(PRESETS),
@@ -140,7 +141,7 @@ class GenerateStep:
             )
             with gr.Row(elem_classes="lf-seed"):
                 self.seed = labels.say(
-                    gr.Number,
+                    parts.Figure,
                     {"label": "seed", "info": "seed_info"},
                     value=-1,
                     precision=0,
@@ -155,7 +156,7 @@ class GenerateStep:
 
     def _slider(self, labels: Labels, name: str, low: float, high: float, value: float, step: float) -> Any:
         return labels.say(
-            gr.Slider,
+            parts.Slide,
             {"label": name, "info": f"{name}_info"},
             minimum=low,
             maximum=high,
@@ -301,12 +302,10 @@ def settings_of(steps: float, guidance: float, rescale: float, seed: float, samp
     """The engine's settings from the widgets' values. Raises LeffaError for what is no number."""
     from leffa.run.settings import Settings
 
-    try:
-        return Settings(
-            int(steps), float(guidance), float(rescale), int(-1 if seed is None else seed), int(samples)
-        )
-    except (TypeError, ValueError) as wrong:
-        raise LeffaError("steps, guidance, rescale, seed and pictures must be numbers") from wrong
+    given = (steps, guidance, rescale, -1 if seed is None else seed, 1 if samples is None else samples)
+    if any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in given):
+        raise LeffaError("steps, guidance, rescale, seed and pictures must be numbers")
+    return Settings(*given)
 
 
 def _progress(language: str, step: painting.Step, preview: str | None) -> dict:

@@ -53,6 +53,62 @@ class Upload(gr.UploadButton, metaclass=_Quiet):
         return uploaded(payload)
 
 
+def _as_it_came(self: Any, payload: Any) -> Any:
+    """What a program or a page sent, of whatever kind. The functions say what is wrong with it, in one
+    sentence; Gradio's components would answer a wrong kind with a stack trace in the log.
+    """
+    return payload
+
+
+class Choice(gr.Dropdown, metaclass=_Quiet):
+    """One of several."""
+
+    is_template = True  # looks like gr.Dropdown
+    preprocess = _as_it_came
+
+
+class Choices(gr.CheckboxGroup, metaclass=_Quiet):
+    """Any of several."""
+
+    is_template = True  # looks like gr.CheckboxGroup
+    preprocess = _as_it_came
+
+
+class Buttons(gr.Radio, metaclass=_Quiet):
+    """One of several, all to be seen."""
+
+    is_template = True  # looks like gr.Radio
+    preprocess = _as_it_came
+
+
+class Figure(gr.Number, metaclass=_Quiet):
+    """A number."""
+
+    is_template = True  # looks like gr.Number
+    preprocess = _as_it_came
+
+
+class Slide(gr.Slider, metaclass=_Quiet):
+    """A number within limits."""
+
+    is_template = True  # looks like gr.Slider
+    preprocess = _as_it_came
+
+
+class Tick(gr.Checkbox, metaclass=_Quiet):
+    """Yes or no."""
+
+    is_template = True  # looks like gr.Checkbox
+    preprocess = _as_it_came
+
+
+class Text(gr.Textbox, metaclass=_Quiet):
+    """A word."""
+
+    is_template = True  # looks like gr.Textbox
+    preprocess = _as_it_came
+
+
 def uploaded(payload: ImageData | None) -> str | None:
     """The path of an upload as it came from outside. Raises gr.Error with one sentence for anything else."""
     if payload is None:

@@ -7,6 +7,7 @@ what the painter has made of skin and surroundings stays, and the garment is lai
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the settings are read by pages that must be there before torch is
@@ -47,8 +48,8 @@ class FlowStart:
         """``count`` timesteps: those that read the flow, then a stretch down from each level.
 
         Between two stretches lies a composite. Later stretches get the steps that do not divide evenly. No
-        timestep comes twice: what a stretch has no room for goes to the last one that has. Raises ValueError for
-        more steps than there are timesteps.
+        timestep comes twice: what a stretch has no room for goes to the last one that has. Raises ValueError
+        for more steps than there are timesteps.
         """
         if count < self.least_steps:
             raise ValueError(f"flow start needs at least {self.least_steps} steps, not {count}")
@@ -57,7 +58,7 @@ class FlowStart:
         painting, levels = count - self.read_steps, len(self.levels)
         bounds = [train_steps - 1, *self.levels, 0]
         lengths = [(painting + i) // levels for i in range(levels)]
-        rooms = [high - low for high, low in zip(bounds[1:], bounds[2:], strict=False)]
+        rooms = [high - low for high, low in pairwise(bounds[1:])]
         while surplus := sum(max(0, length - room) for length, room in zip(lengths, rooms, strict=True)):
             lengths = [min(length, room) for length, room in zip(lengths, rooms, strict=True)]
             last = max(i for i in range(levels) if lengths[i] < rooms[i])

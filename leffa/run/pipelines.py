@@ -166,7 +166,7 @@ def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
 
 
 def _check_numbers(model: Model, name: str, network: Any) -> None:
-    """Raises WeightsError, with the tensor's name, for weights that would paint nothing: not finite, or all zero."""
+    """Raises WeightsError, with the tensor's name, for weights that are not finite, or nearly all zero."""
     import torch
 
     matrices = [(key, value) for key, value in network.named_parameters() if value.ndim > 1]
@@ -178,8 +178,8 @@ def _check_numbers(model: Model, name: str, network: Any) -> None:
     empty = [key for key, value in matrices if not value.any()]
     if 2 * len(empty) > len(matrices):
         raise WeightsError(
-            f"{len(empty)} of {len(matrices)} tensors in {model.folder / name} are all zero, {empty[0]} the first: "
-            "fetch the weights again"
+            f"{len(empty)} of {len(matrices)} tensors of {name} in {model.folder} are all zero, the "
+            f"first of them {empty[0]}: fetch the weights again"
         )
 
 

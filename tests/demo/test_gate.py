@@ -150,7 +150,7 @@ def test_no_spelling_reads_or_tells_of_a_file(address, pictures, secret, elsewhe
         choices = ["upper", "auto", "auto", ["face"], None]
         said = set()
         for name, text in (*there.items(), *absent.items()):
-            for file in files(text):
+            for file in list(files(text))[: 1 if text in absent.values() else 3]:
                 succeeded, answer = ask(address, mask, [file, *choices])
                 assert not succeeded, name
                 said.add(answer)
@@ -205,10 +205,11 @@ def visit_and_leave(address: str, path: str, session: str, succeeds: bool = True
     config = httpx.get(f"{address}/config").json()
     kinds = {one["id"]: one["type"] for one in config["components"]}
     with httpx.stream("GET", f"{address}/gradio_api/heartbeat/{session}") as heartbeat:
-        next(heartbeat.iter_lines())
+        lines = heartbeat.iter_lines()  # which closes the stream when it goes
+        next(lines)
         for event in config["dependencies"]:
             inputs = [kinds[one] for one in event["inputs"]]
-            if not {"image", "uploadbutton"} & set(inputs):
+            if event["api_name"] not in ("read_settings", "set_photo", "set_person", "restore_png"):
                 continue
             data = [
                 {"path": path, "meta": META} if kind in ("image", "uploadbutton") else None for kind in inputs
@@ -277,13 +278,8 @@ def test_bodies_are_bounded_before_they_are_read(address):
     large = httpx.post(f"{address}/gradio_api/queue/join", content=b" " * 4_100_000)
     assert large.status_code == 413
 
-    def forever():
-        yield b"["
-        while True:
-            yield b"[" * 65536
-
-    endless = httpx.post(f"{address}/gradio_api/queue/join", content=forever())
-    assert endless.status_code == 411
+    untold = httpx.post(f"{address}/gradio_api/queue/join", content=iter([b"{", b"}"]))
+    assert untold.status_code == 411  # it might never end
     deep = httpx.post(f"{address}/gradio_api/queue/join", content=b"[" * 100_000)
     assert deep.status_code == 400
 
