@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -14,10 +14,14 @@ from demo.gate import PASSING
 from demo.generate import address_of, digest_of
 from demo.history import Run, remember
 from demo.painting import Work, engine
+from demo.reading import LOOKING, opened
 from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task
 from leffa.errors import LeffaError
+
+if TYPE_CHECKING:
+    from leffa.preprocess.prepared import Prepared
 
 PROGRESS = gr.Progress()  # the mark by which Gradio knows the argument
 
@@ -149,7 +153,7 @@ class Endpoints:
         from PIL import Image
 
         session = self._session(request)
-        prepared = engine().prepare(_picture(session, person, "person"))
+        prepared = _prepared(_picture(session, person, "person"))
         wishes = _wishes(garment, sleeve, hem, protect)
         measure = _measured(_picture(session, reference, "reference"), wishes.garment) if reference else None
         area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
@@ -176,7 +180,7 @@ class Endpoints:
         from demo.views import part_colours
 
         session = self._session(request)
-        prepared = engine().prepare(_picture(session, person, "person"))
+        prepared = _prepared(_picture(session, person, "person"))
         picture = part_colours(engine().parts(prepared))
         return keep(session, picture), {"people": prepared.people, "notes": prepared.notes}
 
@@ -338,7 +342,7 @@ class Endpoints:
                 raise LeffaError("there is no such run, or not any more: run try_on or pose_transfer again")
             return found
         _one_of("task", task, (one.value for one in Task))
-        run = None if _is_agent(request) else self._session(request).shown.get(task)
+        run = None if _is_agent(request) else self._session(request).current(task)
         if run is None:
             raise LeffaError(
                 f"there is no result of {task} in this session: run it first, or give the run of its details"
@@ -398,16 +402,19 @@ def _picked(
 ) -> Picked:
     image = _picture(session, path, name)
     assert path is not None  # or the line above had raised
-    prepared = None if person is None else engine().prepare(image, person, task)
-    return Picked(image, path, digest_of(path), prepared)
+    prepared = None if person is None else _prepared(image, person, task)
+    return Picked(prepared.photo if prepared else image, path, digest_of(path), prepared)
 
 
 def _picture(session: Session, path: str | None, name: str) -> Any:
-    from leffa.images import load_image
-
     if not path:
         raise LeffaError(f"{name} is missing: give a picture")
-    return load_image(session.own(path))
+    return opened(session.own(path))
+
+
+def _prepared(image: Any, person: int = 0, task: Task = Task.TRY_ON) -> "Prepared":
+    with LOOKING:
+        return engine().prepare(image, person, task)
 
 
 def _measured(picture: Any, garment: Garment) -> Any:

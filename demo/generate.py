@@ -230,7 +230,7 @@ class GenerateStep:
 
     def speak(self, session: Session) -> list[Any]:
         """Values of ``spoken``: all of them, for what is not on the page yet must not get half an update."""
-        run = session.shown.get(self.tab)
+        run = session.current(self.tab)
         shown = run.shown(session.language) if run else {"state": "empty"}
         missing = self._missing(session)
         reason = parts.quiet(say(session.language, missing) if missing else "")
@@ -282,7 +282,7 @@ class GenerateStep:
 
     def download(self, request: gr.Request) -> Any:
         """Hand the shown picture over at full size, with all that repeats its run written into it."""
-        run = self._sessions.of(request.session_hash).shown.get(self.tab)
+        run = self._sessions.of(request.session_hash).current(self.tab)
         if run is None:
             return gr.skip()
         name = f"leffa-{run.result.task.value.replace('_', '-')}-{run.seed}.png"
@@ -291,7 +291,7 @@ class GenerateStep:
     def choose_sample(self, event: gr.EventData, request: gr.Request) -> tuple:
         """Show another picture of the same run."""
         session = self._sessions.of(request.session_hash)
-        run = session.shown.get(self.tab)
+        run = session.current(self.tab)
         if run is None:
             return gr.skip(), gr.skip()
         run.choose(int(event.sample))
@@ -302,7 +302,13 @@ def settings_of(steps: float, guidance: float, rescale: float, seed: float, samp
     """The engine's settings from the widgets' values. Raises LeffaError for what is no number."""
     from leffa.run.settings import Settings
 
-    given = (steps, guidance, rescale, -1 if seed is None else seed, 1 if samples is None else samples)
+    given: tuple[Any, ...] = (
+        steps,
+        guidance,
+        rescale,
+        -1 if seed is None else seed,
+        1 if samples is None else samples,
+    )
     if any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in given):
         raise LeffaError("steps, guidance, rescale, seed and pictures must be numbers")
     return Settings(*given)

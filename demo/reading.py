@@ -1,7 +1,9 @@
 """A visitor's file becomes a picture the engine can work with; what is wrong with it becomes a sentence."""
 
 import logging
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo import parts
@@ -14,10 +16,13 @@ from leffa.config import Task
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from leffa.preprocess.prepared import Prepared
 
 Told = Callable[[str], dict]
 """A line to show, in the language it is asked for."""
+LOOKING = threading.BoundedSemaphore(2)
 LOG = logging.getLogger("leffa.demo")
 
 
@@ -44,14 +49,12 @@ def _read(
     if path is None:
         return lambda language: parts.quiet("")
     try:
-        from leffa.images import load_image
-
         if example is None:
             session.own(path)
-
-        picked = Picked(load_image(path), path, digest_of(path), example=example)
+        picked = Picked(opened(path), path, digest_of(path), example=example)
         if person is not None:
             picked.prepared = prepare(picked, tab, person)
+            picked.image = picked.prepared.photo  # once in memory, not twice
     except LeffaError as error:
         wrong = error
         return lambda language: parts.error(problem(language, wrong))
@@ -75,7 +78,16 @@ def prepare(picked: Picked, tab: str, person: int = 0) -> "Prepared":
 
         if known := known_pose(picked.path):
             return known
-    return engine().prepare(picked.image, person, Task(tab))
+    with LOOKING:
+        return engine().prepare(picked.image, person, Task(tab))
+
+
+def opened(path: str | Path) -> "Image.Image":
+    """A file as a picture; not everybody's at once, for large ones take much memory while they are decoded."""
+    from leffa.images import load_image
+
+    with LOOKING:
+        return load_image(path)
 
 
 def has_record(path: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demo.shelf import BUDGET, bytes_of
 from demo.uploads import CLAIMS
 from leffa.errors import LeffaError
 
@@ -105,6 +106,11 @@ class Session:
     def slots(self, tab: str) -> Slots:
         return self.tabs.setdefault(tab, Slots())
 
+    def current(self, tab: str) -> "Run | None":
+        """The run a tab shows; None if there is none, or not any more."""
+        run = self.shown.get(tab)
+        return run if run is not None and run.is_kept else None
+
     def note(self, tab: str, slot: str, told: Callable[[str], dict]) -> dict:
         """Set the line beside a slot; returns it in the visitor's language."""
         self.notes[tab, slot] = told
@@ -141,6 +147,8 @@ class Session:
             self.files.clear()
         for file in files:
             CLAIMS.release(file, self._number)
+        for run in self.runs:
+            run.forget()
         self.runs.clear()
         self.tabs.clear()
         self.notes.clear()
@@ -148,12 +156,15 @@ class Session:
 
 
 class Sessions:
-    """All visitors, by the key that Gradio gives each open page. Thread-safe."""
+    """All visitors, by the key that Gradio gives each open page. Thread-safe.
 
-    def __init__(self, most: int = MOST_SESSIONS):
+    most, most_bytes  of them, and of the pictures on their pages; beyond that the longest untouched goes
+    """
+
+    def __init__(self, most: int = MOST_SESSIONS, most_bytes: int = BUDGET):
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
-        self._most = most
+        self._most, self._most_bytes = most, most_bytes
 
     def of(self, key: str, owner: str | None = None, idle_seconds: float = IDLE_SECONDS) -> Session:
         """The visitor's session, new on the first call. Ends those that were idle too long.
@@ -176,6 +187,10 @@ class Sessions:
             ended = [old for old, one in self._sessions.items() if now - one.touched > one.idle_seconds]
             while len(self._sessions) - len(ended) > self._most:
                 ended.append(next(old for old in self._sessions if old not in ended))
+            weights = {old: bytes_of(one.tabs) for old, one in self._sessions.items() if old not in ended}
+            while sum(weights.values()) > self._most_bytes and len(weights) > 1:
+                ended.append(next(iter(weights)))
+                weights.pop(ended[-1])
             gone = [self._sessions.pop(old) for old in ended]
         for session in gone:
             session.end()

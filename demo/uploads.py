@@ -209,10 +209,10 @@ def give_every_upload_its_own_name() -> None:
     if issubclass(route_utils.GradioUploadFile, _Named):
         return
 
-    class Upload(_Named, route_utils.GradioUploadFile):  # type: ignore[misc, valid-type]
+    class Upload(_Named, route_utils.GradioUploadFile):
         pass
 
-    class Parser(route_utils.GradioMultiPartParser):  # type: ignore[misc, valid-type]
+    class Parser(route_utils.GradioMultiPartParser):
         def __init__(self, *values: object, **named: object):
             super().__init__(*values, **{**named, "max_files": MOST_FILES, "max_fields": MOST_FILES})
 
