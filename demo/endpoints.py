@@ -11,7 +11,7 @@ import gradio as gr
 from demo import painting
 from demo.files import keep
 from demo.gate import PASSING
-from demo.generate import address_of, digest_of
+from demo.generate import address_of
 from demo.history import Run, remember
 from demo.painting import Work, engine
 from demo.reading import LOOKING, opened
@@ -19,6 +19,7 @@ from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task
 from leffa.errors import LeffaError
+from leffa.files import sha256
 
 if TYPE_CHECKING:
     from leffa.preprocess.prepared import Prepared
@@ -81,7 +82,7 @@ class Endpoints:
             measure = _measured(garment_picture.image, wishes.garment)
             area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
         else:
-            choices["mask_sha256"] = digest_of(str(mask))
+            choices["mask_sha256"] = sha256(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
         work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, wishes.kind, area)
         pictures = {"photo": photo, "garment": garment_picture}
@@ -251,7 +252,7 @@ class Endpoints:
         run: str | None = None,
         request: gr.Request | None = None,
     ) -> tuple:
-        """Explain a result in pictures: flow, its legend, warped reference, spread, mass, arrows.
+        """Explain a result in pictures: flow, its legend, warped reference, confidence, spread, mass, arrows.
 
         Run try_on or pose_transfer first.
 
@@ -403,7 +404,7 @@ def _picked(
     image = _picture(session, path, name)
     assert path is not None  # or the line above had raised
     prepared = None if person is None else _prepared(image, person, task)
-    return Picked(prepared.photo if prepared else image, path, digest_of(path), prepared)
+    return Picked(prepared.photo if prepared else image, path, sha256(path), prepared)
 
 
 def _picture(session: Session, path: str | None, name: str) -> Any:
@@ -426,9 +427,12 @@ def _measured(picture: Any, garment: Garment) -> Any:
 
 
 def _mask_of(session: Session, path: str | None) -> Any:
-    import numpy as np
+    from leffa.preprocess.given_mask import read_mask
 
-    return np.asarray(_picture(session, path, "mask").convert("L")) if path else None
+    if not path:
+        return None
+    with LOOKING:
+        return read_mask(session.own(path))
 
 
 def _one_of(name: str, value: Any, allowed: Iterable[str]) -> str:

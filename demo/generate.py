@@ -1,7 +1,5 @@
 """The last step of both tabs: quality, settings, the button, the run and its result."""
 
-import hashlib
-import io
 import logging
 import threading
 import time
@@ -340,17 +338,3 @@ def address_of(request: gr.Request | None) -> str:
     """Where a request comes from, for the limits of each; empty where it is not known."""
     client = getattr(request, "client", None)
     return getattr(client, "host", None) or ""
-
-
-def digest_of(path: str) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return (
-            hashlib.file_digest(file, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else _digest(file)
-        )
-
-
-def _digest(file: io.BufferedReader) -> str:
-    return hashlib.sha256(file.read()).hexdigest()

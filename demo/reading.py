@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from demo import parts
 from demo.examples import POSES
-from demo.generate import digest_of
 from demo.painting import engine
 from demo.sessions import Picked, Session
 from demo.texts import problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError
+from leffa.files import sha256
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -51,7 +51,7 @@ def _read(
     try:
         if example is None:
             session.own(path)
-        picked = Picked(opened(path), path, digest_of(path), example=example)
+        picked = Picked(opened(path), path, sha256(path), example=example)
         if person is not None:
             picked.prepared = prepare(picked, tab, person)
             picked.image = picked.prepared.photo  # once in memory, not twice
@@ -83,7 +83,7 @@ def prepare(picked: Picked, tab: str, person: int = 0) -> "Prepared":
 
 
 def opened(path: str | Path) -> "Image.Image":
-    """A file as a picture; not everybody's at once, for large ones take much memory while they are decoded."""
+    """A file as a picture; not everybody's at once, for large ones take much memory to decode."""
     from leffa.images import load_image
 
     with LOOKING:

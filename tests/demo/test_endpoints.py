@@ -127,7 +127,7 @@ def test_a_result_can_be_traced_and_viewed(client, pictures):
     weights = [place["weight"] for place in found["places"]]
     assert weights == sorted(weights, reverse=True) and 0.5 < sum(weights) < 1.001  # the heaviest twelve
     gallery, told = client.predict(api_name="/views")
-    assert {"overlay", "legend", "warped", "arrows", "spread", "mass", "difference"} == {
+    assert {"overlay", "legend", "warped", "arrows", "confidence", "spread", "mass", "difference"} == {
         one["caption"] for one in gallery
     }
     one = client.predict(
