@@ -72,6 +72,7 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
     options = options or Options()
     if options.mcp and find_spec("mcp") is None:
         raise LeffaError("the tool server needs one more package: pip install -e '.[mcp]'")
+    _check_certificate(options)
     settle()
     from demo import examples, painting, parts, theme
     from demo.page import build
@@ -120,6 +121,19 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
     if wait:
         _serve_until(stopped, page, sessions, gate)
     return page
+
+
+def _check_certificate(options: Options) -> None:
+    if options.key and not options.certificate:
+        raise LeffaError("a key for TLS needs its certificate: give --tls-cert too")
+    if not options.certificate:
+        return
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.certificate, options.key)
+    except (OSError, ValueError) as error:  # also where one does not belong to the other
+        raise LeffaError(f"the certificate in {options.certificate!r} cannot be used: {error}") from None
 
 
 def _gate(page: "gr.Blocks", sessions: "Sessions", options: Options, assets: str) -> Gate:

@@ -115,6 +115,8 @@ def _opened_file(path: str | os.PathLike[str]) -> IO[bytes]:
         return open(path, "rb")
     except FileNotFoundError:
         raise PictureError(f"There is no picture at {str(path)!r}: check the path.") from None
+    except PictureError:
+        raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "there is no such name"
         raise PictureError(f"{Path(path).name!r} cannot be opened ({why}): check the path.") from None

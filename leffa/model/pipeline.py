@@ -13,9 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
-from diffusers.utils import BaseOutput
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
@@ -29,6 +26,14 @@ from leffa.model.attention import (
     install_processors,
 )
 from leffa.model.flow_start import FlowStart
+from leffa.model.library import (
+    AutoencoderKL,
+    BaseOutput,
+    DDPMScheduler,
+    DiffusionPipeline,
+    UNet2DConditionModel,
+    randn_tensor,
+)
 from leffa.model.read_ahead import ReadAhead
 from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
 

@@ -185,7 +185,7 @@ def _check_numbers(model: Model, name: str, network: Any) -> None:
 
 def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
     """Both UNets in 8 bits, one after the other, so that never both are in memory as they are on the disk."""
-    from diffusers import UNet2DConditionModel
+    from leffa.model.library import UNet2DConditionModel
 
     networks = {}
     for name in ("reference_unet", "unet"):
