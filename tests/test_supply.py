@@ -45,8 +45,7 @@ def test_what_is_not_locked_is_found():
 
 
 def test_torchao_is_not_loaded_by_what_does_not_use_it():
-    code = "import sys, leffa.engine, leffa.model.pipeline, leffa.training.loop; print('torchao' in
-    sys.modules)" done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    modules = "leffa.engine, leffa.model.pipeline, leffa.training.loop"
+    code = f"import sys, {modules}; print('torchao' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == ["False"] and "torchao" not in done.stderr

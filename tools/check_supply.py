@@ -58,7 +58,7 @@ def faults_of_lock(requirements: str, lock: str) -> list[str]:
 
 def faults_of_extras(project: str) -> list[str]:
     """Optional packages without a version."""
-    extras = project.split("[project.optional-dependencies]")[1].split("\n[")[0]
+    extras = project.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
     return [f"{name} is not pinned" for name in re.findall(r'"([^"]+)"', extras) if "==" not in name]
 
 
