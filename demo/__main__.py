@@ -27,6 +27,9 @@ def main() -> None:
     public.add_argument("--root-path", metavar="PATH", help="sub-path that a proxy serves the app under")
     public.add_argument("--tls-cert", metavar="FILE", help="certificate, to serve over https")
     public.add_argument("--tls-key", metavar="FILE", help="the certificate's key")
+    public.add_argument(
+        "--check", metavar="MODULE:FUNCTION", help="a check of every picture's content, see docs/misuse.md"
+    )
     limits = Limits()
     public.add_argument(
         "--most-in-line", type=int, default=limits.in_line, help="runs at most, waiting ones included"
@@ -48,6 +51,7 @@ def main() -> None:
                 root_path=given.root_path,
                 certificate=given.tls_cert,
                 key=given.tls_key,
+                check=given.check,
                 mcp=given.mcp,
                 open_browser=given.open,
                 limits=Limits(given.most_in_line, given.most_each, limits.uploads, given.longest_run),

@@ -410,7 +410,7 @@ def _picked(
 def _picture(session: Session, path: str | None, name: str) -> Any:
     if not path:
         raise LeffaError(f"{name} is missing: give a picture")
-    return opened(session.own(path))
+    return opened(session.own(path), {"reference": "garment"}.get(name, name))
 
 
 def _prepared(image: Any, person: int = 0, task: Task = Task.TRY_ON) -> "Prepared":

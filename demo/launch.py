@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo import uploads
+from demo import checking, uploads
 from demo.gate import Gate, Limits, Names
 from leffa.errors import LeffaError
 
@@ -35,6 +35,7 @@ class Options:
     auth           (name, password) of those who may come in; None: everybody
     root_path      the sub-path a proxy serves the app under
     certificate, key  files for TLS
+    check          package.module:function of a content check, see ``demo.checking``
     mcp            also serve the endpoints as tools for agents
     """
 
@@ -45,6 +46,7 @@ class Options:
     root_path: str | None = None
     certificate: str | None = None
     key: str | None = None
+    check: str | None = None
     mcp: bool = False
     open_browser: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -73,6 +75,7 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
     if options.mcp and find_spec("mcp") is None:
         raise LeffaError("the tool server needs one more package: pip install -e '.[mcp]'")
     _check_certificate(options)
+    checking.plug_in(options.check)
     settle()
     from demo import examples, painting, parts, theme
     from demo.page import build

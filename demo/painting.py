@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from demo.checking import check
 from demo.gate import Limits
 from demo.gpu import gpu, on_shared_gpu
 from demo.line import Line
@@ -186,6 +187,8 @@ def run(work: Work, stop: threading.Event, visitor: str = "") -> "Iterator[Step 
             if isinstance(event, BaseException):
                 raise event
             if not isinstance(event, Step):
+                for picture in event.images:
+                    check("result", picture)
                 yield event
                 return
             if event.ahead == 0:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo import parts
+from demo.checking import check
 from demo.examples import POSES
 from demo.painting import engine
 from demo.sessions import Picked, Session
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Told = Callable[[str], dict]
 """A line to show, in the language it is asked for."""
+_ROLES = {"photo": "person"}  # of slots that are called otherwise for the content check
 LOOKING = threading.BoundedSemaphore(2)
 LOG = logging.getLogger("leffa.demo")
 
@@ -51,7 +53,7 @@ def _read(
     try:
         if example is None:
             session.own(path)
-        picked = Picked(opened(path), path, sha256(path), example=example)
+        picked = Picked(opened(path, _ROLES.get(slot, slot)), path, sha256(path), example=example)
         if person is not None:
             picked.prepared = prepare(picked, tab, person)
             picked.image = picked.prepared.photo  # once in memory, not twice
@@ -82,12 +84,14 @@ def prepare(picked: Picked, tab: str, person: int = 0) -> "Prepared":
         return engine().prepare(picked.image, person, Task(tab))
 
 
-def opened(path: str | Path) -> "Image.Image":
+def opened(path: str | Path, role: str) -> "Image.Image":
     """A file as a picture; not everybody's at once, for large ones take much memory to decode."""
     from leffa.images import load_image
 
     with LOOKING:
-        return load_image(path)
+        picture = load_image(path)
+    check(role, picture)
+    return picture
 
 
 def has_record(path: str) -> bool:

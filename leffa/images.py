@@ -32,6 +32,15 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
 """What is opened, told by content and never by name. Pillow knows more kinds, one of which runs programs."""
 
 _WHITE = (255, 255, 255)
+_XMP_OF_TIFF = 0x02BC
+_MADE = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+    'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/'
+    'compositeWithTrainedAlgorithmicMedia"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+"""What IPTC calls a photograph in which a trained model painted: its Digital Source Type."""
 _ORIENTATION = 0x0112  # EXIF
 _UNREADABLE = (
     OSError,
@@ -75,8 +84,6 @@ def load_image(source: PictureSource, smallest: int = SMALLEST_SIDE) -> Image.Im
     image = open_upright(source, smallest)
     try:
         rgb = _as_rgb(image)
-    except PictureError:
-        raise PictureError(f"{_name_of(source)} has pixels that are no numbers: save it as PNG.") from None
     except _UNREADABLE:
         raise PictureError(
             f"{_name_of(source)} has colours of the kind {image.mode!r} that cannot be turned into RGB: "
@@ -253,6 +260,8 @@ def _upright(image: Image.Image, name: str, smallest: int) -> Image.Image:
         image.load()
     except (*_UNREADABLE, Image.DecompressionBombError):
         raise PictureError(f"{name} is damaged or cut short: save or download it again.") from None
+    if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
+        raise PictureError(f"{name} has pixels that are no numbers: save it as PNG.")
     try:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
         upright = ImageOps.exif_transpose(image) if turned else image.copy()
@@ -283,12 +292,8 @@ _STRIP = 256  # rows that are turned at a time, so that a large picture does not
 
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:
-    """(H, W) uint8 of a picture of 16 or 32 bits. Raises PictureError for values that are not finite."""
+    """(H, W) uint8 of a picture of 16 or 32 bits."""
     values = np.asarray(image)
-    if values.dtype.kind == "f" and not all(
-        np.isfinite(values[row : row + _STRIP]).all() for row in range(0, len(values), _STRIP)
-    ):
-        raise PictureError("not finite")
     highest = float(values.max(initial=0))
     # Not told by the file: 0..1 only as float, 8 bits if it fits, else 16 bits.
     full = 1.0 if image.mode == "F" and highest <= 1 else 255.0 if highest <= 255 else 65535.0
@@ -540,27 +545,31 @@ def check_output(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def save_atomically(image: Image.Image, path: str | os.PathLike[str]) -> Path:
+def save_atomically(image: Image.Image, path: str | os.PathLike[str], is_made: bool = False) -> Path:
     """Write a picture in the format of the path's suffix; a reader never sees half a file.
 
-    The file says that leffa wrote it, except as BMP, which has no place for that. Returns the path. Raises as
-    ``check_output``.
+    The file says that leffa wrote it and, where ``is_made``, that a model painted in it, as IPTC wants that
+    said; except as BMP, which has no place for either. Returns the path. Raises as ``check_output``.
     """
     target = check_output(path)
     kind, options = _WRITE_OPTIONS[target.suffix.lower()]
     with files.written(target) as file:
-        image.save(file, kind, **options, **_signature(kind))
+        image.save(file, kind, **options, **signature(kind, is_made))
     return target
 
 
-def _signature(kind: str) -> dict[str, object]:
-    """Options of PIL's ``save`` by which a file of this format names its maker."""
+def signature(kind: str, is_made: bool = False) -> dict[str, Any]:
+    """Options of PIL's ``save`` by which a file of this format names its maker, and says that it is made."""
     if kind == "PNG":
         text = PngInfo()
         text.add_text("Software", f"{files.MARK} {__version__}")
+        if is_made:
+            text.add_itxt("XML:com.adobe.xmp", _MADE)
         return {"pnginfo": text}
     if kind in ("JPEG", "WEBP", "TIFF"):
         exif = Image.Exif()
         exif[ExifTags.Base.Software] = f"{files.MARK} {__version__}"
-        return {"exif": exif}
+        if is_made and kind == "TIFF":
+            exif[_XMP_OF_TIFF] = _MADE.encode()
+        return {"exif": exif, **({"xmp": _MADE.encode()} if is_made and kind != "TIFF" else {})}
     return {}

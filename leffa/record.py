@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from leffa import __version__
 from leffa.errors import PictureError
 from leffa.files import sha256
-from leffa.images import MOST_PIXELS
+from leffa.images import MOST_PIXELS, signature
 
 if TYPE_CHECKING:
     from leffa.run.result import Result
@@ -49,8 +49,8 @@ def record(
 
 
 def png_bytes(picture: Image.Image, written: Mapping[str, Any]) -> bytes:
-    """The picture as a PNG file that carries the record."""
-    info = PngInfo()
+    """The picture as a PNG file that carries the record, and says that a model painted in it."""
+    info: PngInfo = signature("PNG", is_made=True)["pnginfo"]
     info.add_itxt(KEY, json.dumps(written, ensure_ascii=False), zip=True)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", pnginfo=info, compress_level=4)
