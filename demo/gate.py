@@ -44,10 +44,10 @@ _PAGE = re.compile(
 _ASKED = re.compile(
     r"(info|openapi\.json|startup-events|app_id|user|login_check|token|theme\.css|queue/(join|data)"
     r"|upload|upload_progress|cancel|reset|heartbeat/[\w.-]{1,128}|(run|call|call/v2)/\w{1,64}(/\w{1,64})?"
-    r"|mcp(/.*)?|file=.+|api/\w{1,64})/?",
+    r"|mcp(/.*)?|file=.+)/?",
     re.DOTALL,
 )
-_WITH_DATA = re.compile(r"(queue/join|(run|api|call)/\w+|call/v2/\w+)/?")
+_WITH_DATA = re.compile(r"(queue/join|(run|call)/\w+|call/v2/\w+)/?")
 _STREAM = re.compile(r"(queue/data|call/\w+/\w+|call/v2/\w+/\w+)/?")
 
 
@@ -118,7 +118,8 @@ class Gate:
     """The outermost application. ``close`` makes it refuse what is new.
 
     names     that are answered
-    needs     number of inputs of an event, by its number or name; None where there is no such event
+    event     by its number or name: how many inputs it has, and whether it must wait in Gradio's queue; None
+              where there is no such event
     vanished  called with the session of a client that dropped its stream
     health    what ``/healthz`` tells
     """
@@ -126,13 +127,13 @@ class Gate:
     def __init__(
         self,
         names: Names,
-        needs: Callable[[Any], int | None],
+        event: Callable[[Any], tuple[int, bool] | None],
         vanished: Callable[[str], None],
         health: Callable[[], dict[str, Any]],
         limits: Limits,
         assets: str,
     ):
-        self._names, self._needs, self._vanished, self._health = names, needs, vanished, health
+        self._names, self._event, self._vanished, self._health = names, event, vanished, health
         self._limits, self._assets = limits, assets
         self._uploads: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
@@ -180,7 +181,7 @@ class Gate:
             if passed:
                 _set_header(scope, PASSING, passed)
             _set_header(scope, "content-length", str(len(content)))
-            await self.inner(scope, _given(content, receive), send)
+            await self.inner(scope, _given(content, receive), _told(send) if asked[:3] == "run" else send)
         elif scope["method"] == "GET" and _STREAM.fullmatch(asked):
             await self._stream(scope, receive, send, asked)
         else:
@@ -248,17 +249,20 @@ class Gate:
         passed = "" if session or asked.startswith("queue") else _anonymous(headers.client)
         if not asked.startswith("call/v2"):
             self._check_data(told, asked)
-            if passed and asked.startswith(("run", "api")):
+            if passed and asked.startswith("run"):
                 told["session_hash"] = secrets.token_urlsafe(12)
         return passed, json.dumps(told).encode()
 
     def _check_data(self, told: dict[str, Any], asked: str) -> None:
         data = told.get("data")
         named = asked.strip("/").rpartition("/")[2]
-        event = told.get("fn_index") if isinstance(told.get("fn_index"), int) else named
-        needed = self._needs(event)
-        if needed is None:
+        number = told.get("fn_index")
+        event = self._event(number if isinstance(number, int) and asked[:4] != "call" else named)
+        if event is None:
             raise _RefusedError(404, "There is no such endpoint.")
+        needed, waits = event
+        if waits and asked.startswith("run"):
+            raise _RefusedError(404, f"This endpoint waits in line: ask {_API}/call/{named}.")
         if not isinstance(data, list) or not needed <= len(data) <= MOST_FIELDS:
             raise _RefusedError(422, f"The endpoint takes {needed} values in data.")
 
@@ -418,6 +422,17 @@ def _guarded(send: Send) -> Send:
     async def sent(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", []), *_SAFE]
+        await send(message)
+
+    return sent
+
+
+def _told(send: Send) -> Send:
+    """Gradio says 500 for every sentence of an event that does not wait; it is the caller's mistake."""
+
+    async def sent(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 500:
+            message["status"] = 422
         await send(message)
 
     return sent

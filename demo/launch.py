@@ -142,18 +142,18 @@ def _check_certificate(options: Options) -> None:
 def _gate(page: "gr.Blocks", sessions: "Sessions", options: Options, assets: str) -> Gate:
     from demo.painting import LINE
 
-    def needs(event: Any) -> int | None:
-        if isinstance(event, int):
-            found = page.fns.get(event)
+    def event(named: Any) -> tuple[int, bool] | None:
+        if isinstance(named, int):
+            found = page.fns.get(named)
         else:
-            found = next((one for one in page.fns.values() if one.api_name == event), None)
-        return None if found is None else len(found.inputs)
+            found = next((one for one in page.fns.values() if one.api_name == named), None)
+        return None if found is None else (len(found.inputs), found.queue)
 
     def health() -> dict[str, Any]:
         return {"in_line": len(LINE), "visitors": len(sessions)}
 
     names = Names.of(options.allowed_hosts, dict(os.environ))
-    return Gate(names, needs, sessions.stop, health, options.limits, assets)
+    return Gate(names, event, sessions.stop, health, options.limits, assets)
 
 
 def _standing_before(gate: Gate) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 from gradio.component_meta import ComponentMeta
-from gradio.data_classes import ImageData
+from gradio.data_classes import ImageData as GradioImageData
+from pydantic import model_validator
 
 from demo.texts import problem
 from demo.uploads import NotUploadedError, checked
@@ -28,6 +29,21 @@ class _Quiet(ComponentMeta):
         return ABCMeta.__new__(cls, name, bases, attributes)
 
 
+class ImageData(GradioImageData):
+    """What a picture comes as. Whatever else comes instead is taken for a file that was refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_files_only(cls, value: Any) -> Any:
+        if isinstance(value, GradioImageData):
+            return value
+        path = value.get("path") if isinstance(value, dict) else None
+        if not isinstance(path, str):
+            return {"path": None}
+        named = {key: value.get(key) for key in ("url", "orig_name", "mime_type")}
+        return {"path": path, **{key: one for key, one in named.items() if isinstance(one, str)}}
+
+
 class Picture(gr.Image, metaclass=_Quiet):
     """A picture input that hands over the uploaded file itself, so that the library reads it and nobody else.
 
@@ -35,6 +51,7 @@ class Picture(gr.Image, metaclass=_Quiet):
     """
 
     is_template = True  # looks like gr.Image
+    data_model = ImageData
 
     def preprocess(self, payload: ImageData | None) -> str | None:
         return uploaded(payload)

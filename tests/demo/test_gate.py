@@ -268,6 +268,7 @@ def test_pages_of_other_sites_may_not_ask(address):
         "file/etc/passwd",
         "custom_component/x/server/y/z",
         "dev/reload",
+        "api/mask",
     ],
 )
 def test_routes_that_nobody_needs_are_closed(address, route):
