@@ -1,12 +1,13 @@
 """Starting the app: settings of the process, then the gate and the page, and their orderly end."""
 
 import atexit
+import ctypes
 import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -176,13 +177,26 @@ def _sweep_behind(page: "gr.Blocks", sessions: "Sessions", gate: Gate) -> None:
         for one in (*examples.people(), *examples.garments(), *examples.poses())
     )
 
+    give_back = _memory_giver()
+
     def sweep() -> None:
         while page.is_running:
             sessions.end_idle()
+            give_back()
             gate.bytes_on_disk = uploads.CLAIMS.sweep(time.time() - uploads.UNUSED_SECONDS, own)
             time.sleep(SWEEP_SECONDS)
 
     threading.Thread(target=sweep, name="sweep", daemon=True).start()
+
+
+def _memory_giver() -> Callable[[], object]:
+    """What hands freed memory back to the system: glibc keeps it, for each thread that ever ran."""
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        library.malloc_trim.argtypes = [ctypes.c_size_t]
+        return lambda: library.malloc_trim(0)
+    except (OSError, AttributeError):  # another system
+        return lambda: None
 
 
 def _stop_on_signals(stopped: threading.Event) -> None:
