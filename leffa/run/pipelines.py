@@ -22,6 +22,11 @@ from leffa.run.placement import (
 )
 from leffa.weights.models import Model
 
+_BROKEN = (
+    *(OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RuntimeError),
+    *(ImportError, SafetensorError),
+)
+"""What diffusers and torch raise of descriptions that make no sense."""
 _BANK_SHARE = 0.5  # of the free main memory, for reference features read ahead
 
 
@@ -95,7 +100,7 @@ class Pipelines:
     def _choose(self, model: Model, samples: int) -> tuple[Placement, Needs]:
         try:
             needs = Needs.of(model.folder, model.size, samples)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except _BROKEN as error:
             raise _unreadable(model, error) from error
         return choose(self.machine(), needs, self._memory), needs
 
@@ -156,7 +161,11 @@ def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
             use_safetensors=True,  # never a pickle
             **networks,
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except WeightsError:
+        raise
+    except _BROKEN as error:
+        if is_out_of_memory(error):
+            raise
         raise _unreadable(model, error) from error
     for name in ("unet", "reference_unet", "vae"):
         if name not in networks:  # those in 8 bits were looked at before
