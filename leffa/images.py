@@ -144,7 +144,7 @@ def _read(file: IO[bytes], name: str, smallest: int) -> Image.Image:
         _check_size(opened, name, smallest)
         if opened.format == "PNG":
             _check_png_is_whole(file, start, name)
-        return _upright(opened, name, smallest)
+        return _upright(opened, name, smallest, is_ours=True)
 
 
 def _name_of(source: Any) -> str:
@@ -254,7 +254,8 @@ def _check_size(image: Image.Image, name: str, smallest: int) -> None:
         )
 
 
-def _upright(image: Image.Image, name: str, smallest: int) -> Image.Image:
+def _upright(image: Image.Image, name: str, smallest: int, is_ours: bool = False) -> Image.Image:
+    """is_ours  nobody else has the picture: it need not be copied"""
     _check_size(image, name, smallest)
     try:
         image.load()
@@ -264,10 +265,11 @@ def _upright(image: Image.Image, name: str, smallest: int) -> Image.Image:
         raise PictureError(f"{name} has pixels that are no numbers: save it as PNG.")
     try:
         turned = image.getexif().get(_ORIENTATION, 1) != 1
-        upright = ImageOps.exif_transpose(image) if turned else image.copy()
+        if turned:
+            return ImageOps.exif_transpose(image)
     except _UNREADABLE:  # a broken EXIF block is no reason to refuse the pixels
-        upright = image.copy()
-    return upright
+        pass
+    return image if is_ours else image.copy()
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
