@@ -4,7 +4,8 @@
     python benchmarks/load.py --quick    20 requests of 5 visitors
 
 Prints what was lost, how many answers differ from the same request asked alone, seconds at the 50th, 90th and
-99th percentile, and the app's memory after the first ten, at most, and when everybody has left.
+99th percentile, seconds until the next run begins when a visitor goes, and the app's memory after the first
+ten, at most, and when everybody has left.
 """
 
 import argparse
@@ -14,7 +15,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -97,6 +100,36 @@ class Visit:
         self._thread.join()
 
 
+def freed(app: App, how: str) -> float:
+    """Seconds from the moment a visitor of a long run is gone until the next one's run begins."""
+    files = [next((ROOT / "assets/examples" / kind).glob("*.jpg")) for kind in ("people", "garments/upper")]
+    names = f"goes-{how[:5]}", f"waits-{how[:5]}"
+    for visitor, steps, samples in zip(names, (100, 4), (4, 1), strict=True):
+        given = [{"path": upload(app.address, one.read_bytes(), one.name), "meta": META} for one in files]
+        values = [*given, "upper", "auto", "auto", ["face"], None, steps, None, None, 1, samples]
+        body = {"fn_index": app.number, "data": values, "session_hash": visitor}
+        httpx.post(f"{app.address}/gradio_api/queue/join", json=body, timeout=60).raise_for_status()
+    page = Visit(app.address, names[0])
+    with listening(app, names[1]) as next_one:
+        with listening(app, names[0]) as this_one:
+            next(line for line in this_one if "painting, step" in line)
+            started = time.monotonic()
+            if how == "leaves":
+                page.leave()
+                next(line for line in next_one if "painting, step" in line or "loading" in line)
+                return time.monotonic() - started
+        next(line for line in next_one if "painting, step" in line or "loading" in line)
+        page.leave()
+        return time.monotonic() - started
+
+
+@contextmanager
+def listening(app: App, visitor: str) -> Iterator[Iterator[str]]:
+    address = f"{app.address}/gradio_api/queue/data?session_hash={visitor}"
+    with httpx.stream("GET", address, timeout=600) as stream:
+        yield stream.iter_lines()
+
+
 def pixels(content: bytes) -> np.ndarray:
     import io
 
@@ -116,6 +149,8 @@ def main() -> None:
     try:
         alone = [app.request(f"alone-{kind}", kind, options.steps)[0] for kind in range(KINDS)]
         measure(app, alone, options)
+        for how in ("leaves", "drops the stream"):
+            print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}")
     finally:
         app.process.terminate()
         print(f"exit status {app.process.wait(60)}")
