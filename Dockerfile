@@ -8,8 +8,9 @@ RUN apt-get update \
 
 RUN useradd --create-home leffa
 WORKDIR /home/leffa/app
-COPY requirements.txt .
-RUN pip install --no-cache-dir -r requirements.txt
+COPY requirements.txt requirements.lock .
+RUN pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock \
+ && pip install --no-cache-dir "$(grep '^torch==' requirements.txt)"
 COPY --chown=leffa . .
 
 USER leffa

@@ -8,14 +8,18 @@ RUN := $(VENV)/bin/python
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# One pip call each, so that one resolver sees every pin.
-$(VENV)/.app: $(VENV)/bin/python requirements.txt pyproject.toml
-	$(RUN) -m pip install --disable-pip-version-check -q -r requirements.txt -e .
+PIP := $(RUN) -m pip install --disable-pip-version-check -q
+# What is locked, each file with its hash; then torch, whose build a machine chooses (see tools/lock.sh).
+$(VENV)/.app: $(VENV)/bin/python requirements.lock requirements.txt pyproject.toml
+	$(PIP) --require-hashes --no-deps -r requirements.lock
+	$(PIP) "$$(grep '^torch==' requirements.txt)"
+	$(PIP) --no-deps -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python requirements.txt pyproject.toml
-	$(RUN) -m pip install --disable-pip-version-check -q -r requirements.txt -e ".[dev,train]"
-	@touch $@ $(VENV)/.app
+# One more call, so that one resolver sees every pin.
+$(VENV)/.dev: $(VENV)/.app
+	$(PIP) -r requirements.txt -e ".[dev,train]"
+	@touch $@
 
 app: $(VENV)/.app
 	$(RUN) app.py $(ARGS)
@@ -31,6 +35,7 @@ check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+	$(RUN) tools/check_supply.py
 
 format: $(VENV)/.dev
 	$(VENV)/bin/ruff format .

@@ -2,7 +2,8 @@
 
 import argparse
 
-from demo.launch import launch
+from demo.gate import Limits
+from demo.launch import Options, launch, read_passwords
 from leffa.errors import LeffaError
 
 
@@ -13,9 +14,49 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="port (default: 7860 or the next free one)")
     parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as tools for agents")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    options = parser.parse_args()
+    public = parser.add_argument_group("where others reach it")
+    public.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name the app is reached by, such as try.example.org or *.example.org; again for more (also "
+        "LEFFA_HOSTS, with commas). localhost and addresses in figures always work, other names do not",
+    )
+    public.add_argument("--auth", metavar="FILE", help="ask for a password; the file has lines name:password")
+    public.add_argument("--root-path", metavar="PATH", help="sub-path that a proxy serves the app under")
+    public.add_argument("--tls-cert", metavar="FILE", help="certificate, to serve over https")
+    public.add_argument("--tls-key", metavar="FILE", help="the certificate's key")
+    public.add_argument(
+        "--check", metavar="MODULE:FUNCTION", help="a check of every picture's content, see docs/misuse.md"
+    )
+    limits = Limits()
+    public.add_argument(
+        "--most-in-line", type=int, default=limits.in_line, help="runs at most, waiting ones included"
+    )
+    public.add_argument(
+        "--most-each", type=int, default=limits.each, help="of these, for one visitor's address"
+    )
+    public.add_argument(
+        "--longest-run", type=float, default=limits.seconds, metavar="SECONDS", help="a run may paint for"
+    )
+    given = parser.parse_args()
     try:
-        launch(host=options.host, port=options.port, mcp=options.mcp, open_browser=options.open)
+        launch(
+            Options(
+                host=given.host,
+                port=given.port,
+                allowed_hosts=tuple(given.allow_host),
+                auth=read_passwords(given.auth) if given.auth else None,
+                root_path=given.root_path,
+                certificate=given.tls_cert,
+                key=given.tls_key,
+                check=given.check,
+                mcp=given.mcp,
+                open_browser=given.open,
+                limits=Limits(given.most_in_line, given.most_each, limits.uploads, given.longest_run),
+            )
+        )
     except LeffaError as error:
         parser.exit(2, f"leffa: {error}\n")
 

@@ -71,7 +71,7 @@ class ChangePose(Tab):
                 elem_id="body",
             )
             self.mirror = self._labels.say(
-                gr.Checkbox,
+                parts.Tick,
                 {"label": "mirror"},
                 value=False,
                 container=False,

@@ -1,22 +1,28 @@
 """What the named endpoints do, for programs and agents."""
 
 import secrets
-import threading
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from demo import painting
 from demo.files import keep
+from demo.gate import PASSING
+from demo.generate import address_of
 from demo.history import Run, remember
 from demo.painting import Work, engine
-from demo.sessions import Picked, Session, Sessions, Slots
+from demo.reading import LOOKING, opened
+from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task
 from leffa.errors import LeffaError
 from leffa.files import sha256
+
+if TYPE_CHECKING:
+    from leffa.preprocess.prepared import Prepared
 
 PROGRESS = gr.Progress()  # the mark by which Gradio knows the argument
 
@@ -65,11 +71,13 @@ class Endpoints:
             run for trace and views, the seed and settings used, flow scores, and parts of the body over which
             attention is scattered.
         """
-        photo, garment_picture = _picked(person, "person", 0), _picked(reference, "reference")
+        session = self._session(request)
+        photo = _picked(session, person, "person", 0)
+        garment_picture = _picked(session, reference, "reference")
         prepared = photo.prepared
         assert prepared is not None  # a person was asked for
         wishes = _wishes(garment, sleeve, hem, protect)
-        choices, area = wishes.choices(), _mask_of(mask)
+        choices, area = wishes.choices(), _mask_of(session, mask)
         if area is None:
             measure = _measured(garment_picture.image, wishes.garment)
             area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
@@ -77,7 +85,8 @@ class Endpoints:
             choices["mask_sha256"] = sha256(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
         work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, wishes.kind, area)
-        return self._paint(work, {"photo": photo, "garment": garment_picture}, choices, progress, request)
+        pictures = {"photo": photo, "garment": garment_picture}
+        return self._paint(session, work, pictures, choices, progress, address_of(request))
 
     def pose_transfer(
         self,
@@ -107,15 +116,17 @@ class Endpoints:
             run for trace and views, the seed and settings used, flow scores, and parts of the body over which
             attention is scattered.
         """
-        target = _picked(pose, "pose", 0, Task.POSE_TRANSFER)
-        look = _picked(reference, "reference", 0, Task.POSE_TRANSFER)
+        session = self._session(request)
+        target = _picked(session, pose, "pose", 0, Task.POSE_TRANSFER)
+        look = _picked(session, reference, "reference", 0, Task.POSE_TRANSFER)
         work = Work(
             Task.POSE_TRANSFER,
             target.prepared,
             look.prepared,
             _settings(steps, guidance, rescale, seed, samples),
         )
-        return self._paint(work, {"person": look, "pose": target}, {"mirror": False}, progress, request)
+        pictures = {"person": look, "pose": target}
+        return self._paint(session, work, pictures, {"mirror": False}, progress, address_of(request))
 
     def mask(
         self,
@@ -142,16 +153,17 @@ class Endpoints:
         """
         from PIL import Image
 
-        prepared = engine().prepare(_picture(person, "person"))
+        session = self._session(request)
+        prepared = _prepared(_picture(session, person, "person"))
         wishes = _wishes(garment, sleeve, hem, protect)
-        measure = _measured(_picture(reference, "reference"), wishes.garment) if reference else None
+        measure = _measured(_picture(session, reference, "reference"), wishes.garment) if reference else None
         area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
         details = {
             "painted": round(float((area > 0).mean()), 4),
             "people": prepared.people,
             "notes": prepared.notes,
         }
-        return keep(self._session(request), Image.fromarray(area)), details
+        return keep(session, Image.fromarray(area)), details
 
     def parts(
         self,
@@ -168,11 +180,14 @@ class Endpoints:
         """
         from demo.views import part_colours
 
-        prepared = engine().prepare(_picture(person, "person"))
+        session = self._session(request)
+        prepared = _prepared(_picture(session, person, "person"))
         picture = part_colours(engine().parts(prepared))
-        return keep(self._session(request), picture), {"people": prepared.people, "notes": prepared.notes}
+        return keep(session, picture), {"people": prepared.people, "notes": prepared.notes}
 
-    def measure_garment(self, reference: str, garment: str = "upper") -> dict:
+    def measure_garment(
+        self, reference: str, garment: str = "upper", request: gr.Request | None = None
+    ) -> dict:
         """Read off a garment picture how long its sleeves and hem are, to choose a mask with room for them.
 
         Args:
@@ -183,7 +198,7 @@ class Endpoints:
             sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both lengths in widths of
             the garment's body; or found = false where no garment stands out from the background.
         """
-        found = _measured(_picture(reference, "reference"), _kind(garment))
+        found = _measured(_picture(self._session(request), reference, "reference"), _kind(garment))
         return {"found": False} if found is None else {"found": True, **asdict(found)}
 
     def trace(
@@ -216,11 +231,12 @@ class Endpoints:
         """
         from leffa.explain import trace
 
-        if side not in ("result", "reference"):
-            raise LeffaError(f"side must be result or reference, got {side!r}")
+        _one_of("side", side, ("result", "reference"))
         found_run = self._run(run, task, request)
         follow = trace.to_reference if side == "result" else trace.to_result
-        found = follow(found_run.result, float(x), float(y), found_run.sample, layer or None, timestep)
+        place = _figure("x", x), _figure("y", y)
+        step, named = _timestep(timestep), _word("layer", layer)
+        found = follow(found_run.result, *place, found_run.sample, named, step)
         return {
             "places": [asdict(place) for place in found.places],
             "middle": asdict(found.middle) if found.middle else None,
@@ -256,7 +272,9 @@ class Endpoints:
 
         found = self._run(run, task, request)
         fields = list(found.result.fields)
-        fields[found.sample] = field_on_photo(found.result, found.sample, layer or None, timestep)
+        fields[found.sample] = field_on_photo(
+            found.result, found.sample, _word("layer", layer), _timestep(timestep)
+        )
         result = replace(found.result, fields=fields)
         pictures = result.flow_pictures(found.sample)
         pictures["difference"] = difference(result.photo, result.images[found.sample])
@@ -264,7 +282,7 @@ class Endpoints:
         files = [(keep(session, picture), name) for name, picture in pictures.items()]
         return files, {"layers": flows.layers, "timesteps": flows.timesteps}
 
-    def read_settings(self, picture: str) -> dict:
+    def read_settings(self, picture: str, request: gr.Request | None = None) -> dict:
         """Read from a PNG made here how it was made: settings, choices, hashes of its files and of the model.
 
         Args:
@@ -275,7 +293,7 @@ class Endpoints:
         """
         from leffa.record import read_record
 
-        record = read_record(picture) if picture else None
+        record = read_record(self._session(request).own(picture)) if picture else None
         return {"found": False} if record is None else {"found": True, **record}
 
     def models(self) -> dict:
@@ -305,21 +323,27 @@ class Endpoints:
     def _session(self, request: gr.Request | None) -> Session:
         """The caller's session; a new one for whoever does not say which is theirs.
 
-        Agents do not: behind the tool server all of them come as one and the same client.
+        Agents do not: behind the tool server all of them come as one and the same client. Neither do programs
+        that call without a session; the gate says which address those come from. Both may hand an upload on
+        more than once, so all of one kind own it together: its path, drawn at random, is what keeps others
+        out.
         """
-        key = None if _is_agent(request) else getattr(request, "session_hash", None)
-        return self._sessions.of(key or secrets.token_urlsafe(12))
+        if request is None or _is_agent(request):
+            return self._sessions.of(secrets.token_urlsafe(12), "agents", PASSING_SECONDS)
+        passing = request.headers.get(PASSING)
+        if passing:
+            return self._sessions.of(request.session_hash, f"passing {passing}", PASSING_SECONDS)
+        return self._sessions.of(request.session_hash)
 
     def _run(self, key: str | None, task: str, request: gr.Request | None) -> Run:
         """The run of a key, in whatever session: agents have none, and who knows the key made the run."""
-        if key:
+        if key := _word("run", key):
             found = self._sessions.run(key)
             if found is None:
                 raise LeffaError("there is no such run, or not any more: run try_on or pose_transfer again")
             return found
-        if task not in {one.value for one in Task}:
-            raise LeffaError(f"task must be try_on or pose_transfer, got {task!r}")
-        run = None if _is_agent(request) else self._session(request).shown.get(task)
+        _one_of("task", task, (one.value for one in Task))
+        run = None if _is_agent(request) else self._session(request).current(task)
         if run is None:
             raise LeffaError(
                 f"there is no result of {task} in this session: run it first, or give the run of its details"
@@ -328,20 +352,21 @@ class Endpoints:
 
     def _paint(
         self,
+        session: Session,
         work: Work,
         pictures: dict[str, Picked],
         choices: dict[str, Any],
         progress: gr.Progress,
-        request: gr.Request | None,
+        visitor: str,
     ) -> tuple:
-        session, task = self._session(request), work.task.value
-        stop = session.stops[f"api {task}"] = threading.Event()
+        task = work.task.value
         started, result = time.monotonic(), None
-        for event in painting.run(work, stop):
-            if isinstance(event, painting.Step):
-                progress(event.share, desc=event.what)
-            else:
-                result = event
+        with session.stoppable() as stop:
+            for event in painting.run(work, stop, visitor):
+                if isinstance(event, painting.Step):
+                    progress(event.share, desc=_told(event))
+                else:
+                    result = event
         assert result is not None  # run ends with a result or raises
         run = Run(result, Slots(pictures, choices), work.person, time.monotonic() - started)
         remember(session, task, run)
@@ -364,24 +389,33 @@ class Endpoints:
         return files[0], keep(session, flow), files, details
 
 
+def _told(step: painting.Step) -> str:
+    return f"busy, position {step.ahead} in line" if step.ahead else step.what
+
+
 def _is_agent(request: gr.Request | None) -> bool:
     """Whether the tool server passes a call on."""
     return request is not None and request.headers.get("x-gradio-user") == "mcp"
 
 
-def _picked(path: str | None, name: str, person: int | None = None, task: Task = Task.TRY_ON) -> Picked:
-    image = _picture(path, name)
+def _picked(
+    session: Session, path: str | None, name: str, person: int | None = None, task: Task = Task.TRY_ON
+) -> Picked:
+    image = _picture(session, path, name)
     assert path is not None  # or the line above had raised
-    prepared = None if person is None else engine().prepare(image, person, task)
-    return Picked(image, path, sha256(path), prepared)
+    prepared = None if person is None else _prepared(image, person, task)
+    return Picked(prepared.photo if prepared else image, path, sha256(path), prepared)
 
 
-def _picture(path: str | None, name: str) -> Any:
-    from leffa.images import load_image
-
+def _picture(session: Session, path: str | None, name: str) -> Any:
     if not path:
         raise LeffaError(f"{name} is missing: give a picture")
-    return load_image(path)
+    return opened(session.own(path), {"reference": "garment"}.get(name, name))
+
+
+def _prepared(image: Any, person: int = 0, task: Task = Task.TRY_ON) -> "Prepared":
+    with LOOKING:
+        return engine().prepare(image, person, task)
 
 
 def _measured(picture: Any, garment: Garment) -> Any:
@@ -392,32 +426,67 @@ def _measured(picture: Any, garment: Garment) -> Any:
     return measure_garment(np.asarray(picture), garment)
 
 
-def _mask_of(path: str | None) -> Any:
+def _mask_of(session: Session, path: str | None) -> Any:
     from leffa.preprocess.given_mask import read_mask
 
-    return read_mask(path) if path else None
+    if not path:
+        return None
+    with LOOKING:
+        return read_mask(session.own(path))
 
 
-def _kind(garment: str) -> Garment:
-    try:
-        return Garment(garment)
-    except ValueError:
-        raise LeffaError(f"garment must be one of {', '.join(KINDS)}, got {garment!r}") from None
+def _one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """Raises LeffaError for what is not among them."""
+    allowed = tuple(allowed)
+    if not isinstance(value, str) or value not in allowed:
+        raise LeffaError(f"{name} must be one of {', '.join(allowed)}, got {_shortly(value)}")
+    return value
 
 
-def _wishes(garment: str, sleeve: str, hem: str, protect: list[str] | None) -> Wishes:
-    kept = tuple(PROTECTED if protect is None else protect)
-    for name, value, allowed in (("sleeve", sleeve, SLEEVES), ("hem", hem, HEMS)):
-        if value not in allowed:
-            raise LeffaError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    if unknown := set(kept) - set(PROTECTED):
-        raise LeffaError(f"protect knows {', '.join(PROTECTED)}, not {', '.join(sorted(unknown))}")
-    return Wishes(_kind(garment).value, sleeve, hem, kept)
+def _word(name: str, value: Any) -> str | None:
+    """A text, or None where it is left out. Raises LeffaError for anything else."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > 200:
+        raise LeffaError(f"{name} must be a word, got {_shortly(value)}")
+    return value
 
 
-def _settings(
-    steps: int | None, guidance: float | None, rescale: float | None, seed: int, samples: int
-) -> Any:
+def _figure(name: str, value: Any) -> float:
+    """Raises LeffaError for what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e9:
+        raise LeffaError(f"{name} must be a number, got {_shortly(value)}")
+    return float(value)
+
+
+def _timestep(value: Any) -> int | None:
+    return None if value is None else round(_figure("timestep", value))
+
+
+def _shortly(value: Any) -> str:
+    return repr(value)[:60]
+
+
+def _kind(garment: Any) -> Garment:
+    return Garment(_one_of("garment", garment, KINDS))
+
+
+def _wishes(garment: Any, sleeve: Any, hem: Any, protect: Any) -> Wishes:
+    kept = PROTECTED if protect is None else protect
+    if not isinstance(kept, (list, tuple)):
+        raise LeffaError(f"protect must be a list of {', '.join(PROTECTED)}, got {_shortly(kept)}")
+    for name in kept:
+        _one_of("protect", name, PROTECTED)
+    return Wishes(
+        _kind(garment).value,
+        _one_of("sleeve", sleeve, SLEEVES),
+        _one_of("hem", hem, HEMS),
+        tuple(dict.fromkeys(kept)),
+    )
+
+
+def _settings(steps: Any, guidance: Any, rescale: Any, seed: Any, samples: Any) -> Any:
+    """As ``Settings`` wants them; those left empty are the model's, or drawn."""
     from leffa.run.settings import Settings
 
-    return Settings(steps, guidance, rescale, int(seed), int(samples))
+    return Settings(steps, guidance, rescale, -1 if seed is None else seed, 1 if samples is None else samples)

@@ -42,8 +42,8 @@ _VIEWER_WORDS = {
 HANDS_OVER = {Task.TRY_ON: "pass_change_pose", Task.POSE_TRANSFER: "pass_try_on"}
 
 
-def default_steps(task: Task, preset: str) -> int:
-    """Sampling steps of a preset for the model at hand."""
+def default_steps(task: Task, preset: Any) -> int:
+    """Sampling steps of a preset for the model at hand; of an unknown one as of the balanced."""
     from leffa.weights.models import BUNDLED, find
 
     try:
@@ -51,7 +51,8 @@ def default_steps(task: Task, preset: str) -> int:
     except LeffaError:
         model = BUNDLED
     least = model.flow_start.least_steps if model.flow_start else 1
-    return max(least, round(PRESETS[preset] * model.steps))
+    share = PRESETS.get(preset, 1.0) if isinstance(preset, str) else 1.0
+    return max(least, round(share * model.steps))
 
 
 class GenerateStep:
@@ -87,7 +88,7 @@ class GenerateStep:
                     markup="<h2>{{value.title}}</h2><p>{{value.hint}}</p>",
                 )
                 self.upload = labels.say(
-                    gr.UploadButton,
+                    parts.Upload,
                     {"label": "restore_png"},
                     file_types=[".png"],
                     size="sm",
@@ -107,7 +108,7 @@ class GenerateStep:
             parts.viewer, "", _VIEWER_WORDS | {"hand_over": HANDS_OVER[self.task]}, elem_id=f"{name}-viewer"
         )
         self.preset = labels.choices(
-            gr.Radio,
+            parts.Buttons,
             "preset",
             "preset_",
             tuple(PRESETS),
@@ -138,7 +139,7 @@ class GenerateStep:
             )
             with gr.Row(elem_classes="lf-seed"):
                 self.seed = labels.say(
-                    gr.Number,
+                    parts.Figure,
                     {"label": "seed", "info": "seed_info"},
                     value=-1,
                     precision=0,
@@ -153,7 +154,7 @@ class GenerateStep:
 
     def _slider(self, labels: Labels, name: str, low: float, high: float, value: float, step: float) -> Any:
         return labels.say(
-            gr.Slider,
+            parts.Slide,
             {"label": name, "info": f"{name}_info"},
             minimum=low,
             maximum=high,
@@ -227,7 +228,7 @@ class GenerateStep:
 
     def speak(self, session: Session) -> list[Any]:
         """Values of ``spoken``: all of them, for what is not on the page yet must not get half an update."""
-        run = session.shown.get(self.tab)
+        run = session.current(self.tab)
         shown = run.shown(session.language) if run else {"state": "empty"}
         missing = self._missing(session)
         reason = parts.quiet(say(session.language, missing) if missing else "")
@@ -258,7 +259,7 @@ class GenerateStep:
                 raise LeffaError(say(language, missing))
             work = self._prepare(session, settings_of(steps, guidance, rescale, seed, samples))
             slots, preview = session.slots(self.tab).copy(), None
-            for event in painting.run(work, stop):
+            for event in painting.run(work, stop, address_of(request)):
                 if isinstance(event, painting.Step):
                     preview = photo_url(event.preview) if event.preview else preview
                     yield _progress(language, event, preview), *busy, *stay
@@ -279,7 +280,7 @@ class GenerateStep:
 
     def download(self, request: gr.Request) -> Any:
         """Hand the shown picture over at full size, with all that repeats its run written into it."""
-        run = self._sessions.of(request.session_hash).shown.get(self.tab)
+        run = self._sessions.of(request.session_hash).current(self.tab)
         if run is None:
             return gr.skip()
         name = f"leffa-{run.result.task.value.replace('_', '-')}-{run.seed}.png"
@@ -288,7 +289,7 @@ class GenerateStep:
     def choose_sample(self, event: gr.EventData, request: gr.Request) -> tuple:
         """Show another picture of the same run."""
         session = self._sessions.of(request.session_hash)
-        run = session.shown.get(self.tab)
+        run = session.current(self.tab)
         if run is None:
             return gr.skip(), gr.skip()
         run.choose(int(event.sample))
@@ -299,12 +300,16 @@ def settings_of(steps: float, guidance: float, rescale: float, seed: float, samp
     """The engine's settings from the widgets' values. Raises LeffaError for what is no number."""
     from leffa.run.settings import Settings
 
-    try:
-        return Settings(
-            int(steps), float(guidance), float(rescale), int(-1 if seed is None else seed), int(samples)
-        )
-    except (TypeError, ValueError) as wrong:
-        raise LeffaError("steps, guidance, rescale, seed and pictures must be numbers") from wrong
+    given: tuple[Any, ...] = (
+        steps,
+        guidance,
+        rescale,
+        -1 if seed is None else seed,
+        1 if samples is None else samples,
+    )
+    if any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in given):
+        raise LeffaError("steps, guidance, rescale, seed and pictures must be numbers")
+    return Settings(*given)
 
 
 def _progress(language: str, step: painting.Step, preview: str | None) -> dict:
@@ -327,3 +332,9 @@ def _default(task: Task, setting: str) -> float:
         model = BUNDLED
     value = getattr(model, setting)
     return model.guidance_scale if value is None else value
+
+
+def address_of(request: gr.Request | None) -> str:
+    """Where a request comes from, for the limits of each; empty where it is not known."""
+    client = getattr(request, "client", None)
+    return getattr(client, "host", None) or ""

@@ -1,11 +1,10 @@
 """Finished runs of a visitor: what is shown of them, and what brings them back."""
 
 import secrets
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from demo.pictures import photo_url, thumb_url
+from demo.shelf import SHELF, Kept
 from demo.texts import say
 from leffa.config import Task
 
@@ -18,31 +17,56 @@ if TYPE_CHECKING:
 MOST_RUNS = 12
 
 
-@dataclass
 class Run:
-    """A finished run.
+    """A finished run. What is heavy of it lies on a shelf, and may be let go of: then RunGoneError is raised.
 
+    result   what it gave
     slots    the pictures and choices it was made from, as they were
     person   the prepared picture that was painted
     seconds  it took
-    chosen   place of the shown picture in ``order``
+    chosen   place of the shown picture in ``ranked``
+    ranked   samples with their flow scores, best first
+    digests  slot -> SHA-256 of its picture's file
     """
 
-    result: "Result"
-    slots: "Slots"
-    person: "Prepared"
-    seconds: float
-    chosen: int = 0
-    key: str = field(default_factory=lambda: secrets.token_urlsafe(9))
-    _views: dict[int, dict[str, str]] = field(default_factory=dict)
-    _scatter: "dict[int, list[Scatter]]" = field(default_factory=dict)
-
-    @cached_property
-    def ranked(self) -> list[tuple[int, float]]:
-        """Samples with their flow scores, best first."""
+    def __init__(self, result: "Result", slots: "Slots", person: "Prepared", seconds: float):
         from leffa.explain.score import rank
 
-        return rank(self.result)
+        self.key = secrets.token_urlsafe(9)
+        self.seconds, self.chosen = seconds, 0
+        self.task, self.settings = result.task, result.settings
+        self.ranked: list[tuple[int, float]] = rank(result)
+        self.digests = {slot: picked.digest for slot, picked in slots.pictures.items()}
+        self._thumbs = [thumb_url(image) for image in result.images]
+        self._views: dict[int, dict[str, str]] = {}
+        self._scatter: dict[int, list[Scatter]] = {}
+        self._place = SHELF.put(Kept(result, slots, person))
+
+    @property
+    def result(self) -> "Result":
+        return self._place.get().result
+
+    @property
+    def slots(self) -> "Slots":
+        return self._place.get().slots
+
+    @property
+    def person(self) -> "Prepared":
+        return self._place.get().person
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it has not been let go of."""
+        return self._place in SHELF
+
+    @property
+    def thumb(self) -> str:
+        """The shown picture, small, as a data address."""
+        return self._thumbs[self.sample]
+
+    def forget(self) -> None:
+        """Let go of it."""
+        SHELF.drop(self._place)
 
     @property
     def scores(self) -> list[float]:
@@ -56,7 +80,7 @@ class Run:
     @property
     def seed(self) -> int:
         """The seed that gives the shown picture alone."""
-        return (self.result.settings.seed + self.sample) % 2**32
+        return (self.settings.seed + self.sample) % 2**32
 
     def choose(self, place: int) -> None:
         """Show the picture at this place of the ranking; does nothing for a place there is not."""
@@ -95,8 +119,7 @@ class Run:
         done = say(language, "done", seed=self.seed, steps=used.steps, seconds=f"{self.seconds:.0f}")
         score = say(language, "score", score=round(100 * self.scores[self.chosen]))
         samples = [
-            {"thumb": thumb_url(result.images[sample]), "note": f"{round(100 * score)}"}
-            for sample, score in self.ranked
+            {"thumb": self._thumbs[sample], "note": f"{round(100 * score)}"} for sample, score in self.ranked
         ]
         return {
             "state": "done",
@@ -133,17 +156,21 @@ def remember(session: "Session", tab: str, run: Run) -> None:
     """Keep a run as the newest; the oldest go."""
     session.shown[tab] = run
     session.runs.insert(0, run)
-    del session.runs[MOST_RUNS:]
+    for old in session.runs[MOST_RUNS:]:
+        old.forget()
+    session.runs[:] = [one for one in session.runs if one.is_kept]
+    if session.has_ended:
+        run.forget()
 
 
 def history_strip(session: "Session", tab: str) -> dict[str, Any]:
     """Properties of the strip that shows the runs of a tab, newest first."""
-    runs = [run for run in session.runs if run.result.task.value == tab]
-    shown = session.shown.get(tab)
+    runs = [run for run in session.runs if run.task.value == tab and run.is_kept]
+    shown = session.current(tab)
     items = [
         {
             "name": run.key,
-            "src": thumb_url(run.result.images[run.sample]),
+            "src": run.thumb,
             "alt": f"{say(session.language, 'seed')} {run.seed}",
             "note": f"{round(100 * run.scores[run.chosen])}",
         }

@@ -53,7 +53,7 @@ class Inspector:
 
     def value(self, session: Session, layer: str | None = None, step: int | None = None) -> dict:
         """What the widget shows of the tab's shown run."""
-        run = session.shown.get(self._tab)
+        run = session.current(self._tab)
         if run is None:
             return {}
         from leffa.explain.trace import field_on_photo
@@ -84,7 +84,7 @@ class Inspector:
     def follow(self, event: gr.EventData, request: gr.Request) -> Any:
         """Follow a clicked place to the other picture."""
         session = self._sessions.of(request.session_hash)
-        run = session.shown.get(self._tab)
+        run = session.current(self._tab)
         if run is None:
             return gr.skip()
         from leffa.explain import trace

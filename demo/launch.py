@@ -1,22 +1,60 @@
-"""Starting the app: settings of the process, then the page."""
+"""Starting the app: settings of the process, then the gate and the page, and their orderly end."""
 
 import atexit
+import ctypes
 import os
 import shutil
-import tempfile
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from demo import checking, uploads
+from demo.gate import Gate, Limits, Names
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
     import gradio as gr
 
-MOST_UPLOAD = "60mb"
+    from demo.sessions import Sessions
+
+SWEEP_SECONDS = 30.0
+GRACE_SECONDS = 20.0  # for what runs to end with a sentence, when the app is stopped
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the app is served.
+
+    host, port     None: 127.0.0.1 and 7860, or what GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say
+    allowed_hosts  names the app answers to, beside localhost and addresses in figures
+    auth           (name, password) of those who may come in; None: everybody
+    root_path      the sub-path a proxy serves the app under
+    certificate, key  files for TLS
+    check          package.module:function of a content check, see ``demo.checking``
+    mcp            also serve the endpoints as tools for agents
+    """
+
+    host: str | None = None
+    port: int | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    auth: tuple[tuple[str, str], ...] | None = None
+    root_path: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    check: str | None = None
+    mcp: bool = False
+    open_browser: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 def settle() -> None:
-    """Settings that must stand before Gradio and torch come in. Does nothing the second time.
+    """Settings that must stand before Gradio and torch come in.
 
     No telemetry and no look-up of newer versions; files of visitors in a folder of our own, gone at the end;
     threads of torch sleep when they wait, which small machines thank for.
@@ -24,72 +62,178 @@ def settle() -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if "GRADIO_TEMP_DIR" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="leffa-app-")
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if not uploads.is_open():
+        atexit.register(shutil.rmtree, uploads.open_folder(), ignore_errors=True)
 
 
-def launch(
-    host: str | None = None,
-    port: int | None = None,
-    mcp: bool = False,
-    open_browser: bool = False,
-    wait: bool = True,
-) -> "gr.Blocks":
+def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
     """Serve the app; returns when it is stopped, or at once with ``wait=False``.
 
-    host, port  None: 127.0.0.1 and 7860, or what GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say
-    mcp         also serve the endpoints as tools for agents
+    SIGTERM and Ctrl-C stop it: nothing new is let in, what runs ends with a sentence, and the visitors'
+    files are deleted. Raises LeffaError for options that cannot be had.
     """
+    options = options or Options()
+    if options.mcp and find_spec("mcp") is None:
+        raise LeffaError("the tool server needs one more package: pip install -e '.[mcp]'")
+    _check_certificate(options)
+    checking.plug_in(options.check)
     settle()
-    if mcp:
-        _prepare_tools(host or os.environ.get("GRADIO_SERVER_NAME"))
     from demo import examples, painting, parts, theme
     from demo.page import build
     from demo.sessions import Sessions
 
+    uploads.give_every_upload_its_own_name()
+    painting.LIMITS = options.limits
     sessions = Sessions()
     page = build(sessions)
-    page.queue(default_concurrency_limit=8, max_size=64)
-    page.launch(
-        server_name=host,
-        server_port=port,
-        share=False,
-        inbrowser=open_browser,
-        prevent_thread_lock=True,
-        quiet=not wait,
-        show_error=True,
-        footer_links=["api", "settings"],
-        run_history=False,
-        mcp_server=mcp,
-        ssr_mode=False,
-        pwa=False,
-        max_file_size=MOST_UPLOAD,
-        allowed_paths=[str(examples.ASSETS)],
-        theme=theme.theme(),
-        css=theme.style(),
-        favicon_path=str(parts.STATIC / "icon.svg"),
-    )
-    painting.warm_up()
+    page.queue(default_concurrency_limit=8, max_size=256)
+    gate = _gate(page, sessions, options, str(examples.ASSETS))
+    stopped = threading.Event()
     if wait:
-        try:
-            page.block_thread()
-        finally:
-            sessions.end_all()
+        _stop_on_signals(stopped)
+    try:
+        page.launch(
+            server_name=options.host,
+            server_port=options.port,
+            auth=list(options.auth) if options.auth else None,
+            root_path=options.root_path,
+            ssl_certfile=options.certificate,
+            ssl_keyfile=options.key,
+            ssl_verify=False,  # of Gradio's look at itself
+            share=False,
+            inbrowser=options.open_browser,
+            prevent_thread_lock=True,
+            quiet=not wait,
+            show_error=True,
+            footer_links=["api", "settings"],
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=options.mcp,
+            ssr_mode=False,
+            pwa=False,
+            max_file_size=uploads.MOST_BYTES,
+            allowed_paths=[str(examples.ASSETS)],
+            app_kwargs={"lifespan": _standing_before(gate)},
+            theme=theme.theme(),
+            css=theme.style(),
+            favicon_path=str(parts.STATIC / "icon.svg"),
+        )
+    except OSError as error:
+        raise LeffaError(f"the app cannot be served: {error}") from error
+    painting.warm_up()
+    _sweep_behind(page, sessions, gate)
+    if wait:
+        _serve_until(stopped, page, sessions, gate)
     return page
 
 
-def _prepare_tools(host: str | None) -> None:
-    """Let agents on this machine name files that they have uploaded to the app.
+def _check_certificate(options: Options) -> None:
+    if options.key and not options.certificate:
+        raise LeffaError("a key for TLS needs its certificate: give --tls-cert too")
+    if not options.certificate:
+        return
+    import ssl
 
-    Gradio fetches pictures from public addresses only. Where nobody but this machine reaches the app, its own
-    address, as Gradio's upload tool gives it, is as good.
-    """
-    if find_spec("mcp") is None:
-        raise LeffaError("the tool server needs one more package: pip install -e '.[mcp]'")
-    from gradio import processing_utils
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.certificate, options.key)
+    except (OSError, ValueError) as error:  # also where one does not belong to the other
+        raise LeffaError(f"the certificate in {options.certificate!r} cannot be used: {error}") from None
 
-    own = "127.0.0.1"
-    if host in (None, own, "localhost") and own not in processing_utils.PUBLIC_HOSTNAME_WHITELIST:
-        processing_utils.PUBLIC_HOSTNAME_WHITELIST.append(own)
+
+def _gate(page: "gr.Blocks", sessions: "Sessions", options: Options, assets: str) -> Gate:
+    from demo.painting import LINE
+
+    def event(named: Any) -> tuple[int, bool] | None:
+        if isinstance(named, int):
+            found = page.fns.get(named)
+        else:
+            found = next((one for one in page.fns.values() if one.api_name == named), None)
+        return None if found is None else (len(found.inputs), found.queue)
+
+    def health() -> dict[str, Any]:
+        return {"in_line": len(LINE), "visitors": len(sessions)}
+
+    names = Names.of(options.allowed_hosts, dict(os.environ))
+    return Gate(names, event, sessions.stop, health, options.limits, assets)
+
+
+def _standing_before(gate: Gate) -> Any:
+    """Gradio adds what it needs around an app, and asks for no more than this: what to do as it starts."""
+
+    @asynccontextmanager
+    async def start(app: Any) -> AsyncIterator[None]:
+        gate.inner, app.middleware_stack = app.middleware_stack, gate
+        yield
+
+    return start
+
+
+def _sweep_behind(page: "gr.Blocks", sessions: "Sessions", gate: Gate) -> None:
+    """End idle visits and delete forgotten files, again and again, in the background."""
+    from demo import examples
+
+    own = frozenset(
+        (one.path.name, one.path.stat().st_size)
+        for one in (*examples.people(), *examples.garments(), *examples.poses())
+    )
+
+    give_back = _memory_giver()
+
+    def sweep() -> None:
+        while page.is_running:
+            sessions.end_idle()
+            give_back()
+            gate.bytes_on_disk = uploads.CLAIMS.sweep(time.time() - uploads.UNUSED_SECONDS, own)
+            time.sleep(SWEEP_SECONDS)
+
+    threading.Thread(target=sweep, name="sweep", daemon=True).start()
+
+
+def _memory_giver() -> Callable[[], object]:
+    """What hands freed memory back to the system: glibc keeps it, for each thread that ever ran."""
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        library.malloc_trim.argtypes = [ctypes.c_size_t]
+        return lambda: library.malloc_trim(0)
+    except (OSError, AttributeError):  # another system
+        return lambda: None
+
+
+def _stop_on_signals(stopped: threading.Event) -> None:
+    def stop(number: int, frame: Any) -> None:
+        if stopped.is_set():  # asked twice: at once
+            raise SystemExit(1)
+        stopped.set()
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+
+
+def _serve_until(stopped: threading.Event, page: "gr.Blocks", sessions: "Sessions", gate: Gate) -> None:
+    from demo.painting import CLOSING, LINE
+
+    while page.is_running and not stopped.wait(0.5):
+        pass
+    gate.is_closing.set()
+    CLOSING.set()
+    sessions.stop_all()
+    until = time.monotonic() + GRACE_SECONDS
+    while len(LINE) and time.monotonic() < until:
+        time.sleep(0.1)
+    time.sleep(0.3)  # for the last sentences to reach who waits for them
+    sessions.end_all()
+    page.close(verbose=False)
+
+
+def read_passwords(path: str) -> tuple[tuple[str, str], ...]:
+    """Lines of ``name:password``; empty ones and those after # are skipped. Raises LeffaError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise LeffaError(f"the passwords in {path!r} cannot be read: {error}") from None
+    lines: Iterable[str] = (line.strip() for line in text.splitlines())
+    pairs = [tuple(line.split(":", 1)) for line in lines if line and not line.startswith("#")]
+    if not pairs or any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise LeffaError(f"{path!r} must hold a line name:password for each who may come in")
+    return tuple((name, password) for name, password in pairs)

@@ -5,7 +5,18 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from leffa.errors import LeffaError
+
 POLL_SECONDS = 0.25
+
+
+class BusyError(LeffaError):
+    """There are too many in line already."""
+
+
+class _Ticket:
+    def __init__(self, visitor: str):
+        self.visitor = visitor
 
 
 class Line:
@@ -13,17 +24,33 @@ class Line:
 
     def __init__(self, places: int = 1):
         self._places = places
-        self._waiting: deque[object] = deque()
+        self._waiting: deque[_Ticket] = deque()
         self._changed = threading.Condition()
 
     @contextmanager
-    def turn(self, stop: threading.Event, report: Callable[[int], None]) -> Iterator[bool]:
+    def turn(
+        self,
+        stop: threading.Event,
+        report: Callable[[int], None],
+        visitor: str = "",
+        most: int | None = None,
+        most_each: int | None = None,
+    ) -> Iterator[bool]:
         """Wait for a place and hold it. Yields False if ``stop`` was set before there was one.
 
-        report  called with the number of people before this one, each time it changes
+        report     called with the number of people before this one, each time it changes
+        most, most_each  in line, and in line for this visitor. Raises BusyError where that would be exceeded
         """
-        ticket = object()
+        ticket = _Ticket(visitor)
         with self._changed:
+            count = len(self._waiting)
+            if most is not None and count >= most:
+                raise BusyError(
+                    f"busy: {count} runs are in line, no more can wait; try again in some minutes"
+                )
+            own = sum(one.visitor == visitor for one in self._waiting)
+            if most_each is not None and own >= most_each:
+                raise BusyError(f"you have {own} runs in line already: wait for them, or stop one")
             self._waiting.append(ticket)
             ahead = -1
             while (before := self._before(ticket)) > 0 and not stop.is_set():
@@ -38,7 +65,7 @@ class Line:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
 
-    def _before(self, ticket: object) -> int:
+    def _before(self, ticket: _Ticket) -> int:
         return max(0, self._waiting.index(ticket) - self._places + 1)
 
     def __len__(self) -> int:

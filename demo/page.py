@@ -78,7 +78,7 @@ def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: Ch
     def to(other: TryOn | ChangePose, name: str, tab: str, width: int) -> Any:
         def take(request: gr.Request) -> tuple:
             session = sessions.of(request.session_hash)
-            run = session.shown.get(tab)
+            run = session.current(tab)
             if run is None:
                 return (gr.skip(),) * (width + 1)
             path = keep(session, run.result.images[run.sample])

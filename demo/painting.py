@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from demo.checking import check
+from demo.gate import Limits
 from demo.gpu import gpu, on_shared_gpu
 from demo.line import Line
 from leffa.config import Task
+from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -90,6 +93,8 @@ class Pace:
 
 PACE = Pace()
 LINE = Line()
+LIMITS = Limits()  # of this process, set as it starts
+CLOSING = threading.Event()  # nothing new is begun, what runs ends
 
 
 @cache
@@ -128,25 +133,48 @@ def warm_up() -> threading.Thread:
     return thread
 
 
-def run(work: Work, stop: threading.Event) -> "Iterator[Step | Result]":
+def run(work: Work, stop: threading.Event, visitor: str = "") -> "Iterator[Step | Result]":
     """Wait in line and paint: ``Step``s, and at last the ``Result``.
 
-    Raises what the engine raises; ``StoppedError`` if ``stop`` was set, also while waiting.
+    visitor  whose run it is, for the limit of each. Raises what the engine raises; ``BusyError`` if too many
+    are in line; ``StoppedError`` if ``stop`` was set, also while waiting; LeffaError if it took longer than a
+    run may.
     """
     from leffa.run.result import StoppedError
 
     events: queue.Queue = queue.Queue()
     weight = work.weight  # raises for settings that no model can do, before anybody waits
+    too_long = threading.Event()
+
+    def end_late() -> None:
+        too_long.set()
+        stop.set()
 
     def wait_and_paint() -> None:
         try:
-            with LINE.turn(stop, lambda ahead: events.put(Step(0, "waiting", ahead=ahead))) as may_go:
-                if not may_go:
+            with LINE.turn(
+                stop,
+                lambda ahead: events.put(Step(0, "waiting", ahead=ahead)),
+                visitor,
+                LIMITS.in_line,
+                LIMITS.each,
+            ) as may_go:
+                if CLOSING.is_set() or not may_go:
                     raise StoppedError("The run was stopped.")
                 started = time.monotonic()
-                for event in _paint(work, None if on_shared_gpu() else stop):
-                    events.put(event)
+                clock = threading.Timer(LIMITS.seconds, end_late)
+                clock.daemon = True
+                clock.start()
+                try:
+                    for event in _paint(work, None if on_shared_gpu() else stop):
+                        if on_shared_gpu() and stop.is_set():
+                            raise StoppedError("The run was stopped.")
+                        events.put(event)
+                finally:
+                    clock.cancel()
                 PACE.learn(weight, time.monotonic() - started)
+        except StoppedError as stopped:
+            events.put(_ended(stopped, too_long.is_set()))
         except BaseException as problem:
             events.put(problem)
 
@@ -159,6 +187,8 @@ def run(work: Work, stop: threading.Event) -> "Iterator[Step | Result]":
             if isinstance(event, BaseException):
                 raise event
             if not isinstance(event, Step):
+                for picture in event.images:
+                    check("result", picture)
                 yield event
                 return
             if event.ahead == 0:
@@ -167,6 +197,18 @@ def run(work: Work, stop: threading.Event) -> "Iterator[Step | Result]":
             yield event
     finally:
         stop.set()  # a visitor who leaves takes the run along
+
+
+def _ended(stopped: LeffaError, too_long: bool) -> LeffaError:
+    """Why a run ended that its visitor may not have stopped."""
+    if CLOSING.is_set():
+        return LeffaError("the app is being stopped, and the run with it: try again in a minute")
+    if too_long:
+        return LeffaError(
+            f"the run took longer than the {LIMITS.seconds:.0f} seconds that are allowed here: "
+            "take fewer steps or pictures"
+        )
+    return stopped
 
 
 def _with_remaining(step: Step, weight: int, gone: float) -> Step:

@@ -7,7 +7,11 @@ from typing import Any
 
 import gradio as gr
 from gradio.component_meta import ComponentMeta
-from gradio.data_classes import ImageData
+from gradio.data_classes import ImageData as GradioImageData
+from pydantic import model_validator
+
+from demo.texts import problem
+from demo.uploads import NotUploadedError, checked
 
 STATIC = Path(__file__).parent / "static"
 
@@ -25,6 +29,21 @@ class _Quiet(ComponentMeta):
         return ABCMeta.__new__(cls, name, bases, attributes)
 
 
+class ImageData(GradioImageData):
+    """What a picture comes as. Whatever else comes instead is taken for a file that was refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_files_only(cls, value: Any) -> Any:
+        if isinstance(value, GradioImageData):
+            return value
+        path = value.get("path") if isinstance(value, dict) else None
+        if not isinstance(path, str):
+            return {"path": None}
+        named = {key: value.get(key) for key in ("url", "orig_name", "mime_type")}
+        return {"path": path, **{key: one for key, one in named.items() if isinstance(one, str)}}
+
+
 class Picture(gr.Image, metaclass=_Quiet):
     """A picture input that hands over the uploaded file itself, so that the library reads it and nobody else.
 
@@ -32,12 +51,89 @@ class Picture(gr.Image, metaclass=_Quiet):
     """
 
     is_template = True  # looks like gr.Image
+    data_model = ImageData
 
     def preprocess(self, payload: ImageData | None) -> str | None:
-        return payload.path if payload else None
+        return uploaded(payload)
 
     def postprocess(self, value: str | Path | None) -> ImageData | None:
         return ImageData(path=str(value), orig_name=Path(value).name) if value else None
+
+
+class Upload(gr.UploadButton, metaclass=_Quiet):
+    """A button that takes one file and hands over its path."""
+
+    is_template = True
+    data_model = ImageData  # Gradio's own would answer a payload that it does not like with a stack trace
+
+    def preprocess(self, payload: ImageData | None) -> str | None:
+        return uploaded(payload)
+
+
+def _as_it_came(self: Any, payload: Any) -> Any:
+    """What a program or a page sent, of whatever kind. The functions say what is wrong with it, in one
+    sentence; Gradio's components would answer a wrong kind with a stack trace in the log.
+    """
+    return payload
+
+
+class Choice(gr.Dropdown, metaclass=_Quiet):
+    """One of several."""
+
+    is_template = True  # looks like gr.Dropdown
+    preprocess = _as_it_came
+
+
+class Choices(gr.CheckboxGroup, metaclass=_Quiet):
+    """Any of several."""
+
+    is_template = True  # looks like gr.CheckboxGroup
+    preprocess = _as_it_came
+
+
+class Buttons(gr.Radio, metaclass=_Quiet):
+    """One of several, all to be seen."""
+
+    is_template = True  # looks like gr.Radio
+    preprocess = _as_it_came
+
+
+class Figure(gr.Number, metaclass=_Quiet):
+    """A number."""
+
+    is_template = True  # looks like gr.Number
+    preprocess = _as_it_came
+
+
+class Slide(gr.Slider, metaclass=_Quiet):
+    """A number within limits."""
+
+    is_template = True  # looks like gr.Slider
+    preprocess = _as_it_came
+
+
+class Tick(gr.Checkbox, metaclass=_Quiet):
+    """Yes or no."""
+
+    is_template = True  # looks like gr.Checkbox
+    preprocess = _as_it_came
+
+
+class Text(gr.Textbox, metaclass=_Quiet):
+    """A word."""
+
+    is_template = True  # looks like gr.Textbox
+    preprocess = _as_it_came
+
+
+def uploaded(payload: ImageData | None) -> str | None:
+    """The path of an upload as it came from outside. Raises gr.Error with one sentence for anything else."""
+    if payload is None:
+        return None
+    try:
+        return str(checked(payload.path))
+    except NotUploadedError as wrong:
+        raise gr.Error(problem("en", wrong), print_exception=False) from None
 
 
 def picture(**options: Any) -> Picture:

@@ -1,11 +1,13 @@
 """A visitor's file becomes a picture the engine can work with; what is wrong with it becomes a sentence."""
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo import parts
+from demo.checking import check
 from demo.examples import POSES
 from demo.painting import engine
 from demo.sessions import Picked, Session
@@ -15,10 +17,14 @@ from leffa.errors import LeffaError
 from leffa.files import sha256
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from leffa.preprocess.prepared import Prepared
 
 Told = Callable[[str], dict]
 """A line to show, in the language it is asked for."""
+_ROLES = {"photo": "person"}  # of slots that are called otherwise for the content check
+LOOKING = threading.BoundedSemaphore(2)
 LOG = logging.getLogger("leffa.demo")
 
 
@@ -44,14 +50,13 @@ def _read(
     slots.pictures.pop(slot, None)
     if path is None:
         return lambda language: parts.quiet("")
-    if example is None:
-        session.files.add(Path(path))
     try:
-        from leffa.images import load_image
-
-        picked = Picked(load_image(path), path, sha256(path), example=example)
+        if example is None:
+            session.own(path)
+        picked = Picked(opened(path, _ROLES.get(slot, slot)), path, sha256(path), example=example)
         if person is not None:
             picked.prepared = prepare(picked, tab, person)
+            picked.image = picked.prepared.photo  # once in memory, not twice
     except LeffaError as error:
         wrong = error
         return lambda language: parts.error(problem(language, wrong))
@@ -75,7 +80,18 @@ def prepare(picked: Picked, tab: str, person: int = 0) -> "Prepared":
 
         if known := known_pose(picked.path):
             return known
-    return engine().prepare(picked.image, person, Task(tab))
+    with LOOKING:
+        return engine().prepare(picked.image, person, Task(tab))
+
+
+def opened(path: str | Path, role: str) -> "Image.Image":
+    """A file as a picture; not everybody's at once, for large ones take much memory to decode."""
+    from leffa.images import load_image
+
+    with LOOKING:
+        picture = load_image(path)
+    check(role, picture)
+    return picture
 
 
 def has_record(path: str) -> bool:

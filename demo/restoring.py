@@ -31,7 +31,7 @@ class Restored:
 
 def from_run(run: "Run") -> Restored:
     """A run of this session."""
-    used = run.result.settings
+    used = run.settings
     settings = (used.steps, used.guidance_scale, used.guidance_rescale, used.seed, used.samples)
     return Restored(run.slots.copy(), settings)
 
@@ -102,7 +102,8 @@ def _prepared(picked: Picked, tab: str, slot: str, people: Any) -> Picked:
 
 def _known(session: Session, digest: str) -> Picked | None:
     """The picture whose file has this SHA-256, if it is at hand."""
-    for slots in (*(run.slots for run in session.runs), *session.tabs.values()):
+    told = [run.slots for run in session.runs if digest in run.digests.values() and run.is_kept]
+    for slots in (*told, *session.tabs.values()):
         for picked in slots.pictures.values():
             if picked.digest == digest:
                 return picked

@@ -1,20 +1,27 @@
 """What each visitor has on the page: kept in memory, one visitor apart from the other, and forgotten."""
 
+import itertools
+import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from demo.shelf import BUDGET, bytes_of
+from demo.uploads import CLAIMS
+from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
     from demo.history import Run
     from leffa.preprocess.prepared import Prepared
 
-MOST_SESSIONS = 64
+MOST_SESSIONS = 256
 IDLE_SECONDS = 3600.0  # for clients that never say good-bye
+PASSING_SECONDS = 900.0  # for those of whom nobody knows whether they come back
 DEFAULT_LANGUAGE = "en"
 
 
@@ -64,9 +71,13 @@ class Slots:
 class Session:
     """One visitor.
 
+    owner  whose the files are: this visitor alone, or all who cannot be told apart
     notes  the line beside each slot of each tab, in whatever language it is asked for
+    files  what the visitor brought and what was written for them; deleted at the end, and nothing else is
     """
 
+    owner: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    idle_seconds: float = IDLE_SECONDS
     language: str = DEFAULT_LANGUAGE
     tabs: dict[str, Slots] = field(default_factory=dict)
     notes: dict[tuple[str, str], Callable[[str], dict]] = field(default_factory=dict)
@@ -75,9 +86,30 @@ class Session:
     files: set[Path] = field(default_factory=set)
     stops: dict[str, threading.Event] = field(default_factory=dict)
     touched: float = field(default_factory=time.monotonic)
+    has_ended: bool = False
+    _number: int = field(default_factory=itertools.count().__next__)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def own(self, path: str) -> Path:
+        """Take a file that was uploaded, or written, for this visitor; it is deleted when they leave.
+
+        Raises NotUploadedError for everything else, LeffaError if they have left.
+        """
+        file = CLAIMS.claim(path, self.owner, self._number)
+        with self._lock:
+            if not self.has_ended:
+                self.files.add(file)
+                return file
+        CLAIMS.release(file, self._number)
+        raise LeffaError("this visit has ended: open the page again")
 
     def slots(self, tab: str) -> Slots:
         return self.tabs.setdefault(tab, Slots())
+
+    def current(self, tab: str) -> "Run | None":
+        """The run a tab shows; None if there is none, or not any more."""
+        run = self.shown.get(tab)
+        return run if run is not None and run.is_kept else None
 
     def note(self, tab: str, slot: str, told: Callable[[str], dict]) -> dict:
         """Set the line beside a slot; returns it in the visitor's language."""
@@ -89,14 +121,34 @@ class Session:
         told = self.notes.get((tab, slot))
         return told(self.language) if told else None
 
+    @contextmanager
+    def stoppable(self) -> Iterator[threading.Event]:
+        """A run of its own beside those of the tabs; the event ends it."""
+        name, stop = secrets.token_urlsafe(6), threading.Event()
+        self.stops[name] = stop
+        if self.has_ended:
+            stop.set()
+        try:
+            yield stop
+        finally:
+            self.stops.pop(name, None)
+
+    def stop(self) -> None:
+        """Stop what runs for the visitor."""
+        for stop in list(self.stops.values()):
+            stop.set()
+
     def end(self) -> None:
         """Stop what runs and delete the visitor's files."""
-        for stop in self.stops.values():
-            stop.set()
-        for file in self.files:
-            file.unlink(missing_ok=True)
-            _remove_if_empty(file.parent)
-        self.files.clear()
+        self.stop()
+        with self._lock:
+            self.has_ended = True
+            files = list(self.files)
+            self.files.clear()
+        for file in files:
+            CLAIMS.release(file, self._number)
+        for run in self.runs:
+            run.forget()
         self.runs.clear()
         self.tabs.clear()
         self.notes.clear()
@@ -104,27 +156,58 @@ class Session:
 
 
 class Sessions:
-    """All visitors, by the key that Gradio gives each open page. Thread-safe."""
+    """All visitors, by the key that Gradio gives each open page. Thread-safe.
 
-    def __init__(self, most: int = MOST_SESSIONS, idle_seconds: float = IDLE_SECONDS):
+    most, most_bytes  of them, and of the pictures on their pages; beyond that the longest untouched goes
+    """
+
+    def __init__(self, most: int = MOST_SESSIONS, most_bytes: int = BUDGET):
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._lock = threading.Lock()
-        self._most, self._idle = most, idle_seconds
+        self._most, self._most_bytes = most, most_bytes
 
-    def of(self, key: str) -> Session:
-        """The visitor's session, new on the first call. Ends those that were idle too long."""
+    def of(self, key: str, owner: str | None = None, idle_seconds: float = IDLE_SECONDS) -> Session:
+        """The visitor's session, new on the first call. Ends those that were idle too long.
+
+        owner, idle_seconds  of a new session, see ``Session``
+        """
+        with self._lock:
+            session = self._sessions.pop(key, None) or Session(
+                owner=owner or secrets.token_urlsafe(12), idle_seconds=idle_seconds
+            )
+            session.touched = time.monotonic()
+            self._sessions[key] = session
+        self.end_idle()
+        return session
+
+    def end_idle(self) -> None:
+        """End the sessions that were idle too long, and the oldest where there are too many."""
         now = time.monotonic()
         with self._lock:
-            session = self._sessions.pop(key, None) or Session()
-            session.touched = now
-            self._sessions[key] = session
-            ended = [old for old, other in self._sessions.items() if now - other.touched > self._idle]
+            ended = [old for old, one in self._sessions.items() if now - one.touched > one.idle_seconds]
             while len(self._sessions) - len(ended) > self._most:
                 ended.append(next(old for old in self._sessions if old not in ended))
+            weights = {old: bytes_of(one.tabs) for old, one in self._sessions.items() if old not in ended}
+            while sum(weights.values()) > self._most_bytes and len(weights) > 1:
+                ended.append(next(iter(weights)))
+                weights.pop(ended[-1])
             gone = [self._sessions.pop(old) for old in ended]
-        for other in gone:
-            other.end()
-        return session
+        for session in gone:
+            session.end()
+
+    def stop(self, key: str) -> None:
+        """Stop what runs for a visitor who is not listening any more."""
+        with self._lock:
+            session = self._sessions.get(key)
+        if session is not None:
+            session.stop()
+
+    def stop_all(self) -> None:
+        """Stop whatever runs."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+        for session in sessions:
+            session.stop()
 
     def run(self, key: str) -> "Run | None":
         """The kept run of this key, in any session; keys cannot be guessed."""
@@ -146,8 +229,3 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with suppress(OSError):  # not empty, or gone already
-        folder.rmdir()

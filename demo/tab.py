@@ -141,7 +141,7 @@ class Tab(ABC):
         """Bring back the run that a PNG tells of."""
         session = self._session(request)
         try:
-            restored = read_png(session, self._tab, path)
+            restored = read_png(session, self._tab, path and str(session.own(path)))
         except LeffaError as wrong:
             return self._unrestored(parts.error(problem(session.language, wrong)))
         if restored is None:

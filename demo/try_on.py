@@ -51,7 +51,7 @@ class TryOn(Tab):
             )
             self.garment_note = parts.note(elem_id="garment-note")
             self.kind = self._labels.choices(
-                gr.Radio,
+                parts.Buttons,
                 "kind",
                 "kind_",
                 KINDS,
@@ -72,7 +72,7 @@ class TryOn(Tab):
             self.mask = self._labels.words(parts.mask_editor, "mask_", MASK_WORDS, elem_id="mask")
             self.doctor = parts.note(elem_id="doctor")
             self.sleeve = self._labels.choices(
-                gr.Radio,
+                parts.Buttons,
                 "sleeve",
                 "sleeve_",
                 SLEEVES,
@@ -81,7 +81,7 @@ class TryOn(Tab):
                 elem_id="sleeve",
             )
             self.hem = self._labels.choices(
-                gr.Radio,
+                parts.Buttons,
                 "hem",
                 "hem_",
                 HEMS,
@@ -90,7 +90,7 @@ class TryOn(Tab):
                 elem_id="hem",
             )
             self.protect = self._labels.choices(
-                gr.CheckboxGroup,
+                parts.Choices,
                 "protect",
                 "protect_",
                 PROTECTED,
@@ -159,7 +159,7 @@ class TryOn(Tab):
         if "photo" not in slots.expected:
             slots.strokes = []
         noted = read(session, path, TAB, "photo", person=0)
-        return noted, *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect)))
+        return noted, *self._seen(session, Wishes.given(kind, sleeve, hem, protect))
 
     def set_garment(
         self, path: str | None, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
@@ -167,7 +167,7 @@ class TryOn(Tab):
         """Read the garment; the mask stays, but it may be too short for this one."""
         session = self._session(request)
         noted = read(session, path, TAB, "garment")
-        return noted, *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect)))
+        return noted, *self._seen(session, Wishes.given(kind, sleeve, hem, protect))
 
     def pick(
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
@@ -196,7 +196,7 @@ class TryOn(Tab):
             *shown["photo"],
             *shown["garment"],
             kind,
-            *self._seen(session, Wishes(kind, sleeve, hem, tuple(protect))),
+            *self._seen(session, Wishes.given(kind, sleeve, hem, protect)),
         )
 
     def accept(self, session: Session, path: str) -> tuple:
@@ -214,12 +214,12 @@ class TryOn(Tab):
 
     def set_wishes(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """A new mask for another kind or length; the visitor's strokes stay."""
-        return self._seen(self._session(request), Wishes(kind, sleeve, hem, tuple(protect)))
+        return self._seen(self._session(request), Wishes.given(kind, sleeve, hem, protect))
 
     def mend(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """Give the mask the room that the garment needs."""
         session = self._session(request)
-        wishes = mended(session.slots(TAB), Wishes(kind, sleeve, hem, tuple(protect)))
+        wishes = mended(session.slots(TAB), Wishes.given(kind, sleeve, hem, protect))
         return wishes.sleeve, wishes.hem, *self._seen(session, wishes)
 
     def choose_person(
@@ -234,7 +234,7 @@ class TryOn(Tab):
         slots.strokes = []
         picked.prepared = prepare(picked, TAB, int(event.person))
         return session.note(TAB, "photo", person_chosen(int(event.person))), *self._seen(
-            session, Wishes(kind, sleeve, hem, tuple(protect))
+            session, Wishes.given(kind, sleeve, hem, protect)
         )
 
     def edit(self, event: gr.EventData, request: gr.Request) -> None:

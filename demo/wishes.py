@@ -34,6 +34,11 @@ class Wishes:
     protect: tuple[str, ...] = PROTECTED
 
     @classmethod
+    def given(cls, kind: Any, sleeve: Any, hem: Any, protect: Any) -> "Wishes":
+        """The widgets' values, as a page sends them: whatever it is, what comes out is known."""
+        return cls.sound({"kind": kind, "sleeve": sleeve, "hem": hem, "protect": protect})
+
+    @classmethod
     def sound(cls, choices: dict[str, Any]) -> "Wishes":
         """Wishes from outside, with what the widgets do not know replaced by their defaults."""
 

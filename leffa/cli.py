@@ -325,7 +325,7 @@ def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
     from leffa.files import MARK, told, write_json
     from leffa.images import save_atomically
 
-    save_atomically(result.images[0], output)
+    save_atomically(result.images[0], output, is_made=True)
     given = {name: getattr(options, name, None) for name in INPUTS}
     record = {
         "software": f"{MARK} {__version__}",

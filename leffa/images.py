@@ -5,6 +5,7 @@ Sizes are (height, width) everywhere; PIL's reverse order does not leave this mo
 
 import io
 import os
+import stat
 import struct
 import zlib
 from dataclasses import dataclass
@@ -26,8 +27,21 @@ if TYPE_CHECKING:
 SMALLEST_SIDE = 64  # px: below it there is no body to be made out
 LARGEST_SIDE = 20_000
 MOST_PIXELS = 80_000_000  # 240 MB as RGB
+MOST_BYTES = 500_000_000  # of a file; 80 million pixels of 16 bits in three colours are 480 MB
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
+"""What is opened, told by content and never by name. Pillow knows more kinds, one of which runs programs."""
 
 _WHITE = (255, 255, 255)
+_XMP_OF_TIFF = 0x02BC
+_MADE = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+    'Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/'
+    'compositeWithTrainedAlgorithmicMedia"/></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+"""What IPTC calls a photograph in which a trained model painted: its Digital Source Type."""
+_ORIENTATION = 0x0112  # EXIF
 _UNREADABLE = (
     OSError,
     SyntaxError,
@@ -63,17 +77,20 @@ def load_image(source: PictureSource, smallest: int = SMALLEST_SIDE) -> Image.Im
               channels, RGB: uint8, uint16, or float in [0, 1]
     smallest  sides shorter than this are refused, px
 
-    Raises ``PictureError`` with one sentence if it is missing, no picture, truncated, or too small or too
-    large to work with.
+    What a file says beside its pixels (place, camera, comments) is not kept; of several pictures in it the
+    first is taken. Raises ``PictureError`` with one sentence if it is missing, no picture, truncated, or too
+    small or too large to work with; before it is decoded, where its head tells.
     """
     image = open_upright(source, smallest)
     try:
-        return _as_rgb(image)
+        rgb = _as_rgb(image)
     except _UNREADABLE:
         raise PictureError(
             f"{_name_of(source)} has colours of the kind {image.mode!r} that cannot be turned into RGB: "
             "save it as PNG."
         ) from None
+    rgb.info = {}  # a comment would be written into every JPEG that is made of it
+    return rgb
 
 
 def open_upright(source: PictureSource, smallest: int = SMALLEST_SIDE) -> Image.Image:
@@ -81,22 +98,53 @@ def open_upright(source: PictureSource, smallest: int = SMALLEST_SIDE) -> Image.
     name = _name_of(source)
     if isinstance(source, Image.Image):
         return _upright(source, name, smallest)
-    if isinstance(source, np.ndarray) or not (
-        isinstance(source, (str, os.PathLike)) or hasattr(source, "read")
-    ):
-        return _upright(_of_array(source), name, smallest)
+    if isinstance(source, (str, os.PathLike)):
+        with _opened_file(source) as file:
+            return _read(file, name, smallest)
+    if not isinstance(source, np.ndarray) and hasattr(source, "read"):
+        return _read(source, name, smallest)
+    return _upright(_of_array(source), name, smallest)
+
+
+def _opened_file(path: str | os.PathLike[str]) -> IO[bytes]:
+    """The file, if it is a regular one of sensible size: a pipe or a device would never end."""
+    text = os.fspath(path)
+    if isinstance(text, str) and text.lower().startswith(("http://", "https://", "ftp://", "file:", "data:")):
+        raise PictureError(
+            f"{text[:80]!r} is an address, and nothing is fetched: save the picture, give its path."
+        )
     try:
-        opened = Image.open(source)
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise PictureError(f"{Path(path).name!r} is not a file: give the path of a picture.")
+        if found.st_size > MOST_BYTES:
+            raise PictureError(_too_large(repr(Path(path).name)))
+        return open(path, "rb")
     except FileNotFoundError:
-        raise PictureError(f"There is no picture at {str(source)!r}: check the path.") from None
+        raise PictureError(f"There is no picture at {str(path)!r}: check the path.") from None
+    except PictureError:
+        raise
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "there is no such name"
+        raise PictureError(f"{Path(path).name!r} cannot be opened ({why}): check the path.") from None
+
+
+def _read(file: IO[bytes], name: str, smallest: int) -> Image.Image:
+    start = file.tell()
+    try:
+        opened = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError:
         raise PictureError(_too_large(name)) from None
     except UnidentifiedImageError:
-        raise PictureError(f"{name} is not a picture that can be read: use JPEG, PNG or WebP.") from None
+        file.seek(start)
+        raise PictureError(_no_picture(name, file.read(512))) from None
     except _UNREADABLE:
         raise PictureError(f"{name} cannot be read as a picture: use an intact JPEG, PNG or WebP.") from None
     with opened:
-        return _upright(opened, name, smallest)
+        _check_size(opened, name, smallest)
+        if opened.format == "PNG":
+            _check_png_is_whole(file, start, name)
+        return _upright(opened, name, smallest, is_ours=True)
 
 
 def _name_of(source: Any) -> str:
@@ -125,12 +173,78 @@ def _of_array(source: Any) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(values.astype(np.uint8)))
 
 
+def _no_picture(name: str, head: bytes) -> str:
+    """What to say of a file that is none of our formats."""
+    if b"<svg" in head.lower():
+        return f"{name} is an SVG drawing, which is not read: save it as PNG."
+    if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim"):
+        return f"{name} is a HEIC photo, which is not read: save it as JPEG."
+    return f"{name} is not a picture that can be read: use JPEG, PNG or WebP."
+
+
+def _check_png_is_whole(file: IO[bytes], start: int, name: str) -> None:
+    """Refuse a PNG whose data end early in good order: Pillow would fill the rest with black.
+
+    Takes what is decompressed in small pieces, and no more of it than the picture needs.
+    """
+    position, inflate, needed, got = file.tell(), zlib.decompressobj(), None, 0
+    file.seek(start + 8)
+    try:
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"IHDR":
+                needed = _png_length(file.read(min(length, 13)))
+                file.seek(length - 13 + 4, os.SEEK_CUR)
+            elif kind == b"IDAT":
+                while length > 0 and needed is not None and got < needed:
+                    data = file.read(min(length, 1 << 16))
+                    if not data:
+                        break
+                    length -= len(data)
+                    while data and got < needed:
+                        got += len(inflate.decompress(data, 1 << 18))
+                        data = inflate.unconsumed_tail
+                file.seek(length + 4, os.SEEK_CUR)
+            elif kind == b"IEND":
+                break
+            else:
+                file.seek(length + 4, os.SEEK_CUR)
+    except (*_UNREADABLE, OverflowError):
+        got = -1
+    file.seek(position)
+    if needed is None or got < needed:
+        raise PictureError(f"{name} is damaged or cut short: save or download it again.")
+
+
+def _png_length(header: bytes) -> int:
+    """Bytes of the pixels, with a byte for each row, from the 13 bytes of IHDR (PNG specification, 8.2)."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", header)
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
+    passes = [(0, 0, 1, 1)]
+    if interlaced:
+        passes = [
+            (0, 0, 8, 8),
+            (4, 0, 8, 8),
+            (0, 4, 4, 8),
+            (2, 0, 4, 4),
+            (0, 2, 2, 4),
+            (1, 0, 2, 2),
+            (0, 1, 1, 2),
+        ]
+    total = 0
+    for left, top, across, down in passes:
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + -(-columns * bits // 8))
+    return total
+
+
 def _too_large(name: str) -> str:
     most = f"{LARGEST_SIDE} pixels a side and {MOST_PIXELS // 1_000_000} million in all"
     return f"{name} is too large: scale it down to at most {most}."
 
 
-def _upright(image: Image.Image, name: str, smallest: int) -> Image.Image:
+def _check_size(image: Image.Image, name: str, smallest: int) -> None:
     width, height = image.size
     if max(width, height) > LARGEST_SIDE or width * height > MOST_PIXELS:
         raise PictureError(_too_large(name))
@@ -138,31 +252,32 @@ def _upright(image: Image.Image, name: str, smallest: int) -> Image.Image:
         raise PictureError(
             f"{name} has only {width} x {height} pixels: use one with at least {smallest} on each side."
         )
+
+
+def _upright(image: Image.Image, name: str, smallest: int, is_ours: bool = False) -> Image.Image:
+    """is_ours  nobody else has the picture: it need not be copied"""
+    _check_size(image, name, smallest)
     try:
         image.load()
     except (*_UNREADABLE, Image.DecompressionBombError):
         raise PictureError(f"{name} is damaged or cut short: save or download it again.") from None
+    if image.mode == "F" and not np.isfinite(np.asarray(image)).all():
+        raise PictureError(f"{name} has pixels that are no numbers: save it as PNG.")
     try:
-        return ImageOps.exif_transpose(image)
+        turned = image.getexif().get(_ORIENTATION, 1) != 1
+        if turned:
+            return ImageOps.exif_transpose(image)
     except _UNREADABLE:  # a broken EXIF block is no reason to refuse the pixels
-        return image.copy()
+        pass
+    return image if is_ours else image.copy()
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
     """RGB on white. A new picture always, never the caller's own."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.float32)
-        highest = float(values.max(initial=0.0))
-        # Not told by the file: 0..1 only as float, 8 bits if it fits, else 16 bits.
-        full = 1.0 if image.mode == "F" and highest <= 1 else 255.0 if highest <= 255 else 65535.0
-        if image.mode.startswith("I;16"):
-            full = 65535.0
-        grey = np.rint(np.clip(values / full, 0, 1) * 255).astype(np.uint8)
-        return Image.fromarray(grey, "L").convert("RGB")
+        return Image.fromarray(_grey(image), "L").convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        solid = _in_srgb(image.convert("RGBA"), image.info.get("icc_profile"))
-        ground = Image.new("RGBA", solid.size, (*_WHITE, 255))
-        return Image.alpha_composite(ground, solid).convert("RGB")
+        return _on_white(image)
     if image.mode == "LAB":
         profile = ImageCms.createProfile("LAB")
         turned = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
@@ -173,6 +288,37 @@ def _as_rgb(image: Image.Image) -> Image.Image:
         return _in_srgb(image, image.info.get("icc_profile")).convert("RGB")
     rgb = image.convert("RGB")
     return _in_srgb(rgb.copy() if rgb is image else rgb, image.info.get("icc_profile"))
+
+
+_STRIP = 256  # rows that are turned at a time, so that a large picture does not take its size many times over
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8]:
+    """(H, W) uint8 of a picture of 16 or 32 bits."""
+    values = np.asarray(image)
+    highest = float(values.max(initial=0))
+    # Not told by the file: 0..1 only as float, 8 bits if it fits, else 16 bits.
+    full = 1.0 if image.mode == "F" and highest <= 1 else 255.0 if highest <= 255 else 65535.0
+    if image.mode.startswith("I;16"):
+        full = 65535.0
+    grey = np.empty(values.shape, np.uint8)
+    for row in range(0, len(values), _STRIP):
+        strip = values[row : row + _STRIP].astype(np.float32)
+        grey[row : row + _STRIP] = np.rint(np.clip(strip / full, 0, 1) * 255)
+    return grey
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    rgb = Image.new("RGB", image.size)
+    for top in range(0, image.height, _STRIP):
+        box = (0, top, image.width, min(top + _STRIP, image.height))
+        piece = image.crop(box)
+        piece.info = dict(image.info)  # what a palette says of its transparent colour
+        solid = _in_srgb(piece.convert("RGBA"), profile)
+        ground = Image.new("RGBA", solid.size, (*_WHITE, 255))
+        rgb.paste(Image.alpha_composite(ground, solid).convert("RGB"), box)
+    return rgb
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -401,27 +547,31 @@ def check_output(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def save_atomically(image: Image.Image, path: str | os.PathLike[str]) -> Path:
+def save_atomically(image: Image.Image, path: str | os.PathLike[str], is_made: bool = False) -> Path:
     """Write a picture in the format of the path's suffix; a reader never sees half a file.
 
-    The file says that leffa wrote it, except as BMP, which has no place for that. Returns the path. Raises as
-    ``check_output``.
+    The file says that leffa wrote it and, where ``is_made``, that a model painted in it, as IPTC wants that
+    said; except as BMP, which has no place for either. Returns the path. Raises as ``check_output``.
     """
     target = check_output(path)
     kind, options = _WRITE_OPTIONS[target.suffix.lower()]
     with files.written(target) as file:
-        image.save(file, kind, **options, **_signature(kind))
+        image.save(file, kind, **options, **signature(kind, is_made))
     return target
 
 
-def _signature(kind: str) -> dict[str, object]:
-    """Options of PIL's ``save`` by which a file of this format names its maker."""
+def signature(kind: str, is_made: bool = False) -> dict[str, Any]:
+    """Options of PIL's ``save`` by which a file of this format names its maker, and says that it is made."""
     if kind == "PNG":
         text = PngInfo()
         text.add_text("Software", f"{files.MARK} {__version__}")
+        if is_made:
+            text.add_itxt("XML:com.adobe.xmp", _MADE)
         return {"pnginfo": text}
     if kind in ("JPEG", "WEBP", "TIFF"):
         exif = Image.Exif()
         exif[ExifTags.Base.Software] = f"{files.MARK} {__version__}"
-        return {"exif": exif}
+        if is_made and kind == "TIFF":
+            exif[_XMP_OF_TIFF] = _MADE.encode()
+        return {"exif": exif, **({"xmp": _MADE.encode()} if is_made and kind != "TIFF" else {})}
     return {}

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from leffa import __version__
 from leffa.errors import PictureError
 from leffa.files import sha256
+from leffa.images import MOST_PIXELS, signature
 
 if TYPE_CHECKING:
     from leffa.run.result import Result
@@ -48,8 +49,8 @@ def record(
 
 
 def png_bytes(picture: Image.Image, written: Mapping[str, Any]) -> bytes:
-    """The picture as a PNG file that carries the record."""
-    info = PngInfo()
+    """The picture as a PNG file that carries the record, and says that a model painted in it."""
+    info: PngInfo = signature("PNG", is_made=True)["pnginfo"]
     info.add_itxt(KEY, json.dumps(written, ensure_ascii=False), zip=True)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", pnginfo=info, compress_level=4)
@@ -62,12 +63,12 @@ def read_record(path: str | Path) -> dict[str, Any] | None:
     Raises PictureError if there is a record that cannot be read.
     """
     try:
-        with Image.open(path) as opened:
-            if opened.format != "PNG":
+        with Image.open(path, formats=("PNG",)) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
                 return None
             opened.load()  # text after the pixels is only read then
             text = opened.info.get(KEY)
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     if text is None:
         return None

@@ -53,9 +53,9 @@ def app(toy_model, tmp_path_factory) -> Iterator[str]:
     """Address of a running app."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
-        from demo.launch import launch
+        from demo.launch import Options, launch
 
-        page = launch(port=free_port(), wait=False)
+        page = launch(Options(port=free_port()), wait=False)
         yield page.local_url
         page.close()
 

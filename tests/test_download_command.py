@@ -104,3 +104,16 @@ def test_no_network_is_one_sentence(tmp_path):
     status, output, errors = Command(tmp_path / "weights", "http://127.0.0.1:9").run()
     assert (status, output) == (2, "") and "Traceback" not in errors
     assert errors.startswith("leffa: no connection to http://127.0.0.1:9")
+
+
+def test_two_processes_fetch_the_same_weights_once(tmp_path, files):
+    hub = StandInHub(dict(files))
+    with hub.serving():
+        command = Command(tmp_path / "weights", hub.url)
+        processes = [command.start() for _ in range(2)]
+        told = [process.communicate(timeout=280) for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], told
+        assert not any("Traceback" in errors for _, errors in told)
+        assert len([1 for method, name, _ in hub.requests if (method, name) == ("GET", LIP)]) == 1
+    assert (command.folder / "parsing" / "parsing_lip.onnx").read_bytes() == files[LIP]
+    assert parts(command.folder) == []

@@ -17,6 +17,12 @@ def test_timesteps_read_above_and_paint_below():
     assert FlowStart(2, (500,)).stretches(7) == [[999, 750], [500, 400, 300, 200, 100]]
     assert FlowStart(1, (300,)).stretches(4) == [[999], [300, 200, 100]]
     assert FlowStart(1, (500, 100)).stretches(4) == [[999], [500], [100, 50]]
+    for start in (FlowStart(levels=(500, 60)), FlowStart(3, (999 - 3, 4, 1)), FlowStart(1, (7,))):
+        for count in range(start.least_steps, min(start.most_steps, 300) + 1):
+            found = [step for stretch in start.stretches(count) for step in stretch]
+            assert len(found) == count and found == sorted(set(found), reverse=True) and min(found) > 0
+    with pytest.raises(ValueError, match="at most 502"):
+        FlowStart(levels=(500, 60)).stretches(503)
     with pytest.raises(ValueError, match="at least 4"):
         FlowStart(3).stretches(3)
     for wrong in ({"read_steps": 0}, {"levels": ()}, {"levels": (100, 500)}, {"levels": (1000,)}):

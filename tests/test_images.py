@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -381,3 +383,22 @@ class TestSave:
             save_atomically(Image.new("RGB", (64, 64)), path)
         assert path.read_bytes() == before
         assert [entry.name for entry in tmp_path.iterdir()] == ["out.png"]
+
+
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "LA"])
+def test_the_largest_pictures_take_little_more_than_themselves(tmp_path: Path, mode: str) -> None:
+    """In a process of its own, whose most memory is read at the end."""
+    resource = pytest.importorskip("resource")
+    Image.new(mode, (8900, 8900)).save(tmp_path / "large.png", compress_level=1)
+    code = """
+import resource, sys
+from leffa.images import load_image
+load_image(sys.argv[2])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+load_image(sys.argv[1])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    Image.new(mode, (90, 90)).save(tmp_path / "small.png")
+    command = [sys.executable, "-c", code, str(tmp_path / "large.png"), str(tmp_path / "small.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert resource is not None and int(done.stdout) / 1e3 < 900, f"{int(done.stdout) / 1e3:.0f} MB"

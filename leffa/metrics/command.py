@@ -151,8 +151,9 @@ def chosen(options: argparse.Namespace) -> "Model":
     changes = {"steps": options.steps, "guidance_scale": options.guidance}
     model = replace(model, **{name: value for name, value in changes.items() if value is not None})
     least = model.flow_start.least_steps if model.flow_start else 1
-    if not least <= model.steps <= 1000:
-        raise LeffaError(f"--steps must be from {least} to 1000 with this model, got {model.steps}")
+    most = model.flow_start.most_steps if model.flow_start else 1000
+    if not least <= model.steps <= most:
+        raise LeffaError(f"--steps must be from {least} to {most} with this model, got {model.steps}")
     return model
 
 

@@ -7,6 +7,7 @@ what the painter has made of skin and surroundings stays, and the garment is lai
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the settings are read by pages that must be there before torch is
@@ -38,16 +39,30 @@ class FlowStart:
         """Of sampling: each level needs one."""
         return self.read_steps + len(self.levels)
 
+    @property
+    def most_steps(self) -> int:
+        """Of sampling: below the first level no timestep comes twice."""
+        return self.read_steps + self.levels[0]
+
     def stretches(self, count: int, train_steps: int = 1000) -> list[list[int]]:
         """``count`` timesteps: those that read the flow, then a stretch down from each level.
 
-        Between two stretches lies a composite. Later stretches get the steps that do not divide evenly.
+        Between two stretches lies a composite. Later stretches get the steps that do not divide evenly. No
+        timestep comes twice: what a stretch has no room for goes to the last one that has. Raises ValueError
+        for more steps than there are timesteps.
         """
         if count < self.least_steps:
             raise ValueError(f"flow start needs at least {self.least_steps} steps, not {count}")
+        if count > self.most_steps:
+            raise ValueError(f"flow start has room for at most {self.most_steps} steps, not {count}")
         painting, levels = count - self.read_steps, len(self.levels)
-        lengths = [(painting + i) // levels for i in range(levels)]
         bounds = [train_steps - 1, *self.levels, 0]
+        lengths = [(painting + i) // levels for i in range(levels)]
+        rooms = [high - low for high, low in pairwise(bounds[1:])]
+        while surplus := sum(max(0, length - room) for length, room in zip(lengths, rooms, strict=True)):
+            lengths = [min(length, room) for length, room in zip(lengths, rooms, strict=True)]
+            last = max(i for i in range(levels) if lengths[i] < rooms[i])
+            lengths[last] += surplus
         return [
             [high - i * (high - low) // length for i in range(length)]
             for high, low, length in zip(bounds, bounds[1:], [self.read_steps, *lengths], strict=False)

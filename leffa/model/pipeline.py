@@ -4,6 +4,7 @@ A diffusers ``DiffusionPipeline`` of stock parts, so saving, loading, device pla
 progress bar come from the library. Section numbers refer to arXiv 2412.08486.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
-from diffusers.utils import BaseOutput
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
@@ -28,6 +26,14 @@ from leffa.model.attention import (
     install_processors,
 )
 from leffa.model.flow_start import FlowStart
+from leffa.model.library import (
+    AutoencoderKL,
+    BaseOutput,
+    DDPMScheduler,
+    DiffusionPipeline,
+    UNet2DConditionModel,
+    randn_tensor,
+)
 from leffa.model.read_ahead import ReadAhead
 from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
 
@@ -296,6 +302,8 @@ class LeffaPipeline(DiffusionPipeline):
         self._keep_vae_from_overflowing()
         guided = guidance_scale > 1
         rescale = guidance_scale if guidance_rescale is None else guidance_rescale
+        if not (math.isfinite(guidance_scale) and math.isfinite(rescale)):
+            raise ValueError(f"guidance must be finite, got {guidance_scale} rescaled by {rescale}")
 
         # 2. Encode the conditions; they are the same in every step
         person, reference, mask, densepose = (

@@ -1,8 +1,7 @@
 """Named model shapes that need no base folder."""
 
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-
 from leffa.config import DensePoseEncoding
+from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.model.pipeline import DENSEPOSE_CHANNELS, MASK_CHANNELS, LeffaPipeline
 
 _VAES: dict[str, dict] = {

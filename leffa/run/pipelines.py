@@ -22,6 +22,11 @@ from leffa.run.placement import (
 )
 from leffa.weights.models import Model
 
+_BROKEN = (
+    *(OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RuntimeError),
+    *(ImportError, SafetensorError),
+)
+"""What diffusers and torch raise of descriptions that make no sense."""
 _BANK_SHARE = 0.5  # of the free main memory, for reference features read ahead
 
 
@@ -95,7 +100,7 @@ class Pipelines:
     def _choose(self, model: Model, samples: int) -> tuple[Placement, Needs]:
         try:
             needs = Needs.of(model.folder, model.size, samples)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except _BROKEN as error:
             raise _unreadable(model, error) from error
         return choose(self.machine(), needs, self._memory), needs
 
@@ -156,21 +161,47 @@ def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
             use_safetensors=True,  # never a pickle
             **networks,
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except WeightsError:
+        raise
+    except _BROKEN as error:
+        if is_out_of_memory(error):
+            raise
         raise _unreadable(model, error) from error
+    for name in ("unet", "reference_unet", "vae"):
+        if name not in networks:  # those in 8 bits were looked at before
+            _check_numbers(model, name, getattr(pipeline, name))
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
+def _check_numbers(model: Model, name: str, network: Any) -> None:
+    """Raises WeightsError, with the tensor's name, for weights that are not finite, or nearly all zero."""
+    import torch
+
+    matrices = [(key, value) for key, value in network.named_parameters() if value.ndim > 1]
+    for key, value in network.named_parameters():
+        if not torch.isfinite(value).all():
+            raise WeightsError(
+                f"{name}.{key} in {model.folder} holds numbers that are not finite: fetch the weights again"
+            )
+    empty = [key for key, value in matrices if not value.any()]
+    if 2 * len(empty) > len(matrices):
+        raise WeightsError(
+            f"{len(empty)} of {len(matrices)} tensors of {name} in {model.folder} are all zero, the "
+            f"first of them {empty[0]}: fetch the weights again"
+        )
+
+
 def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
     """Both UNets in 8 bits, one after the other, so that never both are in memory as they are on the disk."""
-    from diffusers import UNet2DConditionModel
+    from leffa.model.library import UNet2DConditionModel
 
     networks = {}
     for name in ("reference_unet", "unet"):
         networks[name] = UNet2DConditionModel.from_pretrained(
             model.folder / name, torch_dtype=placement.torch_dtype, use_safetensors=True
         )
+        _check_numbers(model, name, networks[name])
         quantize(networks[name])
     return networks
 

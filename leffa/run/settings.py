@@ -9,6 +9,7 @@ from leffa.weights.models import Model
 
 MOST_SAMPLES = 4
 MOST_STEPS = 200
+MOST_GUIDANCE = 20
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Settings:
 
     steps            sampling steps, 1 to 200
     guidance_scale   how strongly the reference is followed, 0 to 20; 1 or less switches guidance off
-    guidance_rescale  see ``LeffaPipeline``
+    guidance_rescale  see ``LeffaPipeline``; 0 to 20
     seed             -1 draws one; the result reports it. Sample i of a run uses seed + i
     samples          1 to 4 pictures at once
     reuse_reference  read the reference once instead of in every step
@@ -38,28 +39,43 @@ class Settings:
 
     def resolved(self, model: Model) -> "ResolvedSettings":
         """With every default filled in and the seed drawn. Raises LeffaError for what no model can do."""
-        steps = model.steps if self.steps is None else self.steps
         least = model.flow_start.least_steps if model.flow_start else 1
-        if not least <= steps <= MOST_STEPS:
-            raise LeffaError(f"steps must be {least} to {MOST_STEPS}, got {steps}")
-        scale = model.guidance_scale if self.guidance_scale is None else self.guidance_scale
-        if not 0 <= scale <= 20:
-            raise LeffaError(f"guidance must be 0 to 20, got {scale}")
+        steps = _whole("steps", model.steps if self.steps is None else self.steps, least, MOST_STEPS)
+        scale = _number(
+            "guidance", model.guidance_scale if self.guidance_scale is None else self.guidance_scale
+        )
         rescale = model.guidance_rescale if self.guidance_rescale is None else self.guidance_rescale
-        if not 1 <= self.samples <= MOST_SAMPLES:
-            raise LeffaError(f"samples must be 1 to {MOST_SAMPLES}, got {self.samples}")
-        if not -1 <= self.seed < 2**32:
-            raise LeffaError(f"seed must be -1 (draw one) or 0 to {2**32 - 1}, got {self.seed}")
+        rescale = _number("guidance rescale", scale if rescale is None else rescale)
+        samples = _whole("samples", self.samples, 1, MOST_SAMPLES)
+        seed = _whole("seed", self.seed, -1, 2**32 - 1)
         return ResolvedSettings(
             steps=steps,
-            guidance_scale=float(scale),
-            guidance_rescale=float(scale if rescale is None else rescale),
-            seed=secrets.randbelow(2**31) if self.seed == -1 else self.seed,
-            samples=self.samples,
+            guidance_scale=scale,
+            guidance_rescale=rescale,
+            seed=secrets.randbelow(2**31) if seed == -1 else seed,
+            samples=samples,
             reuse_reference=self.reuse_reference,
             compose=model.compose if self.compose is None else self.compose,
             encoding=None if self.encoding is None else DensePoseEncoding(self.encoding),
         )
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    sound = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+    if not sound or value != int(value):  # type: ignore[call-overload]
+        drawn = " (-1 draws one)" if name == "seed" else ""
+        raise LeffaError(f"{name} must be {low} to {high}{drawn}, a whole number, got {_shortly(value)}")
+    return int(value)  # type: ignore[call-overload]
+
+
+def _number(name: str, value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= MOST_GUIDANCE:
+        raise LeffaError(f"{name} must be 0 to {MOST_GUIDANCE}, got {_shortly(value)}")
+    return float(value)
+
+
+def _shortly(value: object) -> str:
+    return repr(value)[:60]
 
 
 @dataclass(frozen=True)

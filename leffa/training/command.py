@@ -201,9 +201,9 @@ def condition_of(sources: list[str]) -> DensePoseEncoding:
 def start(source: str, vae: str | None, base: str | None, encoding: DensePoseEncoding) -> "LeffaPipeline":
     """The pipeline to train, see ``--start``; ``encoding`` for base folders and official weights."""
     import torch
-    from diffusers import AutoencoderKL
 
     from leffa.model import presets
+    from leffa.model.library import AutoencoderKL
     from leffa.model.pipeline import LeffaPipeline
     from leffa.weights import models
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -19,6 +18,7 @@ from leffa.data.packed import PackedDataset
 from leffa.errors import LeffaError
 from leffa.files import check_folder, holds_record, write_json
 from leffa.images import load_image
+from leffa.model.library import AutoencoderKL
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
 from leffa.training.report import report

@@ -17,13 +17,9 @@ streamablehttp_client = pytest.importorskip("mcp.client.streamable_http").stream
 def address(toy_model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
-        from gradio import processing_utils
+        from demo.launch import Options, launch
 
-        trusted = processing_utils.PUBLIC_HOSTNAME_WHITELIST
-        patch.setattr(processing_utils, "PUBLIC_HOSTNAME_WHITELIST", list(trusted))
-        from demo.launch import launch
-
-        page = launch(port=free_port(), mcp=True, wait=False)
+        page = launch(Options(port=free_port(), mcp=True), wait=False)
         yield page.local_url.rstrip("/")
         page.close()
 

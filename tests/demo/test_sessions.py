@@ -12,14 +12,15 @@ from demo.texts import TEXTS, doing, preferred, problem, say
 from leffa.errors import LeffaError, PersonError
 
 
-def test_an_ended_session_leaves_no_file_and_stops_its_run(tmp_path):
+def test_an_ended_session_leaves_no_file_and_stops_its_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     sessions = Sessions()
     one, other = sessions.of("one"), sessions.of("other")
     assert one is sessions.of("one") and one is not other
     file = tmp_path / "folder" / "photo.png"
     file.parent.mkdir()
     file.write_bytes(b"photo")
-    one.files.add(file)
+    one.own(str(file))
     stop = one.stops["try_on"] = threading.Event()
     sessions.end("one")
     assert stop.is_set() and not file.parent.exists()
@@ -31,8 +32,8 @@ def test_idle_and_surplus_sessions_end():
     first = sessions.of("1")
     sessions.of("2"), sessions.of("3")
     assert len(sessions) == 2 and sessions.of("1") is not first
-    idle = Sessions(idle_seconds=0)
-    before = idle.of("a")
+    idle = Sessions()
+    before = idle.of("a", idle_seconds=0)
     time.sleep(0.01)
     idle.of("b")
     assert idle.of("a") is not before

@@ -156,6 +156,8 @@ class PoseEstimator:
             ],
             np.float32,
         )
+        if not np.isfinite(landmarks).all():
+            return None
         return _person(landmarks, result.segmentation_mask.astype(np.float32))
 
     def _pose_near(self, image: NDArray[np.uint8], face: Array) -> Person | None:
@@ -192,7 +194,10 @@ class PoseEstimator:
         height, width = image.shape[:2]
         left, top = (int(value) for value in head.centre - reach)
         right, bottom = (int(value) for value in head.centre + reach)
-        cut_off = head.chin[1] - 3.5 * head.unit < 0 or left < 0 or right > width or bottom > height
+        outside = (
+            min(left, top) < 0 or right > width or bottom > height or min(right - left, bottom - top) < 1
+        )
+        cut_off = head.chin[1] - 3.5 * head.unit < 0 or outside
         if skeleton.facing < 0 or cut_off or any(_holds(person, face) for face in faces):
             return True
         closer = cv2.resize(image[top:bottom, left:right], (192, 192), interpolation=cv2.INTER_LINEAR)
