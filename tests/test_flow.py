@@ -209,3 +209,9 @@ def test_the_flow_stays_float32_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         mixed = attention_flow(query, key, (8, 6), (8, 6))
     assert mixed.dtype == torch.float32 and torch.equal(mixed, plain)
+
+
+def test_the_flow_of_shapes_alone_can_be_counted():
+    """The meta device, on which full size is counted, knows no autocast."""
+    query, key = (torch.empty(1, 2, 48, 8, device="meta") for _ in "qk")
+    assert attention_flow(query, key, (8, 6), (8, 6)).shape == (1, 8, 6, 2)

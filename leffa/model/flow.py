@@ -10,6 +10,7 @@ coordinates as its values gives the flow itself (derived, METHOD section 4), and
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -182,9 +183,14 @@ def _attend(query: Tensor, key: Tensor, values: Tensor, temperature: float) -> T
     # The fused kernels want values as wide as the keys; coordinates stay in float32.
     values = F.pad(values, (0, max(0, width - columns))).expand(batch, heads, -1, -1)
     query, key = query.float(), key.float()
-    with torch.autocast(query.device.type, enabled=False):  # it would round the coordinates
+    with _no_autocast(query.device.type):  # it would round the coordinates
         attended = F.scaled_dot_product_attention(query, key, values, scale=1 / (temperature * width**0.5))
     return attended[..., :columns]
+
+
+def _no_autocast(kind: str) -> AbstractContextManager:
+    """Autocast off, on kinds of device that have it: the meta device has not."""
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def _check_tokens(name: str, states: Tensor, grid: tuple[int, int]) -> None:
