@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DConditionModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -21,6 +20,7 @@ from leffa.config import LeffaLossConfig
 from leffa.model.attention import ReferenceReader, ReferenceWriter, install_processors
 from leffa.model.flow import coordinates, grid_of, resize_flow, warp
 from leffa.model.losses import AttentionStates, leffa_loss
+from leffa.model.stock import UNet2DConditionModel
 from leffa.training.model import StateCollector
 
 HEADS, HEAD_WIDTH = 8, 40  # Stable Diffusion 1.5 at 1/8

@@ -65,6 +65,17 @@ def test_settings_need_no_torch():
     assert done.stdout.strip() == "False"
 
 
+def test_diffusers_comes_without_its_quantizers():
+    """Four lines of warnings and a second on every command, where torchao is installed."""
+    script = "import sys, leffa.engine; print('torchao' in sys.modules, 'diffusers' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"] and "torchao" not in done.stderr
+    others = [path.name for path in MODULES if any(name.startswith("diffusers") for name in imported(path))]
+    assert others == ["flux.py", "stock.py"]  # Flux is asked for by those who have it
+
+
 def test_every_wing_says_what_is_in_it():
     doors = [path for path in MODULES if path.name == "__init__.py"]
     bare = [path for path in doors if not ast.get_docstring(ast.parse(path.read_text()))]

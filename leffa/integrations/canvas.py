@@ -1,11 +1,11 @@
 """One UNet with person and reference side by side in its latents, as CatVTON has it."""
 
 import torch.nn.functional as F
-from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
 from leffa.integrations.sequence import SequenceObserver
 from leffa.model.attention import split_heads
+from leffa.model.stock import Attention
 
 
 class CanvasAttention:

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
 from torch import Tensor
+
+from leffa.model.stock import Attention, UNet2DConditionModel
 
 Bank: TypeAlias = dict[str, Tensor]
 """Reference features of one forward: layer name -> (B, tokens, channels)."""

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
+from leffa.model.stock import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.weights.safe_pickle import RefusedError, read_torch
 
 DENSEPOSE_AND_MASK_CHANNELS = 4

@@ -12,9 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
-from diffusers.utils import BaseOutput
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
@@ -30,6 +27,14 @@ from leffa.model.attention import (
 from leffa.model.flow_start import FlowStart
 from leffa.model.read_ahead import ReadAhead
 from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
+from leffa.model.stock import (
+    AutoencoderKL,
+    BaseOutput,
+    DDPMScheduler,
+    DiffusionPipeline,
+    UNet2DConditionModel,
+    randn_tensor,
+)
 
 DENSEPOSE_CHANNELS = 3
 MASK_CHANNELS = 1

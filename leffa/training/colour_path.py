@@ -7,9 +7,9 @@ the last activations, and channels of constant size keep the last norms from div
 """
 
 import torch
-from diffusers import AutoencoderKL
-from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
+
+from leffa.model.stock import AutoencoderKL, ResnetBlock2D
 
 COLOURS = 3
 CONSTANT = 3.0

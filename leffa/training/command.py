@@ -175,10 +175,10 @@ def condition_of(sources: list[str]) -> DensePoseEncoding:
 def start(source: str, vae: str | None, base: str | None, encoding: DensePoseEncoding) -> "LeffaPipeline":
     """The pipeline to train, see ``--start``; ``encoding`` for base folders and official weights."""
     import torch
-    from diffusers import AutoencoderKL
 
     from leffa.model import presets
     from leffa.model.pipeline import LeffaPipeline
+    from leffa.model.stock import AutoencoderKL
     from leffa.weights import models
 
     if source == "nothing":

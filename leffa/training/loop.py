@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from diffusers.training_utils import EMAModel
 from torch.utils.data import Dataset
 
 from leffa.images import save_atomically, to_pil
 from leffa.model.pipeline import LeffaPipeline
+from leffa.model.stock import EMAModel
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
 from leffa.training.evaluation import flow_errors, sample_grid

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from leffa.data.packed import PackedDataset
+from leffa.model.stock import AutoencoderKL
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
 from leffa.training.report import report
