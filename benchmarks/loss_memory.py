@@ -1,7 +1,7 @@
 """What the Leffa loss costs: memory at the real size against an explicit attention map, and time of a step.
 
 python benchmarks/loss_memory.py              on a GPU if there is one, else on the CPU at reduced width
-python benchmarks/loss_memory.py --quick      smaller sizes, under a minute
+python benchmarks/loss_memory.py --quick      smaller sizes, some seconds
 """
 
 import argparse
@@ -26,6 +26,7 @@ from leffa.training.model import StateCollector
 HEADS, HEAD_WIDTH = 8, 40  # Stable Diffusion 1.5 at 1/8
 REAL = (128, 96)  # latents of 1024x768: 12,288 tokens
 BOTH_FIT = (32, 24)
+QUICK = ((16, 12), (32, 24))
 GIB = 2**30
 
 
@@ -104,7 +105,8 @@ def memory(device: str, quick: bool) -> None:
     print(f"One layer, {HEADS} heads {HEAD_WIDTH} wide, batch 1, forward and backward on {device}:")
     print("| tokens | explicit map | fused | ratio | seconds, explicit | fused |")
     print("|---|---|---|---|---|---|")
-    for grid in ((32, 24), (48, 36), (64, 48)) if quick or device == "cpu" else ((64, 48), REAL):
+    grids = QUICK if quick else ((32, 24), (48, 36), (64, 48)) if device == "cpu" else ((64, 48), REAL)
+    for grid in grids:
         explicit, fused = measured_apart("explicit", grid, device), measured_apart("fused", grid, device)
         print(
             f"| {grid[0] * grid[1]} | {explicit[0] / GIB:.3f} GiB | {fused[0] / GIB:.3f} GiB "
@@ -224,7 +226,7 @@ def main() -> None:
     gradients(options.device)
     print("\nA training step, batch 1:")
     width = 80 if options.device == "cpu" else 320
-    sizes = [(256, 192)] if options.quick else [(512, 384), (1024, 768)]
+    sizes = [(128, 96)] if options.quick else [(512, 384), (1024, 768)]
     for size in sizes:
         step_time(options.device, size, width, 1 if options.device == "cpu" else 10)
 

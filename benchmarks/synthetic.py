@@ -1,7 +1,7 @@
 """How fast synthetic people are made: G-buffers and shaded samples a second on one core, bytes a G-buffer.
 
     python benchmarks/synthetic.py            all sizes
-    python benchmarks/synthetic.py --quick    the small size only
+    python benchmarks/synthetic.py --quick    one person at the smallest size
     python benchmarks/synthetic.py --device cuda
 
 Times are process times of one thread, so that a busy machine does not disturb them; multiply by the cores.
@@ -85,13 +85,11 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    for size, count in ((256, 192), 8), ((512, 384), 4):
+    for size, count in [((128, 96), 1)] if args.quick else [((256, 192), 8), ((512, 384), 4)]:
         if args.device == "cuda":
             measure_gpu(size)
         else:
-            measure(size, 3 if args.quick else count)
-        if args.quick:
-            break
+            measure(size, count)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,17 @@ def test_diffusers_comes_without_its_quantizers():
     assert others == ["flux.py", "stock.py"]  # Flux is asked for by those who have it
 
 
+def test_every_benchmark_and_tool_has_a_quick_form():
+    """``make bench``, and so CI, runs them all."""
+    asked = subprocess.run(
+        ["make", "--no-print-directory", "-s", "--eval", "told: ; @echo $(SCRIPTS)", "told"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    scripts = {path for room in ("benchmarks", "tools") for path in (ROOT / room).glob("*.py")}
+    assert {ROOT / name for name in asked.stdout.split()} == scripts - {ROOT / "tools" / "chromium.py"}
+    assert all('"--quick"' in (ROOT / name).read_text() for name in asked.stdout.split())
+
+
 def test_every_wing_says_what_is_in_it():
     doors = [path for path in MODULES if path.name == "__init__.py"]
     bare = [path for path in doors if not ast.get_docstring(ast.parse(path.read_text()))]
