@@ -253,12 +253,13 @@ class Endpoints:
 
         from demo.views import difference
         from leffa.explain.trace import field_on_photo
+        from leffa.explain.views import flow_pictures
 
         found = self._run(run, task, request)
         fields = list(found.result.fields)
         fields[found.sample] = field_on_photo(found.result, found.sample, layer or None, timestep)
         result = replace(found.result, fields=fields)
-        pictures = result.flow_pictures(found.sample)
+        pictures = flow_pictures(result, found.sample)
         pictures["difference"] = difference(result.photo, result.images[found.sample])
         session, flows = self._session(request), result.flows[found.sample]
         files = [(keep(session, picture), name) for name, picture in pictures.items()]
@@ -334,6 +335,8 @@ class Endpoints:
         progress: gr.Progress,
         request: gr.Request | None,
     ) -> tuple:
+        from leffa.explain.views import flow_pictures
+
         session, task = self._session(request), work.task.value
         stop = session.stops[f"api {task}"] = threading.Event()
         started, result = time.monotonic(), None
@@ -360,7 +363,7 @@ class Endpoints:
             run.chosen = place
             files.append(keep(session, run.png()))
         run.chosen = 0
-        flow = result.flow_pictures(run.sample)["overlay"]
+        flow = flow_pictures(result, run.sample)["overlay"]
         return files[0], keep(session, flow), files, details
 
 

@@ -79,9 +79,10 @@ class Run:
         if self.sample in self._views:
             return
         from demo.views import difference
+        from leffa.explain.views import flow_pictures
 
         result, sample = self.result, self.sample
-        pictures: dict[str, Any] = result.flow_pictures(sample)
+        pictures: dict[str, Any] = flow_pictures(result, sample)
         self._views[sample] = {
             "flow": photo_url(pictures["overlay"]),
             "warped": photo_url(pictures["warped"]),

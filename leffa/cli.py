@@ -288,7 +288,9 @@ def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
     if options.flow:
         folder = Path(options.flow)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, picture in result.flow_pictures().items():
+        from leffa.explain.views import flow_pictures
+
+        for name, picture in flow_pictures(result).items():
             save_atomically(picture, folder / f"{name}.png")
     used = result.settings
     _tell(result.notes, f"{output}: seed {used.seed}, {used.steps} steps, model {result.model}")

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from leffa import __version__
 from leffa.config import Task
 from leffa.errors import LeffaError, WeightsError
+from leffa.report import report
 from leffa.run import speed
-from leffa.training.report import report
 from leffa.weights import models, published
 from leffa.weights.checksums import Checksums
 

@@ -15,3 +15,13 @@ class PersonError(LeffaError):
 
 class WeightsError(LeffaError):
     """Weights are missing, corrupt, or do not fit the model."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this is how torch, or Python, says that memory has run out, on any device."""
+    import torch
+
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

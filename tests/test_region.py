@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from leffa.explain.confidence import confidence
 from leffa.images import Letterbox
+from leffa.model.confidence import confidence
 from leffa.model.flow import FlowField, coordinates
 from leffa.run.region import detailed
 

@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 
 from leffa.engine import Engine
 from leffa.errors import LeffaError
+from leffa.explain.views import flow_pictures
 from leffa.images import load_image, save_atomically
 from leffa.run.result import Result
 from leffa.run.settings import Settings
@@ -96,7 +97,7 @@ def run(
 
 
 def row(result: Result, kind: str, first: Image.Image, second: Image.Image, number: int) -> Image.Image:
-    pictures = result.flow_pictures()
+    pictures = flow_pictures(result)
     masked = np.asarray(result.photo).copy()
     masked[result.mask > 0] = 128
     shown = [

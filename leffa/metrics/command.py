@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
+from leffa.report import report
 from leffa.synthetic.command import parse_size
-from leffa.training.report import report
 
 if TYPE_CHECKING:
     from leffa.weights.models import Model

@@ -12,12 +12,15 @@ coordinates as its values gives the flow itself (derived, METHOD section 4), and
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from leffa.config import TEMPERATURE, GridConvention
+
+LEAST_VARIANCE = 1e-3  # of a look: nothing is told more exactly
 
 
 def coordinates(
@@ -247,10 +250,18 @@ def warp(reference: Tensor, flow: Tensor, padding: str = "border") -> Tensor:
     )
 
 
+Scalars = TypeVar("Scalars", float, Tensor)
+
+
+def certainty(mass: Scalars, spread: Scalars) -> Scalars:
+    """How much a look counts beside others: its mass over its variance, both as in ``FlowField``."""
+    return mass / (spread**2 + LEAST_VARIANCE)
+
+
 def merge(fields: list[FlowField], size: tuple[int, int]) -> FlowField:
     """One field at (height, width) from several of any size, each place weighted by how sure it is.
 
-    The weight of a field at a place is its mass over its variance, so that layers that scatter, or do not
+    The weight of a field at a place is its ``certainty``, so that layers that scatter, or do not
     look at the reference, hardly count. Takes and gives a leading batch dimension.
     """
     if not fields:
@@ -262,7 +273,7 @@ def merge(fields: list[FlowField], size: tuple[int, int]) -> FlowField:
         columns = [resized.flow, resized.spread[..., None], resized.mass[..., None]]
         if has_occupancy and resized.occupancy is not None:
             columns.append(resized.occupancy[..., None])
-        weight = (resized.mass / (resized.spread.square() + 1e-3))[..., None]
+        weight = certainty(resized.mass, resized.spread)[..., None]
         total = total + weight
         weighted = weighted + weight * torch.cat(columns, dim=-1)
     mean = weighted / total.clamp_min(1e-12)

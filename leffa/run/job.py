@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.config import Task
-from leffa.explain.confidence import worn
+from leffa.framing import Box, Region
 from leffa.images import blend, mask_to_tensor, to_pil, to_tensor
+from leffa.model.confidence import worn
 from leffa.model.flow import FlowField
 from leffa.model.pipeline import LeffaPipeline
 from leffa.preprocess.garment.product import contrasting
-from leffa.run.region import Box, Region, detailed
+from leffa.run.region import detailed
 from leffa.run.result import Progress
 from leffa.run.seam import fitted
 from leffa.run.settings import ResolvedSettings
@@ -109,7 +110,7 @@ class Job:
             (framing.left, framing.top, framing.left + framing.width, framing.top + framing.height)
         )
         whole = photo.copy()
-        whole.paste(inner.resize((box[2] - box[0], box[3] - box[1])), box)
+        whole.paste(inner.resize(box.size[::-1]), box)
         return Image.composite(whole, photo, mask)
 
     @cached_property
@@ -122,7 +123,7 @@ class Job:
         return (
             self.photo.convert("RGB").resize(size),
             mask,
-            (left, top, max(left + 1, right), max(top + 1, bottom)),
+            Box(left, top, max(left + 1, right), max(top + 1, bottom)),
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from leffa.config import DensePoseEncoding, GridConvention, LeffaLossConfig, Photometric
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
-from leffa.training.report import report
+from leffa.report import report
 from leffa.training.settings import PRESETS, TrainingSettings
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from torch.utils.data import Dataset
 from leffa.images import save_atomically, to_pil
 from leffa.model.pipeline import LeffaPipeline
 from leffa.model.stock import EMAModel
+from leffa.report import report
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
 from leffa.training.evaluation import flow_errors, sample_grid
 from leffa.training.latents import encode
 from leffa.training.model import TwoUNets
 from leffa.training.objective import Losses, compute_losses
-from leffa.training.report import report
 from leffa.training.settings import TrainingSettings
 
 SETTINGS = "settings.json"

@@ -14,9 +14,9 @@ from torch.utils.data import Dataset
 
 from leffa.data.packed import PackedDataset
 from leffa.model.stock import AutoencoderKL
+from leffa.report import report
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
-from leffa.training.report import report
 
 LATENT_NOISE = 0.1  # fixed: in a plain VAE early channels drown in their own variance
 LATENT_WEIGHT = 1e-3  # keeps the latents from growing away from the noise
