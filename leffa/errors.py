@@ -17,6 +17,10 @@ class WeightsError(LeffaError):
     """Weights are missing, corrupt, or do not fit the model."""
 
 
+class FileError(LeffaError):
+    """A file cannot be written, or must not be written over."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether this is how torch, or Python, says that memory has run out, on any device."""
     import torch

@@ -27,7 +27,8 @@ def imported(path):
 
 
 FLOORS = [
-    {"errors", "config", "report", "files", "safe_pickle"},
+    {"config", "errors", "report"},
+    {"files", "safe_pickle"},
     {"images"},
     {"model"},
     {"framing"},
@@ -35,7 +36,8 @@ FLOORS = [
     {"preprocess"},
     {"data", "integrations"},
     {"synthetic"},
-    {"data.sources", "training"},
+    {"data.sources"},
+    {"training"},
     {"metrics"},
     {"run"},
     {"explain"},

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from leffa.model.flow import FlowField
     from leffa.model.recorder import SampleFlow
 
+FLOW_PICTURES = ("overlay", "legend", "warped", "arrows", "spread", "mass")
+"""Names of ``Result.flow_pictures``."""
+
 Progress = Callable[[float, str, Image.Image | None], None]
 """Called with the share done in [0, 1], what is being done, and a preview where there is one."""
 
