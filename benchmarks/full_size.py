@@ -32,9 +32,9 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from leffa.model import presets
+from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.model.pipeline import DENSEPOSE_CHANNELS, MASK_CHANNELS, LeffaPipeline
 from leffa.model.recorder import FlowOptions, FlowRecorder
-from leffa.model.stock import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.run import placement
 from leffa.run.machine import inspect
 from leffa.run.placement import Memory, Needs, Placement

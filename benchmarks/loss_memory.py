@@ -17,10 +17,16 @@ import torch.nn.functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from leffa.config import LeffaLossConfig
-from leffa.model.attention import ReferenceReader, ReferenceWriter, install_processors
+from leffa.model.attention import (
+    ReferenceReader,
+    ReferenceWriter,
+    install_processors,
+    paint,
+    read_reference,
+)
 from leffa.model.flow import coordinates, grid_of, resize_flow, warp
+from leffa.model.library import UNet2DConditionModel
 from leffa.model.losses import AttentionStates, leffa_loss
-from leffa.model.stock import UNet2DConditionModel
 from leffa.training.model import StateCollector
 
 HEADS, HEAD_WIDTH = 8, 40  # Stable Diffusion 1.5 at 1/8
@@ -149,15 +155,10 @@ def step_time(device: str, size: tuple[int, int], width: int, repeats: int) -> N
 
     def step(with_loss: bool) -> None:
         nonlocal layers
-        bank: dict = {}
-        reference_unet(
-            torch.randn(1, 4, *latent, device=device), 1, None, cross_attention_kwargs={"bank": bank}
-        )
+        bank = read_reference(reference_unet, torch.randn(1, 4, *latent, device=device), 1)
         collector = StateCollector(latent, size[0], 1 / 32)
-        options = {"bank": bank, "observer": collector if with_loss else None}
-        noise = unet(
-            torch.randn(1, 12, *latent, device=device), 1, None, cross_attention_kwargs=options
-        ).sample
+        noisy = torch.randn(1, 12, *latent, device=device)
+        noise = paint(unet, noisy, 1, bank, collector if with_loss else None)
         total = noise.float().square().mean()
         if with_loss:
             found = collector.close()

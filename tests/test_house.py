@@ -155,7 +155,7 @@ def test_diffusers_comes_without_its_quantizers():
     )
     assert done.stdout.split() == ["False", "True"] and "torchao" not in done.stderr
     others = [path.name for path in MODULES if any(name.startswith("diffusers") for name in imported(path))]
-    assert others == ["flux.py", "stock.py"]  # Flux is asked for by those who have it
+    assert others == ["flux.py", "library.py"]  # Flux is asked for by those who have it
 
 
 def test_every_benchmark_and_tool_has_a_quick_form():

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from leffa.integrations.sequence import SequenceObserver
 from leffa.model.attention import split_heads
-from leffa.model.stock import Attention
+from leffa.model.library import Attention
 
 
 class CanvasAttention:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from leffa.model.stock import Attention, UNet2DConditionModel
+from leffa.model.library import Attention, UNet2DConditionModel
 
 Bank: TypeAlias = dict[str, Tensor]
 """Reference features of one forward: layer name -> (B, tokens, channels)."""
@@ -133,3 +133,33 @@ def self_attention_layers(unet: UNet2DConditionModel) -> list[str]:
     names = [n.removesuffix(LAYER_SUFFIX) for n in unet.attn_processors if ".attn1." in n]
     order = {"down_blocks": 0, "mid_block": 1, "up_blocks": 2}
     return sorted(names, key=lambda name: order[name.split(".")[0]])
+
+
+def read_reference(reference_unet: UNet2DConditionModel, latents: Tensor, timestep: Tensor | int) -> Bank:
+    """One forward of the reference UNet on clean latents (B, C, h, w); returns a fresh bank."""
+    bank: Bank = {}
+    reference_unet(
+        latents,
+        timestep,
+        encoder_hidden_states=None,
+        cross_attention_kwargs={"bank": bank},
+        return_dict=False,
+    )
+    return bank
+
+
+def paint(
+    unet: UNet2DConditionModel,
+    generative_input: Tensor,
+    timestep: Tensor | int,
+    bank: Bank,
+    observer: AttentionObserver | None = None,
+) -> Tensor:
+    """One forward of the generative UNet: (B, 2 C + 4, h, w) -> prediction (B, C, h, w)."""
+    return unet(
+        generative_input,
+        timestep,
+        encoder_hidden_states=None,
+        cross_attention_kwargs={"bank": bank, "observer": observer},
+        return_dict=False,
+    )[0]

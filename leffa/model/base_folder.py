@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
-from leffa.model.stock import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.safe_pickle import RefusedError, read_torch
 
 DENSEPOSE_AND_MASK_CHANNELS = 4

@@ -1,8 +1,8 @@
 """Named model shapes that need no base folder."""
 
 from leffa.config import DensePoseEncoding
+from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.model.pipeline import DENSEPOSE_CHANNELS, MASK_CHANNELS, LeffaPipeline
-from leffa.model.stock import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 
 _VAES: dict[str, dict] = {
     # 8x down, 8 latent channels for the stripes; few channels at full size, where a CPU spends its time.

@@ -93,6 +93,10 @@ class FlowRecorder:
 
         return observe
 
+    def after(self, step: int, latents: Tensor, predicted: Tensor) -> Tensor:
+        """The step's own latents: who records changes nothing."""
+        return latents
+
     def merged(self) -> FlowField:
         """All that was captured below ``max_timestep``, or if there is nothing all of it, in one field."""
         trained = [f for (_, t), f in self._fields.items() if t < self.options.max_timestep]

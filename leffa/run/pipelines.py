@@ -163,7 +163,7 @@ def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
 
 def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
     """Both UNets in 8 bits, one after the other, so that never both are in memory as they are on the disk."""
-    from leffa.model.stock import UNet2DConditionModel
+    from leffa.model.library import UNet2DConditionModel
 
     networks = {}
     for name in ("reference_unet", "unet"):

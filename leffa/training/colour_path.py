@@ -9,7 +9,7 @@ the last activations, and channels of constant size keep the last norms from div
 import torch
 from torch import nn
 
-from leffa.model.stock import AutoencoderKL, ResnetBlock2D
+from leffa.model.library import AutoencoderKL, ResnetBlock2D
 
 COLOURS = 3
 CONSTANT = 3.0

@@ -203,8 +203,8 @@ def start(source: str, vae: str | None, base: str | None, encoding: DensePoseEnc
     import torch
 
     from leffa.model import presets
+    from leffa.model.library import AutoencoderKL
     from leffa.model.pipeline import LeffaPipeline
-    from leffa.model.stock import AutoencoderKL
     from leffa.weights import models
 
     if source == "nothing":

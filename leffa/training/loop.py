@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from leffa.files import check_folder, holds_record
 from leffa.images import save_atomically, to_pil
+from leffa.model.library import EMAModel
 from leffa.model.pipeline import LeffaPipeline
-from leffa.model.stock import EMAModel
 from leffa.report import report
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed

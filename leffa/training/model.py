@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from leffa.model.attention import AttentionObserver, self_attention_layers
+from leffa.model.attention import AttentionObserver, paint, read_reference, self_attention_layers
 from leffa.model.flow import grid_of
 from leffa.model.losses import AttentionStates
 from leffa.model.pipeline import LeffaPipeline
@@ -53,21 +53,8 @@ class TwoUNets(nn.Module):
         observer: AttentionObserver | None = None,
     ) -> Tensor:
         """See ``LeffaPipeline.predict_noise``."""
-        bank: dict[str, Tensor] = {}
-        self.reference_unet(
-            reference_latents,
-            timestep,
-            encoder_hidden_states=None,
-            cross_attention_kwargs={"bank": bank},
-            return_dict=False,
-        )
-        return self.unet(
-            generative_input,
-            timestep,
-            encoder_hidden_states=None,
-            cross_attention_kwargs={"bank": bank, "observer": observer},
-            return_dict=False,
-        )[0]
+        bank = read_reference(self.reference_unet, reference_latents, timestep)
+        return paint(self.unet, generative_input, timestep, bank, observer)
 
 
 def unused_parameters(pipeline: LeffaPipeline) -> set[str]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from leffa.model.library import DDPMScheduler
 from leffa.model.losses import KnownCorrespondence, correspondence_losses, leffa_loss
 from leffa.model.pipeline import DENSEPOSE_CHANNELS
-from leffa.model.stock import DDPMScheduler
 from leffa.training.model import StateCollector, TwoUNets
 from leffa.training.settings import TrainingSettings
 

@@ -18,7 +18,7 @@ from leffa.data.packed import PackedDataset
 from leffa.errors import LeffaError
 from leffa.files import check_folder, holds_record, write_json
 from leffa.images import load_image
-from leffa.model.stock import AutoencoderKL
+from leffa.model.library import AutoencoderKL
 from leffa.report import report
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
