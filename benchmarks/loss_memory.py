@@ -156,7 +156,7 @@ def step_time(device: str, size: tuple[int, int], width: int, repeats: int) -> N
     def step(with_loss: bool) -> None:
         nonlocal layers
         bank = read_reference(reference_unet, torch.randn(1, 4, *latent, device=device), 1)
-        collector = StateCollector(latent, size[0], 1 / 32)
+        collector = StateCollector(latent, size[0])
         noisy = torch.randn(1, 12, *latent, device=device)
         noise = paint(unet, noisy, 1, bank, collector if with_loss else None)
         total = noise.float().square().mean()

@@ -13,7 +13,7 @@ from demo.labels import Labels
 from demo.pictures import photo_url
 from demo.sessions import Session, Sessions
 from demo.texts import problem, say
-from leffa.config import Task
+from leffa.config import MAX_TIMESTEP, Task
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
@@ -188,14 +188,12 @@ def _layers(run: "Run") -> list[dict[str, str]]:
 
 
 def _steps(run: "Run", language: str) -> list[dict[str, Any]]:
-    from leffa.model.recorder import FlowOptions
-
-    limit = FlowOptions().max_timestep
+    trained = f" ● {say(language, 'inspect_trained')}"
     return [
         {
             "step": step,
-            "trained": step < limit,
-            "label": f"t = {step}" + (f" ● {say(language, 'inspect_trained')}" if step < limit else ""),
+            "trained": step < MAX_TIMESTEP,
+            "label": f"t = {step}" + (trained if step < MAX_TIMESTEP else ""),
         }
         for step in run.result.flows[run.sample].timesteps
     ]

@@ -49,6 +49,13 @@ TEMPERATURE = 2.0
 """tau of the loss (paper, section 3.3 and ablation); the flow is read at the temperature it is trained at."""
 
 
+MIN_RESOLUTION = 1 / 32
+"""theta_resolution: layers whose height is a smaller share of the picture's are not trained, and not read."""
+
+MAX_TIMESTEP = 500
+"""theta_timestep, of 1000: what is noisier is not trained, and does not enter the flow that is shown."""
+
+
 class GridConvention(str, Enum):
     """Where the coordinates -1 and 1 lie.
 
@@ -84,8 +91,8 @@ class LeffaLossConfig:
 
     weight: float = 1e-3
     temperature: float = TEMPERATURE
-    max_timestep: int = 500
-    min_resolution: float = 1 / 32
+    max_timestep: int = MAX_TIMESTEP
+    min_resolution: float = MIN_RESOLUTION
     photometric: Photometric = Photometric.SQUARED
     convention: GridConvention = GridConvention.CENTERS
     mean_over_heads: bool = True

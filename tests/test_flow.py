@@ -48,7 +48,7 @@ def test_identity_attention_is_the_identity_warp_at_every_scale():
 
 
 def test_the_corner_convention_displaces_a_perfect_correspondence():
-    """METHOD section 4: 3 / 6 / 12 px on average at 1/8, 1/16, 1/32 of 1024x768."""
+    """docs/method.md, section 4: 3 / 6 / 12 px on average at 1/8, 1/16, 1/32 of 1024x768."""
     for scale, expected in ((8, 3), (16, 6), (32, 12)):
         grid = (1024 // scale, 768 // scale)
         size = (1024, 768)

@@ -19,7 +19,7 @@ class Sample:
     reference    (3, H, W) float32 in [-1, 1]: product shot, or the same person in another pose
     mask         (1, H, W) float32 in {0, 1}: 1 = repaint; all ones in pose transfer
     densepose    (3, H, W) float32 in [-1, 1]: the condition, encoded for the model to be trained
-    loss_mask    (1, H, W) float32 in {0, 1}: I_m of the Leffa loss, the worn garment (METHOD section 4),
+    loss_mask    (1, H, W) float32 in {0, 1}: I_m of the Leffa loss, the worn garment (docs/method.md),
                  or the dilated person in pose transfer
 
     reference_mask  (1, H, W) float32 in {0, 1}: the garment, or the person, on the reference; None if unknown

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from leffa.config import MAX_TIMESTEP
 from leffa.errors import LeffaError
 from leffa.explain.views import shown_flow
 from leffa.framing import Region
@@ -150,15 +151,13 @@ def _chosen(
     result: Result, sample: int, layer: str | None, timestep: int | None
 ) -> Iterator[tuple[str, int, FlowField]]:
     """Captured fields of a layer and step; with no step asked for, those the loss trains, if any."""
-    from leffa.model.recorder import FlowOptions
-
     flows = result.flows[sample]
     if layer is not None and layer not in flows.layers:
         raise LeffaError(f"layer must be one of {', '.join(flows.layers)}, got {layer!r}")
     if timestep is not None and timestep not in flows.timesteps:
         known = ", ".join(str(step) for step in flows.timesteps)
         raise LeffaError(f"timestep must be one of {known}, got {timestep}")
-    trained = [step for step in flows.timesteps if step < FlowOptions().max_timestep]
+    trained = [step for step in flows.timesteps if step < MAX_TIMESTEP]
     steps = [timestep] if timestep is not None else trained or flows.timesteps
     for (name, step), field in flows.fields.items():
         if step in steps and layer in (None, name):

@@ -5,7 +5,7 @@ A flow is *absolute*: for each place of the painted picture the (x, y) on the re
 to the reference tokens only, averaged over heads, and C the coordinates of those tokens.
 
 No attention map is ever built: the mean over heads commutes with the product, so the fused attention with
-coordinates as its values gives the flow itself (derived, METHOD section 4), and with the columns
+coordinates as its values gives the flow itself (docs/method.md, section 4), and with the columns
 ``x, y, x^2 + y^2, 1`` that are zero on the own tokens it gives flow, spread and reference mass in one pass.
 """
 
@@ -81,7 +81,8 @@ def attention_flow(
     flow = _attend(query, reference_key, values, temperature)
     if mean_over_heads:
         flow = flow.mean(dim=1)
-    return flow.unflatten(-2, query_grid)
+    gridded: Tensor = flow.unflatten(-2, query_grid)
+    return gridded
 
 
 def attended_map(
@@ -97,7 +98,8 @@ def attended_map(
     """
     values = maps.float().flatten(2).transpose(1, 2)[:, None]
     seen = _attend(query, reference_key, values, temperature).mean(dim=1)
-    return seen.transpose(1, 2).unflatten(-1, query_grid)
+    gridded: Tensor = seen.transpose(1, 2).unflatten(-1, query_grid)
+    return gridded
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ def _attend(query: Tensor, key: Tensor, values: Tensor, temperature: float) -> T
     return attended[..., :columns]
 
 
-def _no_autocast(kind: str) -> AbstractContextManager:
+def _no_autocast(kind: str) -> AbstractContextManager[torch.autocast | None]:
     """Autocast off, on kinds of device that have it: the meta device has not."""
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -46,8 +47,9 @@ OFFICIAL_PREFIXES = {"unet": "unet", "reference_unet": "unet_encoder", "vae": "v
 """Our module names -> the prefixes of the released state dicts."""
 
 
+Pictures: TypeAlias = list[Image.Image] | NDArray[np.float32] | Tensor
 Generator: TypeAlias = torch.Generator | list[torch.Generator] | None
-StepCallback: TypeAlias = Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict | None]
+StepCallback: TypeAlias = Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict[str, Tensor] | None]
 
 
 @dataclass
@@ -59,7 +61,7 @@ class LeffaOutput(BaseOutput):
     flow    one ``SampleFlow`` per picture if ``return_flow``, else None
     """
 
-    images: list[Image.Image] | np.ndarray | Tensor
+    images: Pictures
     flow: list[SampleFlow] | None = None
 
 
@@ -169,7 +171,8 @@ class LeffaPipeline(DiffusionPipeline):
     @property
     def downscale(self) -> int:
         """Pixels of a picture per latent, along each side."""
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+        halvings = len(self.vae.config.block_out_channels) - 1
+        return 1 << halvings
 
     def _keep_vae_from_overflowing(self) -> None:
         """SDXL's VAE gives NaN in half precision; its config says so."""
@@ -178,13 +181,15 @@ class LeffaPipeline(DiffusionPipeline):
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] -> latents (B, C, h, w), the mode of the posterior."""
-        latents = self.vae.encode(pictures.to(self.vae.dtype)).latent_dist.mode()
-        return (latents - (self.vae.config.shift_factor or 0.0)) * self.vae.config.scaling_factor
+        latents: Tensor = self.vae.encode(pictures.to(self.vae.dtype)).latent_dist.mode()
+        latents = (latents - (self.vae.config.shift_factor or 0.0)) * self.vae.config.scaling_factor
+        return latents
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (B, C, h, w) -> pictures (B, 3, H, W) float32, clamped to [-1, 1]."""
         latents = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0.0)
-        return self.vae.decode(latents.to(self.vae.dtype)).sample.float().clamp(-1, 1)
+        pictures: Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
+        return pictures.float().clamp(-1, 1)
 
     def condition(self, person: Tensor, mask: Tensor, densepose: Tensor) -> Tensor:
         """The constant part of the generative input: [mask, masked-image latents, densepose].
@@ -363,13 +368,18 @@ class LeffaPipeline(DiffusionPipeline):
     def _noise(self, inputs: Inputs, generator: Generator) -> Tensor:
         """(B, C, h, w) of standard normal noise."""
         shape = (len(inputs.person), self.vae.config.latent_channels, *inputs.condition.shape[-2:])
-        return randn_tensor(shape, generator=generator, device=self._execution_device, dtype=self.unet.dtype)
+        noise: Tensor = randn_tensor(
+            shape, generator=generator, device=self._execution_device, dtype=self.unet.dtype
+        )
+        return noise
 
     def _renoise(self, inputs: Inputs, generator: Generator, picture: Tensor, step: int) -> Tensor:
         """Latents of a picture (B, 3, H, W) at the noise level that follows a step."""
         noise = self._noise(inputs, generator)
         start = self.encode(picture).to(self.unet.dtype)
-        return self.scheduler.add_noise(start, noise, self.scheduler.timesteps[step + 1 : step + 2])
+        after = self.scheduler.timesteps[step + 1 : step + 2]
+        latents: Tensor = self.scheduler.add_noise(start, noise, after)
+        return latents
 
     def _recorder(self, inputs: Inputs, options: FlowOptions, timesteps: set[int]) -> FlowRecorder:
         height, width = inputs.condition.shape[-2:]
@@ -417,7 +427,7 @@ class LeffaPipeline(DiffusionPipeline):
                 progress.update()
         return latents
 
-    def _pictures(self, decoded: Tensor, output_type: str) -> list[Image.Image] | np.ndarray | Tensor:
+    def _pictures(self, decoded: Tensor, output_type: str) -> Pictures:
         decoded = decoded / 2 + 0.5
         if output_type == "pt":
             return decoded

@@ -32,10 +32,10 @@ SAMPLES = "samples"  # pictures of every evaluation
 
 def train(
     pipeline: LeffaPipeline,
-    rows: Dataset,
+    rows: Dataset[Any],
     run: Path,
     settings: TrainingSettings,
-    held_out: Dataset | None = None,
+    held_out: Dataset[Any] | None = None,
     workers: int = 0,
     stop_at: int | None = None,
     origin: Mapping[str, Any] | None = None,
@@ -170,7 +170,11 @@ def averaged(average: EMAModel, parameters: list[torch.nn.Parameter]) -> Iterato
 
 
 def _evaluate(
-    pipeline: LeffaPipeline, held_out: Dataset, logger: "RunLogger", step: int, settings: TrainingSettings
+    pipeline: LeffaPipeline,
+    held_out: Dataset[Any],
+    logger: "RunLogger",
+    step: int,
+    settings: TrainingSettings,
 ) -> None:
     for net in (pipeline.unet, pipeline.reference_unet):
         net.eval()

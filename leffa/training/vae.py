@@ -29,7 +29,7 @@ SCALES = 4
 SETTINGS = "settings.json"
 
 
-class Crops(Dataset):
+class Crops(Dataset[Any]):
     """Random square crops, flipped and recoloured, from packed folders and picture files.
 
     Row i is drawn from a generator seeded with i, so an epoch is fixed. Each source is used equally often.
@@ -116,7 +116,7 @@ def keep_origin(run: Path, origin: dict[str, Any]) -> None:
 
 def train_vae(
     vae: AutoencoderKL,
-    rows: Dataset,
+    rows: Dataset[Any],
     run: Path,
     steps: int,
     batch: int = 8,
