@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.config import Garment
-from leffa.errors import LeffaError, PersonError, WeightsError, is_out_of_memory
+from leffa.errors import LeffaError, PersonError, is_out_of_memory
 from leffa.framing import Box
 from leffa.images import Letterbox
 from leffa.preprocess.official.densepose.charts import iuv_picture
@@ -162,20 +162,6 @@ class OfficialPreprocessor:
         self.networks = networks
         self.recipe = Recipe(recipe)
         self.strict = strict
-
-    @classmethod
-    def from_folder(
-        cls, folder: Path, recipe: Recipe | str = Recipe.VITON_HD, strict: bool = False, device: str = "cpu"
-    ) -> "OfficialPreprocessor":
-        """Use what ``leffa download --what preprocess`` has left in a folder of weights.
-
-        Raises WeightsError if there is nothing of it.
-        """
-        if OfficialNetworks.missing(folder, (published.DENSEPOSE,)):
-            raise WeightsError(
-                f"there is no DensePose in {folder}: fetch it with `leffa download --what preprocess`"
-            )
-        return cls(OfficialNetworks(folder, strict, device), recipe, strict)
 
     def people(self, image: NDArray[np.uint8]) -> list[OfficialPerson]:
         """Everybody in ``image`` (H, W, 3) uint8 RGB, the largest first; ``PersonError`` if nobody."""
