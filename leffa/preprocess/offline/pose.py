@@ -241,16 +241,19 @@ _CHATTER = re.compile(
     rb"|WARNING: All log messages before absl::InitializeLog"
     rb"|[IW]\d{4} .*\.cc:\d+\]"
 )
-_STANDARD_ERROR = threading.RLock()
 
 
 @contextmanager
 def _without_chatter(active: bool) -> Iterator[None]:
-    """Hold back standard error of the whole process, then pass on what is not native start-up chatter."""
-    if not active:
+    """Hold back standard error of the whole process, then pass on what is not native start-up chatter.
+
+    Only on the main thread, where a command works: a server works on others, and what its other requests have
+    to say meanwhile must not wait.
+    """
+    if not active or threading.current_thread() is not threading.main_thread():
         yield
         return
-    with _STANDARD_ERROR, tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as held:
         try:
             original = os.dup(2)
         except OSError:  # there is no standard error, as under pythonw
