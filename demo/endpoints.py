@@ -14,7 +14,7 @@ from demo.history import Run, remember
 from demo.painting import Work, engine
 from demo.sessions import Picked, Session, Sessions, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
-from leffa.config import Garment, Task
+from leffa.config import Garment, Task, sample_seed
 from leffa.errors import LeffaError
 from leffa.files import sha256
 
@@ -354,7 +354,7 @@ class Endpoints:
             "model": result.model,
             **asdict(result.settings),
             "scores": [round(score, 4) for score in run.scores],
-            "seeds": [(result.settings.seed + sample) % 2**32 for sample, _ in run.ranked],
+            "seeds": [sample_seed(result.settings.seed, sample) for sample, _ in run.ranked],
             "scattered": {one.part: round(one.share, 3) for one in run.scatter()},
             "notes": result.notes,
         }

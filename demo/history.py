@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from demo.pictures import photo_url, thumb_url
 from demo.texts import say
-from leffa.config import Task
+from leffa.config import Task, sample_seed
 
 if TYPE_CHECKING:
     from demo.sessions import Session, Slots
@@ -56,7 +56,7 @@ class Run:
     @property
     def seed(self) -> int:
         """The seed that gives the shown picture alone."""
-        return (self.result.settings.seed + self.sample) % 2**32
+        return sample_seed(self.result.settings.seed, self.sample)
 
     def choose(self, place: int) -> None:
         """Show the picture at this place of the ranking; does nothing for a place there is not."""

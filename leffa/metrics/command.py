@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leffa import __version__
+from leffa.config import TIMESTEPS
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
 from leffa.files import MARK, check_outputs, write_json
@@ -151,8 +152,8 @@ def chosen(options: argparse.Namespace) -> "Model":
     changes = {"steps": options.steps, "guidance_scale": options.guidance}
     model = replace(model, **{name: value for name, value in changes.items() if value is not None})
     least = model.flow_start.least_steps if model.flow_start else 1
-    if not least <= model.steps <= 1000:
-        raise LeffaError(f"--steps must be from {least} to 1000 with this model, got {model.steps}")
+    if not least <= model.steps <= TIMESTEPS:
+        raise LeffaError(f"--steps must be from {least} to {TIMESTEPS} with this model, got {model.steps}")
     return model
 
 

@@ -469,7 +469,8 @@ class LeffaPipeline(DiffusionPipeline):
                     f"but {name} is {value.shape[-2]}x{value.shape[-1]}"
                 )
         if not 1 <= num_inference_steps <= self.scheduler.config.num_train_timesteps:
-            raise ValueError(f"num_inference_steps must be 1 to 1000, got {num_inference_steps}")
+            most = self.scheduler.config.num_train_timesteps
+            raise ValueError(f"num_inference_steps must be 1 to {most}, got {num_inference_steps}")
         if isinstance(generator, list) and len(generator) != len(person):
             raise ValueError(f"generator is a list of {len(generator)} for a batch of {len(person)}")
         shape = (

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from leffa.config import Task
+from leffa.config import Task, sample_seed
 from leffa.framing import Box, Region
 from leffa.images import blend, mask_to_tensor, to_pil, to_tensor
 from leffa.model.confidence import worn
@@ -78,7 +78,7 @@ class Job:
     def generators(self) -> list[torch.Generator]:
         """One per sample, so that a picture does not depend on how many are painted with it."""
         return [
-            torch.Generator().manual_seed((self.settings.seed + i) % 2**32)
+            torch.Generator().manual_seed(sample_seed(self.settings.seed, i))
             for i in range(self.settings.samples)
         ]
 
