@@ -17,7 +17,7 @@ from demo.painting import Work, engine
 from demo.reading import LOOKING, opened
 from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
-from leffa.config import Garment, Task
+from leffa.config import Garment, Task, sample_seed
 from leffa.errors import LeffaError
 from leffa.files import sha256
 
@@ -269,6 +269,7 @@ class Endpoints:
 
         from demo.views import difference
         from leffa.explain.trace import field_on_photo
+        from leffa.explain.views import flow_pictures
 
         found = self._run(run, task, request)
         fields = list(found.result.fields)
@@ -276,7 +277,7 @@ class Endpoints:
             found.result, found.sample, _word("layer", layer), _timestep(timestep)
         )
         result = replace(found.result, fields=fields)
-        pictures = result.flow_pictures(found.sample)
+        pictures = flow_pictures(result, found.sample)
         pictures["difference"] = difference(result.photo, result.images[found.sample])
         session, flows = self._session(request), result.flows[found.sample]
         files = [(keep(session, picture), name) for name, picture in pictures.items()]
@@ -359,6 +360,8 @@ class Endpoints:
         progress: gr.Progress,
         visitor: str,
     ) -> tuple:
+        from leffa.explain.views import flow_pictures
+
         task = work.task.value
         started, result = time.monotonic(), None
         with session.stoppable() as stop:
@@ -376,7 +379,7 @@ class Endpoints:
             "model": result.model,
             **asdict(result.settings),
             "scores": [round(score, 4) for score in run.scores],
-            "seeds": [(result.settings.seed + sample) % 2**32 for sample, _ in run.ranked],
+            "seeds": [sample_seed(result.settings.seed, sample) for sample, _ in run.ranked],
             "scattered": {one.part: round(one.share, 3) for one in run.scatter()},
             "notes": result.notes,
         }
@@ -385,7 +388,7 @@ class Endpoints:
             run.chosen = place
             files.append(keep(session, run.png()))
         run.chosen = 0
-        flow = result.flow_pictures(run.sample)["overlay"]
+        flow = flow_pictures(result, run.sample)["overlay"]
         return files[0], keep(session, flow), files, details
 
 

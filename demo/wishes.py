@@ -12,15 +12,15 @@ from demo.reading import boxes
 from demo.sessions import Session, Slots
 from demo.texts import say
 from demo.views import part_colours
-from leffa.config import Garment
+from leffa.config import Garment, Hem, Sleeve
 
 if TYPE_CHECKING:
     from leffa.preprocess.garment.measure import GarmentMeasure, Shortfall
     from leffa.preprocess.offline.masks import MaskOptions
 
 KINDS = tuple(kind.value for kind in Garment)
-SLEEVES = ("auto", "none", "elbow", "wrist")
-HEMS = ("auto", "waist", "hip", "knee", "ankle")
+SLEEVES = ("auto", *(sleeve.value for sleeve in Sleeve))
+HEMS = ("auto", *(hem.value for hem in Hem))
 PROTECTED = ("hands", "hair", "face", "bag")
 
 
@@ -65,7 +65,7 @@ class Wishes:
 
     def options(self) -> "MaskOptions":
         """For the engine."""
-        from leffa.preprocess.offline.masks import Hem, MaskOptions, Sleeve
+        from leffa.preprocess.offline.masks import MaskOptions
 
         return MaskOptions(
             sleeve=None if self.sleeve == "auto" else Sleeve(self.sleeve),

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leffa import __version__, doctor
-from leffa.config import Garment
+from leffa.config import Garment, Hem, Sleeve
 from leffa.errors import LeffaError
 from leffa.metrics import command as metrics
+from leffa.run.placement import Memory
 from leffa.synthetic import command as synthetic
 from leffa.training import command as training
 from leffa.weights import downloads
@@ -105,11 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         help="leave bare what this garment leaves bare (default: room for any)",
     )
     mask.add_argument(
-        "--sleeve", choices=["none", "elbow", "wrist"], help="how far the mask follows the arms"
+        "--sleeve", choices=[sleeve.value for sleeve in Sleeve], help="how far the mask follows the arms"
     )
-    mask.add_argument(
-        "--hem", choices=["waist", "hip", "knee", "ankle"], help="how far down the mask reaches"
-    )
+    mask.add_argument("--hem", choices=[hem.value for hem in Hem], help="how far down the mask reaches")
     mask.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
     _add_force(mask)
     mask.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
@@ -200,7 +199,7 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory",
         default="auto",
-        choices=["auto", "plain", "tiled", "offload", "sequential", "8-bit"],
+        choices=["auto", *(mode.value for mode in Memory)],
         help="how sparingly to use the device's memory (default: what fits)",
     )
     parser.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
@@ -339,7 +338,9 @@ def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
         folder = Path(options.flow)
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        for name, picture in result.flow_pictures().items():
+        from leffa.explain.views import flow_pictures
+
+        for name, picture in flow_pictures(result).items():
             save_atomically(picture, folder / f"{name}.png")
     used = result.settings
     _tell(result.notes, f"{output}: seed {used.seed}, {used.steps} steps, model {result.model}")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from leffa import __version__
 from leffa.config import Task
 from leffa.errors import LeffaError, WeightsError
+from leffa.report import report
 from leffa.run import speed
-from leffa.training.report import report
+from leffa.run.placement import Memory
 from leffa.weights import models, published
 from leffa.weights.checksums import Checksums
 
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory",
         default="auto",
-        choices=["auto", "plain", "tiled", "offload", "sequential", "8-bit"],
+        choices=["auto", *(mode.value for mode in Memory)],
         help="as for tryon and pose (default: what fits)",
     )
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PictureError, WeightsError
+from leffa.framing import Box, Region
 from leffa.images import load_image
 from leffa.preprocess.encoding import encode_densepose
 from leffa.preprocess.garment.measure import GarmentMeasure, fitted
@@ -23,7 +24,6 @@ from leffa.run.compose import Composition, Reading, Scene, compose, read_photo, 
 from leffa.run.job import Job, Watch
 from leffa.run.networks import Networks
 from leffa.run.pipelines import Pipelines
-from leffa.run.region import Box, Region
 from leffa.run.result import Progress, Result, StoppedError
 from leffa.run.settings import Settings
 from leffa.weights import models
@@ -144,7 +144,7 @@ class Engine:
             told = check_mask(given, prepared.size, self.parts(prepared)[..., 0])
             area = _painted(given, "the mask is empty")
         if chosen.focus:
-            inner = _union(_box_of(area), _visible_box(prepared.box, area))
+            inner = Box.of(area).union(_visible_box(prepared.box, area))
             region = Region.around(inner, prepared.size, chosen.size, PERSON_MARGIN)
         reading = self._read(prepared, region) if resolved.compose else None
         if reading is not None and given is None:
@@ -338,24 +338,15 @@ def _painted(mask: NDArray[np.uint8], if_empty: str) -> NDArray[np.uint8]:
     return mask
 
 
-def _box_of(mask: NDArray[np.uint8]) -> Box:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
 def _visible_box(person: Box, area: NDArray[np.uint8]) -> Box:
     """The person's box, cut to a little above and below the painted area: context, not the whole body."""
-    _, top, _, bottom = _box_of(area)
+    _, top, _, bottom = Box.of(area)
     reach = round(0.35 * (bottom - top))
-    return person[0], max(person[1], top - reach), person[2], min(person[3], bottom + reach // 2)
-
-
-def _union(a: Box, b: Box) -> Box:
-    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+    return person._replace(top=max(person.top, top - reach), bottom=min(person.bottom, bottom + reach // 2))
 
 
 def _reference_region(shown: NDArray[np.uint8], model: Model) -> Region:
     size = (shown.shape[0], shown.shape[1])
     if not model.focus or not shown.any():
         return Region.whole(size, model.size, model.official_conditions)
-    return Region.around(_box_of(shown), size, model.size, PERSON_MARGIN)
+    return Region.around(Box.of(shown), size, model.size, PERSON_MARGIN)

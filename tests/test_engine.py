@@ -11,6 +11,7 @@ from PIL import Image
 from leffa.config import Garment, Task
 from leffa.engine import Engine
 from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
+from leffa.explain.views import flow_pictures
 from leffa.model import presets
 from leffa.model.flow_start import FlowStart
 from leffa.preprocess.garment.measure import measure_garment
@@ -74,7 +75,7 @@ def test_flow_pictures_have_the_sizes_of_what_they_show(engine, prepared, garmen
     result = engine.try_on(prepared, garment, Garment.UPPER, settings=Settings(seed=1))
     height, width = result.mask.shape
     assert result.fields[0].flow.shape == (height, width, 2)
-    pictures = result.flow_pictures()
+    pictures = flow_pictures(result)
     for name in ("overlay", "warped", "spread", "mass"):
         assert pictures[name].size == (width, height), name
     assert pictures["legend"].size == garment.size

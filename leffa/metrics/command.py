@@ -10,8 +10,8 @@ from leffa import __version__
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
 from leffa.files import MARK, check_outputs, write_json
+from leffa.report import report
 from leffa.synthetic.command import parse_size
-from leffa.training.report import report
 
 if TYPE_CHECKING:
     from leffa.weights.models import Model

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from leffa.errors import WeightsError
 from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from leffa.weights.safe_pickle import RefusedError, read_torch
+from leffa.safe_pickle import RefusedError, read_torch
 
 DENSEPOSE_AND_MASK_CHANNELS = 4
 LISTED = 8  # names shown of each kind of mismatch

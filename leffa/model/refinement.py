@@ -74,7 +74,8 @@ class Match(nn.Module):
         prior = distance / (2 * (spread.flatten(2).transpose(1, 2) + LEAST_SPREAD).square())
         logits = torch.einsum("bcq,bck->bqk", query, key).float() / MATCH_WIDTH**0.5
         logits = logits - self.trust.exp() * prior + cover.flatten(2).clamp_min(1e-3).log()
-        return (logits.softmax(-1) @ targets).transpose(1, 2).unflatten(2, (height, width))
+        flow: Tensor = logits.softmax(-1) @ targets
+        return flow.transpose(1, 2).unflatten(2, (height, width))
 
 
 class Refinement(nn.Module):

@@ -13,8 +13,8 @@ from PIL import Image
 
 from leffa.config import Garment
 from leffa.errors import LeffaError
+from leffa.framing import Box
 from leffa.images import Letterbox, load_image
-from leffa.run.region import Box
 from leffa.weights import models
 from leffa.weights.models import Model
 
@@ -192,18 +192,10 @@ def _on_photo(box: Box, frame: Letterbox) -> Box:
     corners = frame.points_to_photo(np.array(box, np.float32).reshape(2, 2))
     limits = [frame.photo[1], frame.photo[0]]
     (left, top), (right, bottom) = np.clip(np.rint(corners), 0, limits).astype(int).tolist()
-    return left, top, right, bottom
+    return Box(left, top, right, bottom)
 
 
 def _same_person(prepared: Prepared, wanted: Box) -> Prepared:
     """With the person chosen whose box is most like the wanted one."""
-    overlaps = [_overlap(box, wanted) for box in prepared.people]
+    overlaps = [box.iou(wanted) for box in prepared.people]
     return replace(prepared, chosen=int(np.argmax(overlaps)))
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0) * max(height, 0)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return shared / max(sum(areas) - shared, 1)

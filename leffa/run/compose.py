@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from leffa.config import Garment
+from leffa.framing import Region
 from leffa.images import Letterbox, to_tensor
 from leffa.model.flow import FlowField
 from leffa.model.refinement import Refined, Shows
@@ -25,7 +26,6 @@ from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 from leffa.preprocess.offline.parts import body_coordinates
 from leffa.run.networks import Networks
-from leffa.run.region import Region
 
 Maps = NDArray[np.float32]
 

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from leffa.config import Task
+from leffa.config import Task, sample_seed
+from leffa.framing import Box, Region
 from leffa.images import blend, mask_to_tensor, to_pil, to_tensor
 from leffa.model.flow import FlowField
 from leffa.model.pipeline import LeffaPipeline
 from leffa.preprocess.garment.product import contrasting
-from leffa.run.region import Box, Region
 from leffa.run.result import Progress
 from leffa.run.settings import ResolvedSettings
 from leffa.weights.models import Model
@@ -75,7 +75,7 @@ class Job:
     def generators(self) -> list[torch.Generator]:
         """One per sample, so that a picture does not depend on how many are painted with it."""
         return [
-            torch.Generator().manual_seed((self.settings.seed + i) % 2**32)
+            torch.Generator().manual_seed(sample_seed(self.settings.seed, i))
             for i in range(self.settings.samples)
         ]
 
@@ -103,7 +103,7 @@ class Job:
             (framing.left, framing.top, framing.left + framing.width, framing.top + framing.height)
         )
         whole = photo.copy()
-        whole.paste(inner.resize((box[2] - box[0], box[3] - box[1])), box)
+        whole.paste(inner.resize(box.size[::-1]), box)
         return Image.composite(whole, photo, mask)
 
     @cached_property
@@ -116,7 +116,7 @@ class Job:
         return (
             self.photo.convert("RGB").resize(size),
             mask,
-            (left, top, max(left + 1, right), max(top + 1, bottom)),
+            Box(left, top, max(left + 1, right), max(top + 1, bottom)),
         )
 
 

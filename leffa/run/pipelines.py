@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from leffa.errors import LeffaError, WeightsError
+from leffa.errors import LeffaError, WeightsError, is_out_of_memory
 from leffa.model.pipeline import LeffaOutput, LeffaPipeline
 from leffa.run.machine import Machine, inspect
 from leffa.run.placement import (
@@ -15,7 +15,6 @@ from leffa.run.placement import (
     Needs,
     Placement,
     choose,
-    is_out_of_memory,
     place,
     quantize,
     release_memory,

@@ -10,13 +10,11 @@ from PIL import Image
 
 from leffa.config import Task
 from leffa.errors import LeffaError
-from leffa.explain import pictures
-from leffa.explain.confidence import confidence, worn
-from leffa.model.flow import FlowField
-from leffa.run.region import Region
+from leffa.framing import Region
 from leffa.run.settings import ResolvedSettings
 
 if TYPE_CHECKING:
+    from leffa.model.flow import FlowField
     from leffa.model.recorder import SampleFlow
     from leffa.run.compose import Composition
 
@@ -55,57 +53,9 @@ class Result:
     images: list[Image.Image]
     mask: NDArray[np.uint8]
     densepose: Image.Image
-    fields: list[FlowField]
+    fields: "list[FlowField]"
     compositions: "list[Composition]"
     flows: "list[SampleFlow]"
     region: Region
     reference_region: Region
     notes: list[str]
-
-    def shown_flow(self, sample: int = 0) -> NDArray[np.float32]:
-        """(H, W) in [0, 1]: where the flow means something: painted, on the garment, and gathered."""
-        field = self.fields[sample]
-        weight = (self.mask > 127) * confidence(field)
-        if field.occupancy is not None:
-            weight = weight * worn(field.occupancy)
-        return weight.astype(np.float32)
-
-    def laid_flow(self, sample: int = 0) -> tuple[FlowField, NDArray[np.float32]]:
-        """The flow that the picture was made by, and where it lies, (H, W) in [0, 1].
-
-        The refined flow and the silhouette where the picture was composed, else the attention flow.
-        """
-        if self.compositions:
-            composition = self.compositions[sample]
-            return composition.field, composition.silhouette
-        return self.fields[sample], self.shown_flow(sample)
-
-    def flow_pictures(self, sample: int = 0) -> dict[str, Image.Image]:
-        """Pictures of a sample's flow.
-
-        overlay    the result in grey, coloured by where the attention of each place looks
-        refined    the same by the refined flow; only of a composed picture
-        legend     the reference in the same colours
-        warped     the reference as the flow carries it into the photo
-        arrows     result and reference with lines between them
-        confidence, spread, mass  heat maps over the painted area, bright where attention is gathered in one
-                   place, where it is scattered, and where it goes to the reference
-        """
-        image, field, weight = self.images[sample], self.fields[sample], self.shown_flow(sample)
-        inside = (self.mask > 127).astype(np.float32)
-        laid, lies = self.laid_flow(sample)
-        warped = pictures.warped_reference(np.asarray(self.reference), laid)
-
-        def heat(values: NDArray[np.float32], high: float) -> Image.Image:
-            return pictures.painted_area(self.photo, pictures.heat(values, 0, high), inside)
-
-        return {
-            "overlay": pictures.overlay(image, field, weight),
-            **({"refined": pictures.overlay(image, laid, lies)} if self.compositions else {}),
-            "legend": pictures.legend(self.reference),
-            "warped": pictures.painted_area(self.photo, warped, lies),
-            "arrows": pictures.arrows(image, self.reference, field, weight),
-            "confidence": heat(confidence(field), 1),
-            "spread": heat(field.spread.numpy(), 0.7),
-            "mass": heat(field.mass.numpy(), 1),
-        }

@@ -1,15 +1,12 @@
 """Samples for training and evaluation: scenes with fresh colours, light and camera each time."""
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
 from leffa.config import Garment, Task
 from leffa.data.sample import Sample
@@ -37,7 +34,7 @@ PRINTS = 160
 
 @dataclass(frozen=True)
 class Settings:
-    """What every sample of a stream shares.
+    """What samples share.
 
     seed      the same seed gives the same samples
     split     see ``Split``
@@ -92,7 +89,7 @@ def _pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
 def make_try_on(index: int, settings: Settings = DEFAULTS, scene: TryOnScene | None = None) -> Sample:
     """Try-on sample number ``index``: a pure function of the number and the settings.
 
-    ``scene`` may be given where it was read from a cache; else it is rendered (and kept for the next call).
+    ``scene`` may be given where it is there already; else it is rendered (and kept for the next call).
     """
     scene = scene or _try_on_scene(index // settings.reuse, settings)
     rng = generator(settings.seed, settings.split, 3, index)
@@ -232,42 +229,3 @@ def to_bytes(picture: Tensor) -> np.ndarray:
     """(3, H, W) in [-1, 1] -> (H, W, 3) uint8."""
     values = ((picture + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(values.permute(1, 2, 0).numpy())
-
-
-@dataclass
-class _Stream(IterableDataset, ABC):
-    """Endless (or ``length`` long) stream of samples from ``start`` on, divided among loader workers.
-
-    Each worker takes whole scenes, so that none is rendered twice; with one worker the samples come in order.
-    """
-
-    settings: Settings = field(default_factory=Settings)
-    start: int = 0
-    length: int | None = None
-
-    def __iter__(self) -> Iterator[Sample]:
-        worker = get_worker_info()
-        number, count = (worker.id, worker.num_workers) if worker else (0, 1)
-        index = self.start
-        while self.length is None or index < self.start + self.length:
-            if (index // self.settings.reuse) % count == number:
-                yield self._make(index)
-            index += 1
-
-    @abstractmethod
-    def _make(self, index: int) -> Sample:
-        """One sample of the stream."""
-
-
-class TryOnStream(_Stream):
-    """``make_try_on`` of 0, 1, 2, ..."""
-
-    def _make(self, index: int) -> Sample:
-        return make_try_on(index, self.settings)
-
-
-class PosePairStream(_Stream):
-    """``make_pose_pair`` of 0, 1, 2, ..."""
-
-    def _make(self, index: int) -> Sample:
-        return make_pose_pair(index, self.settings)

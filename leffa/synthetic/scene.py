@@ -11,8 +11,8 @@ from leffa.synthetic.body.baked import load_body
 from leffa.synthetic.body.figure import Figure, Layout, Posed, body_mesh, extent, lay_out, pose_figure
 from leffa.synthetic.body.landmarks import project_landmarks
 from leffa.synthetic.body.mesh import Material, join
-from leffa.synthetic.body.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS
-from leffa.synthetic.body.poses import Pose, random_pose
+from leffa.synthetic.body.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS, random_pose
+from leffa.synthetic.body.poses import Pose
 from leffa.synthetic.cloth.drape import Drape
 from leffa.synthetic.cloth.wardrobe import draw_expression, draw_hair, draw_outfit
 from leffa.synthetic.render.camera import Camera

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
-from leffa.weights.safe_pickle import RefusedError, load_arrays, read_torch
+from leffa.safe_pickle import RefusedError, load_arrays, read_torch
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -15,8 +15,8 @@ import torch
 from leffa.errors import WeightsError
 from leffa.preprocess.official.densepose import DensePose
 from leffa.preprocess.official.openpose import OpenPoseBody
+from leffa.safe_pickle import load_arrays
 from leffa.weights.reading import load_state
-from leffa.weights.safe_pickle import load_arrays
 
 ARRAYS = {
     "weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7,

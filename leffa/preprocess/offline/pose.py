@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.errors import PersonError
+from leffa.framing import Box
 from leffa.preprocess.labels import Landmark
 from leffa.preprocess.offline.skeleton import Skeleton
 
@@ -34,12 +35,12 @@ class Person:
     landmarks   (33, 4) float32: x, y, z in pixels (smaller z is nearer), visibility in [0, 1]; the middle
                 of the first pixel is at 0.5; places outside the photo are guesses
     silhouette  (H, W) float32 in [0, 1], clothes and what is carried included
-    box         left, top, right, bottom in whole pixels around the silhouette, right and bottom exclusive
+    box         around the silhouette
     """
 
     landmarks: Array
     silhouette: Array
-    box: tuple[int, int, int, int]
+    box: Box
 
     @property
     def area(self) -> float:
@@ -212,11 +213,8 @@ class PoseEstimator:
 
 
 def _person(landmarks: Array, silhouette: Array) -> Person | None:
-    rows, columns = np.nonzero(silhouette > 0.5)
-    if rows.size == 0:
-        return None
-    box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
-    return Person(landmarks, silhouette, box)
+    area = silhouette > 0.5
+    return Person(landmarks, silhouette, Box.of(area)) if area.any() else None
 
 
 def _at_size(person: Person, height: int, width: int) -> Person:
@@ -226,12 +224,11 @@ def _at_size(person: Person, height: int, width: int) -> Person:
         return person
     stretch = np.array([width / columns, height / rows, width / columns, 1], np.float32)
     silhouette = cv2.resize(person.silhouette, (width, height), interpolation=cv2.INTER_LINEAR)
-    left, top, right, bottom = person.box
-    box = (
-        int(left * stretch[0]),
-        int(top * stretch[1]),
-        min(int(np.ceil(right * stretch[0])), width),
-        min(int(np.ceil(bottom * stretch[1])), height),
+    box = Box(
+        int(person.box.left * stretch[0]),
+        int(person.box.top * stretch[1]),
+        min(int(np.ceil(person.box.right * stretch[0])), width),
+        min(int(np.ceil(person.box.bottom * stretch[1])), height),
     )
     return Person(person.landmarks * stretch, silhouette, box)
 
@@ -249,16 +246,19 @@ _CHATTER = re.compile(
     rb"|WARNING: All log messages before absl::InitializeLog"
     rb"|[IW]\d{4} .*\.cc:\d+\]"
 )
-_STANDARD_ERROR = threading.RLock()
 
 
 @contextmanager
 def _without_chatter(active: bool) -> Iterator[None]:
-    """Hold back standard error of the whole process, then pass on what is not native start-up chatter."""
-    if not active:
+    """Hold back standard error of the whole process, then pass on what is not native start-up chatter.
+
+    Only on the main thread, where a command works: a server works on others, and what its other requests have
+    to say meanwhile must not wait.
+    """
+    if not active or threading.current_thread() is not threading.main_thread():
         yield
         return
-    with _STANDARD_ERROR, tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as held:
         try:
             original = os.dup(2)
         except OSError:  # there is no standard error, as under pythonw

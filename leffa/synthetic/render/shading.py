@@ -1,6 +1,6 @@
 """Light and colour for a batch of G-buffers with torch: the same code on the CPU and on a GPU."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,11 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from leffa.synthetic.body.mesh import Material
-from leffa.synthetic.paint.fabrics import Fabric, FabricTable, Points, albedo, bump
+from leffa.synthetic.paint.fabrics import Fabric, albedo, bump
 from leffa.synthetic.paint.looks import Look
 from leffa.synthetic.paint.skin import paint_eyes, paint_hair, paint_skin
+from leffa.synthetic.paint.table import FabricTable, Points
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid
 from leffa.synthetic.render.gbuffer import GBuffer
+from leffa.synthetic.render.surfels import Surfels
 
 GAMMA = 2.2
 
@@ -24,49 +26,6 @@ class Banks:
     noise: NoiseBank
     prints: Pyramid | None = None
     pictures: Pyramid | None = None
-
-
-@dataclass
-class Surfels:
-    """The surfels of several G-buffers one after another; ``scene`` (n,) tells whose they are."""
-
-    scene: Tensor
-    pixel: Tensor
-    weight: Tensor
-    material: Tensor
-    chart: Tensor
-    back: Tensor
-    uv: Tensor
-    canonical: Tensor
-    normal: Tensor
-    position: Tensor
-    hem: Tensor
-    footprint: Tensor
-    skin: Tensor
-    shadow: Tensor
-    ambient: Tensor
-
-    @classmethod
-    def join(cls, buffers: list[GBuffer], device: torch.device | str) -> "Surfels":
-        """Concatenate G-buffers on a device."""
-
-        def cat(name: str, dtype: torch.dtype = torch.float32) -> Tensor:
-            values = np.concatenate([getattr(buffer, name) for buffer in buffers])
-            return torch.as_tensor(values).to(device=device, dtype=dtype)
-
-        counts = torch.tensor([len(buffer.pixel) for buffer in buffers])
-        scene = torch.repeat_interleave(torch.arange(len(buffers)), counts).to(device)
-        return cls(
-            scene=scene,
-            **{name: cat(name, torch.long) for name in ("pixel", "material", "chart")},
-            back=cat("back", torch.bool),
-            **{name: cat(name) for name in (field.name for field in fields(cls))
-               if name not in ("scene", "pixel", "material", "chart", "back")},
-        )  # fmt: skip
-
-    def take(self, chosen: Tensor) -> "Surfels":
-        """The chosen ones (long indices)."""
-        return Surfels(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def shade(
