@@ -25,7 +25,7 @@ def add_endpoints(sessions: Sessions) -> None:
         person = parts.picture(label="person")
         reference = parts.picture(label="reference")
         other = parts.picture(label="mask or pose")
-        garment = gr.Dropdown(KINDS, value="upper", label="garment")
+        garment = gr.Dropdown(("auto", *KINDS), value="auto", label="garment")
         sleeve = gr.Dropdown(SLEEVES, value="auto", label="sleeve")
         hem = gr.Dropdown(HEMS, value="auto", label="hem")
         protect = gr.CheckboxGroup(PROTECTED, value=list(PROTECTED), label="protect")

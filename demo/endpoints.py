@@ -3,8 +3,9 @@
 import secrets
 import threading
 import time
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -17,6 +18,9 @@ from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task
 from leffa.errors import LeffaError
 from leffa.files import sha256
+
+if TYPE_CHECKING:
+    from leffa.preprocess.prepared import Prepared
 
 PROGRESS = gr.Progress()  # the mark by which Gradio knows the argument
 
@@ -31,7 +35,7 @@ class Endpoints:
         self,
         person: str,
         reference: str,
-        garment: str = "upper",
+        garment: str = "auto",
         sleeve: str = "auto",
         hem: str = "auto",
         protect: list[str] | None = None,
@@ -49,7 +53,8 @@ class Endpoints:
         Args:
             person: Photo of a person, clearly visible. The result has its size.
             reference: Picture of the garment, best on a plain background.
-            garment: Its kind: upper (tops, shirts, jackets), lower (trousers, skirts) or dress.
+            garment: Its kind: upper (tops, shirts, jackets), lower (trousers, skirts) or dress; auto tells it
+                by the garment's outline and notes it in the details.
             sleeve: How far down the arms to repaint: auto, none, elbow or wrist.
             hem: How far down the body to repaint: auto, waist, hip, knee or ankle.
             protect: What must not be repainted, any of hands, hair, face, bag.
@@ -68,7 +73,7 @@ class Endpoints:
         photo, garment_picture = _picked(person, "person", 0), _picked(reference, "reference")
         prepared = photo.prepared
         assert prepared is not None  # a person was asked for
-        wishes = _wishes(garment, sleeve, hem, protect)
+        wishes, told = _wishes(prepared, garment_picture.image, garment, sleeve, hem, protect)
         choices, area = wishes.choices(), _mask_of(mask)
         if area is None:
             measure = _measured(garment_picture.image, wishes.garment)
@@ -77,7 +82,8 @@ class Endpoints:
             choices["mask_sha256"] = sha256(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
         work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, wishes.kind, area)
-        return self._paint(work, {"photo": photo, "garment": garment_picture}, choices, progress, request)
+        pictures = {"photo": photo, "garment": garment_picture}
+        return self._paint(work, pictures, choices, progress, request, told)
 
     def pose_transfer(
         self,
@@ -120,7 +126,7 @@ class Endpoints:
     def mask(
         self,
         person: str,
-        garment: str = "upper",
+        garment: str = "auto",
         sleeve: str = "auto",
         hem: str = "auto",
         protect: list[str] | None = None,
@@ -131,7 +137,7 @@ class Endpoints:
 
         Args:
             person: Photo of a person, clearly visible.
-            garment: Kind of the garment: upper, lower or dress.
+            garment: Kind of the garment: upper, lower or dress; auto tells it by the outline.
             sleeve: How far down the arms to repaint: auto, none, elbow or wrist.
             hem: How far down the body to repaint: auto, waist, hip, knee or ankle.
             protect: What must not be repainted, any of hands, hair, face, bag.
@@ -143,13 +149,15 @@ class Endpoints:
         from PIL import Image
 
         prepared = engine().prepare(_picture(person, "person"))
-        wishes = _wishes(garment, sleeve, hem, protect)
-        measure = _measured(_picture(reference, "reference"), wishes.garment) if reference else None
+        shot = _picture(reference, "reference") if reference else None
+        wishes, told = _wishes(prepared, shot, garment, sleeve, hem, protect)
+        measure = None if shot is None else _measured(shot, wishes.garment)
         area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
         details = {
             "painted": round(float((area > 0).mean()), 4),
             "people": prepared.people,
-            "notes": prepared.notes,
+            "garment": wishes.kind,
+            "notes": [*prepared.notes, *told],
         }
         return keep(self._session(request), Image.fromarray(area)), details
 
@@ -172,19 +180,22 @@ class Endpoints:
         picture = part_colours(engine().parts(prepared))
         return keep(self._session(request), picture), {"people": prepared.people, "notes": prepared.notes}
 
-    def measure_garment(self, reference: str, garment: str = "upper") -> dict:
+    def measure_garment(self, reference: str, garment: str = "auto") -> dict:
         """Read off a garment picture how long its sleeves and hem are, to choose a mask with room for them.
 
         Args:
             reference: Picture of the garment on a plain background.
-            garment: Its kind: upper, lower or dress.
+            garment: Its kind: upper, lower or dress; auto tells it by the outline.
 
         Returns:
-            sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both lengths in widths of
-            the garment's body; or found = false where no garment stands out from the background.
+            garment (the kind), sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both
+            lengths in widths of the garment's body; or found = false where no garment stands out.
         """
-        found = _measured(_picture(reference, "reference"), _kind(garment))
-        return {"found": False} if found is None else {"found": True, **asdict(found)}
+        shot = _picture(reference, "reference")
+        if garment == "auto":
+            garment = (_guessed(shot) or Garment.UPPER).value
+        found = _measured(shot, _kind(garment))
+        return {"found": False} if found is None else {"found": True, "garment": garment, **asdict(found)}
 
     def trace(
         self,
@@ -249,8 +260,6 @@ class Endpoints:
         Returns:
             The pictures with their names, and details: the layers and timesteps there are.
         """
-        from dataclasses import replace
-
         from demo.views import difference
         from leffa.explain.trace import field_on_photo
 
@@ -333,6 +342,7 @@ class Endpoints:
         choices: dict[str, Any],
         progress: gr.Progress,
         request: gr.Request | None,
+        told: Sequence[str] = (),
     ) -> tuple:
         session, task = self._session(request), work.task.value
         stop = session.stops[f"api {task}"] = threading.Event()
@@ -353,7 +363,7 @@ class Endpoints:
             "scores": [round(score, 4) for score in run.scores],
             "seeds": [(result.settings.seed + sample) % 2**32 for sample, _ in run.ranked],
             "scattered": {one.part: round(one.share, 3) for one in run.scatter()},
-            "notes": result.notes,
+            "notes": list(dict.fromkeys([*result.notes, *told])),
         }
         files = []
         for place in range(len(run.ranked)):
@@ -392,6 +402,15 @@ def _measured(picture: Any, garment: Garment) -> Any:
     return measure_garment(np.asarray(picture), garment)
 
 
+def _guessed(picture: Any) -> Garment | None:
+    import numpy as np
+
+    from leffa.preprocess.garment.kind import guess_kind
+    from leffa.preprocess.garment.product import foreground
+
+    return guess_kind(foreground(np.asarray(picture)) > 127)
+
+
 def _mask_of(path: str | None) -> Any:
     from leffa.preprocess.given_mask import read_mask
 
@@ -405,14 +424,20 @@ def _kind(garment: str) -> Garment:
         raise LeffaError(f"garment must be one of {', '.join(KINDS)}, got {garment!r}") from None
 
 
-def _wishes(garment: str, sleeve: str, hem: str, protect: list[str] | None) -> Wishes:
+def _wishes(
+    prepared: "Prepared", shot: Any, garment: str, sleeve: str, hem: str, protect: list[str] | None
+) -> tuple[Wishes, list[str]]:
+    """What was asked for, with the kind of garment settled, and what should be told of it."""
     kept = tuple(PROTECTED if protect is None else protect)
     for name, value, allowed in (("sleeve", sleeve, SLEEVES), ("hem", hem, HEMS)):
         if value not in allowed:
             raise LeffaError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
     if unknown := set(kept) - set(PROTECTED):
         raise LeffaError(f"protect knows {', '.join(PROTECTED)}, not {', '.join(sorted(unknown))}")
-    return Wishes(_kind(garment).value, sleeve, hem, kept)
+    given = None if garment == "auto" else _kind(garment)
+    wishes = Wishes((given or Garment.UPPER).value, sleeve, hem, kept)
+    kind, told = engine().advise(prepared, given, shot, wishes.options())
+    return replace(wishes, kind=kind.value), [str(advice) for advice in told]
 
 
 def _settings(

@@ -1,6 +1,7 @@
 """Pictures in, result out: what the command line, the app and scripts share."""
 
 import threading
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +10,9 @@ from PIL import Image
 
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PictureError, WeightsError
-from leffa.images import load_image
+from leffa.images import PictureSource, load_image
+from leffa.preprocess import advice
+from leffa.preprocess.advice import Advice
 from leffa.preprocess.encoding import encode_densepose
 from leffa.preprocess.garment.measure import GarmentMeasure, fitted, measure_silhouette
 from leffa.preprocess.garment.product import foreground
@@ -96,13 +99,38 @@ class Engine:
         """(H, W, 3) uint8 I, U, V of the chosen person, at the photo's size."""
         return prepared.frame.invert_map(prepared.parts_in_frame())
 
+    def advise(
+        self,
+        prepared: Prepared,
+        garment: Garment | str | None,
+        reference: PictureSource | None = None,
+        options: MaskOptions | None = None,
+    ) -> tuple[Garment, list[Advice]]:
+        """The kind of garment, and what should be told of photo and garment; ``try_on`` notes the same.
+
+        garment    None = by its outline on ``reference``
+        reference  picture of the garment, if there is one yet
+        options    of the mask that is to be painted
+
+        Raises PersonError for what cannot be done at all.
+        """
+        if reference is None:
+            kind = Garment(garment or Garment.UPPER)
+            told: list[Advice] = []
+        else:
+            shown = foreground(np.asarray(load_image(reference))) > 127
+            kind, told = advice.settle_kind(garment, shown)
+            measure = measure_silhouette(shown, kind)
+            told += advice.of_lengths(measure, kind, fitted(options or MaskOptions(), measure, kind))
+        return kind, [*advice.of_person(prepared.parts_in_frame()[..., 0], kind), *told]
+
     # ------------------------------------------------------------------------------ painting
 
     def try_on(
         self,
         person: Image.Image | Prepared,
-        reference: Image.Image,
-        garment: Garment | str,
+        reference: PictureSource,
+        garment: Garment | str | None = None,
         mask: MaskSource | None = None,
         settings: Settings | None = None,
         model: str | None = None,
@@ -111,6 +139,7 @@ class Engine:
     ) -> Result:
         """Put the garment of ``reference`` on the person.
 
+        garment   its kind; None = told by its outline, and said in the result's notes
         mask      what to repaint, at the photo's size, however it is kept: see ``given_mask.read_mask``; None
                   = automatic
         progress  see ``Progress``; with it, previews are made
@@ -119,22 +148,25 @@ class Engine:
         The result has the photo's size, and outside the mask its pixels are the photo's own. Raises
         LeffaError (PersonError, PictureError, WeightsError) with one sentence for the user.
         """
-        garment = Garment(garment)
+        reference = load_image(reference)
+        shown = foreground(np.asarray(reference))
+        garment, told = advice.settle_kind(garment, shown > 127)
         chosen = models.find(Task.TRY_ON, model, garment)
         resolved = (settings or Settings()).resolved(chosen)
         given = None if mask is None else read_mask(mask)
         (progress or _silent)(0.0, "finding the person", None)
         prepared = self._prepared(person, chosen)
-        reference = load_image(reference)
-        shown = foreground(np.asarray(reference))
+        part = prepared.parts_in_frame()[..., 0]
+        told += advice.of_pose(part) if mask is not None else advice.of_person(part, garment)
         region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
-        told: list[str] = []
+        notes = [*prepared.notes, *map(str, told), *_unfamiliar(chosen, garment)]
         if given is None:
             measure = measure_silhouette(shown > 127, garment)
+            notes += map(str, advice.of_lengths(measure, garment, fitted(MaskOptions(), measure, garment)))
             framed = _mask_in_frame(prepared, garment, None, measure)
             area = _painted(prepared.enlarged(framed), _NOTHING[garment])
         else:
-            told = check_mask(given, prepared.size, self.parts(prepared)[..., 0])
+            notes += check_mask(given, prepared.size, self.parts(prepared)[..., 0])
             area = _painted(given, "the mask is empty")
         if chosen.focus:
             inner = _union(_box_of(area), _visible_box(prepared.box, area))
@@ -154,8 +186,7 @@ class Engine:
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        notes = [*prepared.notes, *told, *_unfamiliar(chosen, garment)]
-        return self._run(job, notes, progress, stop)
+        return replace(self._run(job, notes, progress, stop), garment=garment)
 
     def pose_transfer(
         self,

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,11 @@ class Prepared:
         return self.enlarged(grown)
 
     def parts_in_frame(self) -> NDArray[np.uint8]:
-        """(h, w, 3) uint8 I, U, V of the chosen person, in the analysis picture."""
+        """(h, w, 3) uint8 I, U, V of the chosen person, in the analysis picture; not to be written to."""
+        return self._parts
+
+    @cached_property
+    def _parts(self) -> NDArray[np.uint8]:
         return self.preprocessor.iuv(self.analysis, self.person)
 
     def mask_in_frame(self, garment: Garment, options: "MaskOptions | None" = None) -> NDArray[np.uint8]:

@@ -109,8 +109,10 @@ class PoseEstimator:
         people: list[Person] = []
         rest = image.copy()
 
-        def keep(person: Person | None) -> bool:
-            if person is None or not self._is_new(person, people) or not self._is_human(person, image, faces):
+        def keep(person: Person | None, may_be_cut_off: bool = True) -> bool:
+            if person is None or not self._is_new(person, people):
+                return False
+            if not self._is_human(person, image, faces, may_be_cut_off):
                 return False
             people.append(person)
             hidden = cv2.dilate((person.silhouette > 0.3).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
@@ -125,7 +127,7 @@ class PoseEstimator:
                 keep(self._pose_near(rest, face))
         while 0 < len(people) < self.most_people:  # somebody seen from behind has no face
             person = self._pose_of(rest)
-            if person is None or person.area < 0.25 * people[0].area or not keep(person):
+            if person is None or person.area < 0.25 * people[0].area or not keep(person, False):
                 break
         return people
 
@@ -184,8 +186,14 @@ class PoseEstimator:
             boxes.append(np.array(sides, np.float32) * np.array([width, height, width, height], np.float32))
         return sorted(boxes, key=lambda box: float(box[3] - box[1]), reverse=True)
 
-    def _is_human(self, person: Person, image: NDArray[np.uint8], faces: list[Array]) -> bool:
-        """Empty clothes look like a body to the pose model; a body turned to the camera has a face."""
+    def _is_human(
+        self, person: Person, image: NDArray[np.uint8], faces: list[Array], may_be_cut_off: bool
+    ) -> bool:
+        """Empty clothes look like a body to the pose model; a body turned to the camera has a face.
+
+        may_be_cut_off  the head may lie outside the picture. Not with one more person in what is left of it:
+                        a hedge and an arm are taken for one, head down
+        """
         skeleton = Skeleton.from_landmarks(person.landmarks)
         head = skeleton.head
         reach = 3 * head.unit
@@ -193,7 +201,11 @@ class PoseEstimator:
         left, top = (int(value) for value in head.centre - reach)
         right, bottom = (int(value) for value in head.centre + reach)
         cut_off = head.chin[1] - 3.5 * head.unit < 0 or left < 0 or right > width or bottom > height
-        if skeleton.facing < 0 or cut_off or any(_holds(person, face) for face in faces):
+        if any(_holds(person, face) for face in faces):
+            return True
+        if cut_off:
+            return may_be_cut_off
+        if skeleton.facing < 0:
             return True
         closer = cv2.resize(image[top:bottom, left:right], (192, 192), interpolation=cv2.INTER_LINEAR)
         return bool(self._face_boxes(closer))

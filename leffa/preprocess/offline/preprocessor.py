@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.config import Garment
+from leffa.errors import PersonError
 from leffa.preprocess.offline.masks import MaskOptions, agnostic_mask
 from leffa.preprocess.offline.parts import part_map
 from leffa.preprocess.offline.pose import Person, PoseEstimator
@@ -31,7 +32,19 @@ class OfflinePreprocessor:
 
     def people(self, image: NDArray[np.uint8]) -> list[Person]:
         """Everybody in ``image`` (H, W, 3) uint8 RGB, the largest first; ``PersonError`` if nobody."""
-        return self._estimator.estimate(image)
+        try:
+            return self._estimator.estimate(image)
+        except PersonError:
+            for turns, how in ((1, "lies on the side"), (3, "lies on the side"), (2, "is upside down")):
+                if self._finds(np.ascontiguousarray(np.rot90(image, turns))):
+                    raise PersonError(f"The person in the picture {how}: turn the picture first.") from None
+            raise
+
+    def _finds(self, image: NDArray[np.uint8]) -> bool:
+        try:
+            return bool(self._estimator.estimate(image))
+        except PersonError:
+            return False
 
     def iuv(self, image: NDArray[np.uint8], person: Person) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 part map of one of the ``people`` of this image."""
