@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from functools import cached_property
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Engine:
     # ------------------------------------------------------------------------------ before painting
 
     def prepare(
-        self, photo: Image.Image, person: int = 0, task: Task = Task.TRY_ON, model: str | None = None
+        self, photo: PictureSource, person: int = 0, task: Task = Task.TRY_ON, model: str | None = None
     ) -> Prepared:
         """Find the people in a photo and choose one by number, 0 = the largest.
 
@@ -126,9 +127,10 @@ class Engine:
 
     # ------------------------------------------------------------------------------ painting
 
+    @overload
     def try_on(
         self,
-        person: Image.Image | Prepared,
+        person: PictureSource | Prepared,
         reference: PictureSource,
         garment: Garment | str | None = None,
         mask: MaskSource | None = None,
@@ -136,18 +138,63 @@ class Engine:
         model: str | None = None,
         progress: Progress | None = None,
         stop: threading.Event | None = None,
-    ) -> Result:
+    ) -> Result: ...
+
+    @overload
+    def try_on(
+        self,
+        person: list[PictureSource | Prepared],
+        reference: PictureSource | list[PictureSource],
+        garment: Garment | str | None = None,
+        mask: list[MaskSource | None] | None = None,
+        settings: Settings | None = None,
+        model: str | None = None,
+        progress: Progress | None = None,
+        stop: threading.Event | None = None,
+    ) -> list[Result]: ...
+
+    def try_on(
+        self,
+        person: Any,
+        reference: Any,
+        garment: Garment | str | None = None,
+        mask: Any = None,
+        settings: Settings | None = None,
+        model: str | None = None,
+        progress: Progress | None = None,
+        stop: threading.Event | None = None,
+    ) -> Any:
         """Put the garment of ``reference`` on the person.
 
+        person, reference  pictures as ``images.load_image`` takes them: files, PIL pictures or arrays
         garment   its kind; None = told by its outline, and said in the result's notes
         mask      what to repaint, at the photo's size, however it is kept: see ``given_mask.read_mask``; None
                   = automatic
         progress  see ``Progress``; with it, previews are made
         stop      set it from another thread to end the run with ``StoppedError``
 
+        A list of people gives a list of results, one after the other, with one reference for all of them or a
+        list of as many, and so the masks.
+
         The result has the photo's size, and outside the mask its pixels are the photo's own. Raises
         LeffaError (PersonError, PictureError, WeightsError) with one sentence for the user.
         """
+        if isinstance(person, (list, tuple)):
+            references = reference if isinstance(reference, (list, tuple)) else [reference] * len(person)
+            masks = [None] * len(person) if mask is None else mask
+            for name, values in (("references", references), ("masks", masks)):
+                if len(values) != len(person):
+                    raise LeffaError(f"{len(person)} people and {len(values)} {name}: give as many of them")
+            shared: dict[str, Any] = {
+                "settings": settings,
+                "model": model,
+                "progress": progress,
+                "stop": stop,
+            }
+            return [
+                self.try_on(one, its_reference, garment, its_mask, **shared)
+                for one, its_reference, its_mask in zip(person, references, masks, strict=True)
+            ]
         reference = load_image(reference)
         shown = foreground(np.asarray(reference))
         garment, told = advice.settle_kind(garment, shown > 127)
@@ -190,8 +237,8 @@ class Engine:
 
     def pose_transfer(
         self,
-        reference: Image.Image | Prepared,
-        pose: Image.Image | Prepared,
+        reference: PictureSource | Prepared,
+        pose: PictureSource | Prepared,
         settings: Settings | None = None,
         model: str | None = None,
         progress: Progress | None = None,
@@ -222,7 +269,7 @@ class Engine:
         )
         return self._run(job, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
 
-    def _prepared(self, person: Image.Image | Prepared, model: Model) -> Prepared:
+    def _prepared(self, person: PictureSource | Prepared, model: Model) -> Prepared:
         if isinstance(person, Prepared):
             return self._preparation.fit(person, model)
         return self._preparation.prepare(person, 0, model)

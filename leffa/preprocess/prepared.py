@@ -14,7 +14,7 @@ from PIL import Image
 
 from leffa.config import Garment
 from leffa.errors import LeffaError
-from leffa.images import Letterbox, load_image
+from leffa.images import Letterbox, PictureSource, load_image
 from leffa.run.region import Box
 from leffa.weights import models
 from leffa.weights.models import Model
@@ -124,7 +124,7 @@ class Preparation:
         self._offline: OfflinePreprocessor | None = None
         self._networks: OfficialNetworks | None = None
 
-    def prepare(self, photo: Image.Image, person: int, model: Model) -> Prepared:
+    def prepare(self, photo: PictureSource, person: int, model: Model) -> Prepared:
         """Find the people in a photo as the model wants it, and choose one by number, 0 = the largest.
 
         Raises PersonError if there is nobody, LeffaError if there are not that many.
