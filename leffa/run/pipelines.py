@@ -20,6 +20,7 @@ from leffa.run.placement import (
     quantize,
     release_memory,
 )
+from leffa.weights.intactness import faults_in, how_to_mend
 from leffa.weights.models import Model
 
 _BANK_SHARE = 0.5  # of the free main memory, for reference features read ahead
@@ -93,6 +94,7 @@ class Pipelines:
         return self._loaded[model.name]
 
     def _choose(self, model: Model, samples: int) -> tuple[Placement, Needs]:
+        check_intact(model)
         try:
             needs = Needs.of(model.folder, model.size, samples)
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -144,6 +146,13 @@ class Pipelines:
         return {"bank_memory": int(_BANK_SHARE * self.machine().ram_free)}
 
 
+def check_intact(model: Model) -> None:
+    """Raise WeightsError for files that are not what they should be; it says what they are instead."""
+    if faults := faults_in(model.folder):
+        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise WeightsError(f"{model.folder.parent / faults[0]}{more}: {how_to_mend(model.fetch is None)}")
+
+
 def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
     import torch
 
@@ -177,5 +186,6 @@ def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
 
 def _unreadable(model: Model, error: Exception) -> WeightsError:
     return WeightsError(
-        f"the weights in {model.folder} cannot be read ({type(error).__name__}): fetch them again"
+        f"the weights in {model.folder} cannot be read ({type(error).__name__}): "
+        f"{how_to_mend(model.fetch is None)}"
     )
