@@ -395,11 +395,7 @@ def _picture(path: str | None, name: str) -> Any:
 
 
 def _measured(picture: Any, garment: Garment) -> Any:
-    import numpy as np
-
-    from leffa.preprocess.garment.measure import measure_garment
-
-    return measure_garment(np.asarray(picture), garment)
+    return engine().shot(picture, garment).measure(garment)
 
 
 def _guessed(picture: Any) -> Garment | None:

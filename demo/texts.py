@@ -271,6 +271,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor_cut_at_knees": (ADVICE["cut_at_knees"], "照片只到膝盖以上：服装只画到能看见的腿部为止。"),
     "doctor_sits": (ADVICE["sits"], "照片里的人坐着，或腿朝向镜头：这样的腿画得不好。"),
     "doctor_no_legs": (NO_LEGS, "照片里看不到臀部和腿：裤子和裙子需要能看到它们的照片，或请改选服装种类。"),
+    "doctor_worn": (ADVICE["worn"], "服装图片里有人穿着它：从其身上取下属于“{kind}”的部分。"),
     "doctor_change_kind": ("Change the kind", "更改种类"),
     "looks_upper": (LOOKS[Garment.UPPER], "上装"),
     "looks_lower": (LOOKS[Garment.LOWER], "裤子或裙子"),

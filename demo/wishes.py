@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KINDS = tuple(kind.value for kind in Garment)
 SLEEVES = ("auto", "none", "elbow", "wrist")
 HEMS = ("auto", "waist", "hip", "knee", "ankle")
-GUESS = "guess"  # beside the kinds in ``Picked.measure``
+GUESS, WORN = "guess", "worn"  # beside the kinds in ``Picked.measure``
 PROTECTED = ("hands", "hair", "face", "bag")
 
 
@@ -93,13 +93,12 @@ def mask_value(slots: Slots, wishes: Wishes) -> dict:
 
 def measured(slots: Slots, wishes: Wishes) -> "GarmentMeasure | None":
     """The garment's lengths, measured once for each kind; None where there is none or it cannot be told."""
-    from leffa.preprocess.garment.measure import measure_garment
-
     picked = slots.pictures.get("garment")
     if picked is None:
         return None
     if wishes.kind not in picked.measure:
-        picked.measure[wishes.kind] = measure_garment(np.asarray(picked.image), wishes.garment)
+        shot = engine().shot(picked.image, wishes.garment)
+        picked.measure[wishes.kind], picked.measure[WORN] = shot.measure(wishes.garment), shot.is_worn
     return picked.measure[wishes.kind]
 
 
@@ -148,6 +147,10 @@ def _found(slots: Slots, wishes: Wishes) -> "list[Advice]":
     found = []
     if photo is not None and photo.prepared is not None:
         found += told.of_person(photo.prepared.parts_in_frame()[..., 0], wishes.garment)
+    measured(slots, wishes)
+    picked = slots.pictures.get("garment")
+    if picked is not None and picked.measure[WORN]:
+        return [*found, told.Advice("worn", {"kind": wishes.kind})]
     found += told.of_kind(wishes.garment, guessed(slots))
     if lacking(slots, wishes) is not None:
         found += told.of_lengths(measured(slots, wishes), wishes.garment, wishes.options())
@@ -183,7 +186,8 @@ def mended(slots: Slots, wishes: Wishes) -> Wishes:
     """The wishes with the kind that the garment has, or with the room that it needs."""
     from leffa.preprocess.advice import of_kind
 
-    looks = guessed(slots)
+    picked = slots.pictures.get("garment")
+    looks = None if picked is None or picked.measure.get(WORN) else guessed(slots)
     if looks is not None and of_kind(wishes.garment, looks):
         return replace(wishes, kind=looks.value)
     short = lacking(slots, wishes)

@@ -261,13 +261,11 @@ def _pose(options: argparse.Namespace) -> None:
 
 
 def _mask(options: argparse.Namespace) -> None:
-    import numpy as np
     from PIL import Image
 
     from leffa.engine import Engine
     from leffa.files import check_outputs
     from leffa.images import check_output, load_image, save_atomically
-    from leffa.preprocess.garment.measure import measure_garment
     from leffa.preprocess.offline.masks import MaskOptions
 
     output = check_output(options.output)
@@ -277,7 +275,7 @@ def _mask(options: argparse.Namespace) -> None:
     wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
     shot = load_image(options.reference) if options.reference else None
     garment, told = engine.advise(prepared, options.garment, shot, wishes)
-    measure = None if shot is None else measure_garment(np.asarray(shot), garment)
+    measure = None if shot is None else engine.shot(shot, garment).measure(garment)
     mask = engine.mask(prepared, garment, wishes, measure)
     save_atomically(Image.fromarray(mask), output)
     _tell([*prepared.notes, *map(str, told)], f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")

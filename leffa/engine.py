@@ -15,8 +15,8 @@ from leffa.images import PictureSource, load_image
 from leffa.preprocess import advice
 from leffa.preprocess.advice import Advice
 from leffa.preprocess.encoding import encode_densepose
-from leffa.preprocess.garment.measure import GarmentMeasure, fitted, measure_silhouette
-from leffa.preprocess.garment.product import foreground
+from leffa.preprocess.garment.measure import GarmentMeasure, fitted
+from leffa.preprocess.garment.shot import Shot
 from leffa.preprocess.given_mask import MaskSource, check_mask, read_mask
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.preprocess.offline.parts import body_coordinates
@@ -119,9 +119,8 @@ class Engine:
             kind = Garment(garment or Garment.UPPER)
             told: list[Advice] = []
         else:
-            shown = foreground(np.asarray(load_image(reference))) > 127
-            kind, told = advice.settle_kind(garment, shown)
-            measure = measure_silhouette(shown, kind)
+            kind, shot, told = self._settle(garment, load_image(reference))
+            measure = shot.measure(kind)
             told += advice.of_lengths(measure, kind, fitted(options or MaskOptions(), measure, kind))
         return kind, [*advice.of_person(prepared.parts_in_frame()[..., 0], kind), *told]
 
@@ -195,9 +194,8 @@ class Engine:
                 self.try_on(one, its_reference, garment, its_mask, **shared)
                 for one, its_reference, its_mask in zip(person, references, masks, strict=True)
             ]
-        reference = load_image(reference)
-        shown = foreground(np.asarray(reference))
-        garment, told = advice.settle_kind(garment, shown > 127)
+        garment, shot, told = self._settle(garment, load_image(reference))
+        reference, shown = shot.picture, shot.shown
         chosen = models.find(Task.TRY_ON, model, garment)
         resolved = (settings or Settings()).resolved(chosen)
         given = None if mask is None else read_mask(mask)
@@ -208,7 +206,7 @@ class Engine:
         region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
         notes = [*prepared.notes, *map(str, told), *_unfamiliar(chosen, garment)]
         if given is None:
-            measure = measure_silhouette(shown > 127, garment)
+            measure = shot.measure(garment)
             notes += map(str, advice.of_lengths(measure, garment, fitted(MaskOptions(), measure, garment)))
             framed = _mask_in_frame(prepared, garment, None, measure)
             area = _painted(prepared.enlarged(framed), _NOTHING[garment])
@@ -268,6 +266,15 @@ class Engine:
             reference_region=_reference_region(shown, chosen),
         )
         return self._run(job, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
+
+    def _settle(
+        self, garment: Garment | str | None, picture: Image.Image
+    ) -> tuple[Garment, Shot, list[Advice]]:
+        return advice.settle(garment, picture, self._preparation.take_off)
+
+    def shot(self, reference: PictureSource, garment: Garment | str) -> Shot:
+        """A garment's picture as a run takes it: what somebody wears there is taken off them."""
+        return Shot.of(load_image(reference), Garment(garment), self._preparation.take_off)
 
     def _prepared(self, person: PictureSource | Prepared, model: Model) -> Prepared:
         if isinstance(person, Prepared):

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from leffa.config import Garment
 from leffa.errors import PersonError
 from leffa.preprocess.garment.kind import guess_kind
 from leffa.preprocess.garment.measure import GarmentMeasure, shortfall
+from leffa.preprocess.garment.shot import Shot, TakeOff
 from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.masks import MaskOptions
 
@@ -23,6 +25,7 @@ TEXTS = {
     "kind_guessed": "By its outline the garment is {looks}: it is taken for the kind {kind}.",
     "kind_open": "The kind of the garment cannot be told from its picture: it is taken for the kind {kind}.",
     "kind_other": "By its outline the garment is {looks}, but it is taken for {kind}: choose {other}.",
+    "worn": "Somebody wears the garment on its picture: what is of the kind {kind} is taken off them.",
     "on_side": "The person lies on the side: if the photo should be upright, turn it first.",
     "upside_down": "The person is upside down: if the photo should be upright, turn it first.",
     "cut_at_hips": "The photo ends above the hips: only the top of the dress can be painted.",
@@ -72,8 +75,25 @@ class Advice:
 # ------------------------------------------------------------------------------ the garment
 
 
+def settle(
+    garment: Garment | str | None, picture: Image.Image, take_off: TakeOff
+) -> tuple[Garment, Shot, list[Advice]]:
+    """The kind of garment to paint, its picture, and what is to be said of both.
+
+    garment   as it was given; None = by its outline
+    take_off  finds what somebody wears on the picture
+    """
+    shot = Shot.of(picture, Garment(garment or Garment.UPPER), take_off)
+    if shot.is_worn:
+        kind = Garment(garment or Garment.UPPER)
+        told = [Advice("worn", {"kind": kind.value})]
+        return kind, shot, told if garment else [Advice("kind_open", {"kind": kind.value}), *told]
+    kind, told = settle_kind(garment, shot.shown > 127)
+    return kind, shot, told
+
+
 def settle_kind(garment: Garment | str | None, shown: NDArray[np.bool_]) -> tuple[Garment, list[Advice]]:
-    """The kind of garment to paint, and what is to be said of it.
+    """The kind of a garment that nobody wears, and what is to be said of it.
 
     garment  as it was given; None = by its outline
     shown    (H, W) where the garment is on its picture

@@ -149,6 +149,10 @@ class Preparation:
             return prepared
         return _same_person(self._find(prepared.photo, None), prepared.box)
 
+    def take_off(self, image: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
+        """The garment that somebody wears on its picture, see ``shot.TakeOff``."""
+        return self._get_offline().take_off(image, garment)
+
     def _find(self, photo: Image.Image, official: Model | None) -> Prepared:
         size = (photo.height, photo.width)
         preprocessor: Preprocessor[Any]

@@ -102,6 +102,12 @@ class PoseEstimator:
         people = [_at_size(person, height, width) for person in found]
         return sorted(people, key=lambda person: person.area, reverse=True)
 
+    def has_face(self, image: NDArray[np.uint8]) -> bool:
+        """Whether there is a face in ``image`` (H, W, 3) uint8 RGB."""
+        with self._lock, _without_chatter(active=not self._quiet):
+            self._load()
+            return bool(self._face_boxes(np.ascontiguousarray(image)))
+
     def _find(self, image: NDArray[np.uint8]) -> list[Person]:
         """The pose model tells of one person at a time: look again where a face or a gap is left."""
         self._load()
