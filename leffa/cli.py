@@ -162,8 +162,7 @@ def _add_garment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--garment",
         choices=[kind.value for kind in Garment],
-        default="upper",
-        help="kind (default: %(default)s)",
+        help="its kind (default: as its outline tells, which is then said)",
     )
 
 
@@ -267,14 +266,11 @@ def _pose(options: argparse.Namespace) -> None:
 
 
 def _mask(options: argparse.Namespace) -> None:
-    import numpy as np
     from PIL import Image
 
-    from leffa.config import Garment
     from leffa.engine import Engine
     from leffa.files import check_outputs
     from leffa.images import check_output, load_image, save_atomically
-    from leffa.preprocess.garment.measure import measure_garment
     from leffa.preprocess.offline.masks import MaskOptions
 
     output = check_output(options.output)
@@ -282,13 +278,12 @@ def _mask(options: argparse.Namespace) -> None:
     engine = Engine()
     prepared = engine.prepare(load_image(options.person), options.who)
     wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
-    measure = None
-    if options.reference:
-        shot = np.asarray(load_image(options.reference))
-        measure = measure_garment(shot, Garment(options.garment))
-    mask = engine.mask(prepared, options.garment, wishes, measure)
+    shot = load_image(options.reference) if options.reference else None
+    garment, told = engine.advise(prepared, options.garment, shot, wishes)
+    measure = None if shot is None else engine.shot(shot, garment).measure(garment)
+    mask = engine.mask(prepared, garment, wishes, measure)
     save_atomically(Image.fromarray(mask), output)
-    _tell(prepared.notes, f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")
+    _tell([*prepared.notes, *map(str, told)], f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")
 
 
 def _app(options: argparse.Namespace) -> None:
@@ -326,6 +321,8 @@ def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
 
     save_atomically(result.images[0], output, is_made=True)
     given = {name: getattr(options, name, None) for name in INPUTS}
+    if result.garment is not None:
+        given["garment"] = result.garment.value
     record = {
         "software": f"{MARK} {__version__}",
         "task": result.task.value,

@@ -104,6 +104,34 @@ def test_a_given_mask_is_used_and_checked(engine, prepared, garment):
         engine.try_on(prepared, garment, "upper", mask * 0)
 
 
+def test_pictures_come_as_arrays_files_or_lists_of_both(engine, prepared, person, garment, tmp_path):
+    garment.save(tmp_path / "garment.png")
+    array, shot = np.asarray(person), tmp_path / "garment.png"
+    mask = np.zeros(prepared.size, np.uint8)
+    mask[100:160, 80:140] = 255
+    settings = Settings(seed=1)
+    first = engine.try_on(array, shot, "upper", Image.fromarray(mask), settings)
+    for kept in (mask > 0, mask // 255, mask[..., None], mask / 255.0):
+        assert np.array_equal(engine.try_on(prepared, garment, "upper", kept, settings).mask, mask)
+    both = engine.try_on([array / 255.0, person], shot, "upper", [mask, None], settings)
+    assert [type(one) for one in both] == [type(first)] * 2
+    assert np.array_equal(np.asarray(both[0].images[0]), np.asarray(first.images[0]))
+    with pytest.raises(LeffaError, match="2 people and 1 references"):
+        engine.try_on([array, person], [shot], "upper")
+    with pytest.raises(PictureError, match="float must be in"):
+        engine.try_on(array.astype(float), shot)
+    with pytest.raises(PictureError, match=r"shape \(3, 512, 384\)"):
+        engine.prepare(array.transpose(2, 0, 1))
+
+
+def test_the_kind_is_guessed_and_said(engine, prepared, garment):
+    result = engine.try_on(prepared, garment, settings=Settings(seed=1))
+    assert result.garment is Garment.UPPER and any(
+        "taken for the kind upper" in note for note in result.notes
+    )
+    assert not engine.try_on(prepared, garment, "upper", settings=Settings(seed=1)).notes
+
+
 def test_an_automatic_mask_leaves_bare_what_the_garment_leaves_bare(engine, prepared):
     shot = Image.new("RGB", (300, 300), "white")
     shot.paste((200, 30, 40), (100, 60, 200, 260))

@@ -266,8 +266,11 @@ class LeffaPipeline(DiffusionPipeline):
     ) -> LeffaOutput:
         """Paint ``reference`` onto ``person`` inside ``mask``.
 
-        person, reference, densepose  (B, 3, H, W) in [-1, 1]; H, W multiples of ``downscale``
-        mask               (B, 1, H, W), 1 = paint
+        person, reference, densepose  (B, 3, H, W) float in [-1, 1]; H, W multiples of ``downscale``. Of a
+                           picture ``leffa.images.to_tensor(picture)[None]`` makes one; densepose is the
+                           body-part map in the encoding of the weights (``leffa.preprocess.encoding``). The
+                           ``Engine`` takes pictures and does all this
+        mask               (B, 1, H, W) float, 1 = paint: ``leffa.images.mask_to_tensor(mask)[None]``
         num_inference_steps  DDPM steps, 1 to 1000
         guidance_scale     1 or less switches guidance off; the unconditional branch sees reference latents
                            of zeros
@@ -457,7 +460,14 @@ class LeffaPipeline(DiffusionPipeline):
             channels = MASK_CHANNELS if name == "mask" else 3
             if not isinstance(value, Tensor) or value.dim() != 4 or value.shape[1] != channels:
                 got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-                raise ValueError(f"{name} must be a tensor (B, {channels}, H, W), got {got}")
+                maker = "mask_to_tensor" if name == "mask" else "to_tensor"
+                raise ValueError(
+                    f"{name} must be a tensor (B, {channels}, H, W), got {got}: of a picture "
+                    f"leffa.images.{maker}(picture)[None] makes one"
+                )
+            if not value.is_floating_point():
+                values = "0 and 1" if name == "mask" else "[-1, 1]"
+                raise ValueError(f"{name} must be a float tensor of {values}, got {value.dtype}")
             if (name != "reference" and value.shape[-2:] != person.shape[-2:]) or len(value) != len(person):
                 raise ValueError(
                     f"batch and size must agree, but {name} is {tuple(value.shape)} "

@@ -75,7 +75,8 @@ class Match(nn.Module):
         logits = torch.einsum("bcq,bck->bqk", query, key).float() / MATCH_WIDTH**0.5
         logits = logits - self.trust.exp() * prior + cover.flatten(2).clamp_min(1e-3).log()
         flow: Tensor = logits.softmax(-1) @ targets
-        return flow.transpose(1, 2).unflatten(2, (height, width))
+        framed: Tensor = flow.transpose(1, 2).unflatten(2, (height, width))
+        return framed
 
 
 class Refinement(nn.Module):

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 from leffa.config import Garment
 from leffa.errors import LeffaError
 from leffa.framing import Box
-from leffa.images import Letterbox, load_image
+from leffa.images import Letterbox, PictureSource, load_image
 from leffa.weights import models
 from leffa.weights.models import Model
 
@@ -92,7 +93,11 @@ class Prepared:
         return self.enlarged(grown)
 
     def parts_in_frame(self) -> NDArray[np.uint8]:
-        """(h, w, 3) uint8 I, U, V of the chosen person, in the analysis picture."""
+        """(h, w, 3) uint8 I, U, V of the chosen person, in the analysis picture; not to be written to."""
+        return self._parts
+
+    @cached_property
+    def _parts(self) -> NDArray[np.uint8]:
         return self.preprocessor.iuv(self.analysis, self.person)
 
     def mask_in_frame(self, garment: Garment, options: "MaskOptions | None" = None) -> NDArray[np.uint8]:
@@ -119,7 +124,7 @@ class Preparation:
         self._offline: OfflinePreprocessor | None = None
         self._networks: OfficialNetworks | None = None
 
-    def prepare(self, photo: Image.Image, person: int, model: Model) -> Prepared:
+    def prepare(self, photo: PictureSource, person: int, model: Model) -> Prepared:
         """Find the people in a photo as the model wants it, and choose one by number, 0 = the largest.
 
         Raises PersonError if there is nobody, LeffaError if there are not that many.
@@ -143,6 +148,10 @@ class Preparation:
         if not prepared.is_official:
             return prepared
         return _same_person(self._find(prepared.photo, None), prepared.box)
+
+    def take_off(self, image: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
+        """The garment that somebody wears on its picture, see ``shot.TakeOff``."""
+        return self._get_offline().take_off(image, garment)
 
     def _find(self, photo: Image.Image, official: Model | None) -> Prepared:
         size = (photo.height, photo.width)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leffa.config import Task
+from leffa.config import Garment, Task
 from leffa.errors import LeffaError
 from leffa.framing import Region
 from leffa.run.settings import ResolvedSettings
@@ -43,6 +43,7 @@ class Result:
     flows      per sample the flow of every captured layer and step, in the model's frame
     region, reference_region  how photo and reference lay in that frame
     notes      sentences a user should read
+    garment    its kind, as it was given or told by its outline; None in pose transfer
     """
 
     task: Task
@@ -59,3 +60,4 @@ class Result:
     region: Region
     reference_region: Region
     notes: list[str]
+    garment: Garment | None = None

@@ -9,6 +9,7 @@ from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import WeightsError
 from leffa.model.flow_start import FlowStart
 from leffa.weights import published
+from leffa.weights.intactness import fault_of, how_to_mend
 
 CHECKPOINTS = Path(os.environ.get("LEFFA_CHECKPOINTS", Path(__file__).resolve().parents[2] / "checkpoints"))
 """Folder of all weights; the environment variable LEFFA_CHECKPOINTS names another."""
@@ -79,10 +80,9 @@ class Model:
             config = json.loads((self.folder / "model_index.json").read_text())
             return DensePoseEncoding(config["densepose_encoding"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(
-                f"{self.folder / 'model_index.json'} cannot be read ({type(error).__name__}): "
-                "fetch the weights again"
-            ) from error
+            path = self.folder / "model_index.json"
+            fault = fault_of(path) or f"cannot be read ({type(error).__name__})"
+            raise WeightsError(f"{path} {fault}: {how_to_mend(self.fetch is None)}") from error
 
 
 _SD = Cost(step=14.55, once=28.09)

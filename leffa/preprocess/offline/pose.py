@@ -103,6 +103,12 @@ class PoseEstimator:
         people = [_at_size(person, height, width) for person in found]
         return sorted(people, key=lambda person: person.area, reverse=True)
 
+    def has_face(self, image: NDArray[np.uint8]) -> bool:
+        """Whether there is a face in ``image`` (H, W, 3) uint8 RGB."""
+        with self._lock, _without_chatter(active=not self._quiet):
+            self._load()
+            return bool(self._face_boxes(np.ascontiguousarray(image)))
+
     def _find(self, image: NDArray[np.uint8]) -> list[Person]:
         """The pose model tells of one person at a time: look again where a face or a gap is left."""
         self._load()
@@ -110,8 +116,10 @@ class PoseEstimator:
         people: list[Person] = []
         rest = image.copy()
 
-        def keep(person: Person | None) -> bool:
-            if person is None or not self._is_new(person, people) or not self._is_human(person, image, faces):
+        def keep(person: Person | None, may_be_cut_off: bool = True) -> bool:
+            if person is None or not self._is_new(person, people):
+                return False
+            if not self._is_human(person, image, faces, may_be_cut_off):
                 return False
             people.append(person)
             hidden = cv2.dilate((person.silhouette > 0.3).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
@@ -126,7 +134,7 @@ class PoseEstimator:
                 keep(self._pose_near(rest, face))
         while 0 < len(people) < self.most_people:  # somebody seen from behind has no face
             person = self._pose_of(rest)
-            if person is None or person.area < 0.25 * people[0].area or not keep(person):
+            if person is None or person.area < 0.25 * people[0].area or not keep(person, False):
                 break
         return people
 
@@ -187,8 +195,14 @@ class PoseEstimator:
             boxes.append(np.array(sides, np.float32) * np.array([width, height, width, height], np.float32))
         return sorted(boxes, key=lambda box: float(box[3] - box[1]), reverse=True)
 
-    def _is_human(self, person: Person, image: NDArray[np.uint8], faces: list[Array]) -> bool:
-        """Empty clothes look like a body to the pose model; a body turned to the camera has a face."""
+    def _is_human(
+        self, person: Person, image: NDArray[np.uint8], faces: list[Array], may_be_cut_off: bool
+    ) -> bool:
+        """Empty clothes look like a body to the pose model; a body turned to the camera has a face.
+
+        may_be_cut_off  the head may lie outside the picture. Not with one more person in what is left of it:
+                        a hedge and an arm are taken for one, head down
+        """
         skeleton = Skeleton.from_landmarks(person.landmarks)
         head = skeleton.head
         reach = 3 * head.unit
@@ -199,7 +213,11 @@ class PoseEstimator:
             min(left, top) < 0 or right > width or bottom > height or min(right - left, bottom - top) < 1
         )
         cut_off = head.chin[1] - 3.5 * head.unit < 0 or outside
-        if skeleton.facing < 0 or cut_off or any(_holds(person, face) for face in faces):
+        if any(_holds(person, face) for face in faces):
+            return True
+        if cut_off:
+            return may_be_cut_off
+        if skeleton.facing < 0:
             return True
         closer = cv2.resize(image[top:bottom, left:right], (192, 192), interpolation=cv2.INTER_LINEAR)
         return bool(self._face_boxes(closer))
