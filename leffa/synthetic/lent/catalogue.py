@@ -1,0 +1,255 @@
+"""Which photograph lends itself to which garment of our own: found once for a folder of photographs, kept.
+
+For every photograph, as it is and mirrored, the garment whose product shot has the likest outline is taken
+from some hundred random ones, and registered. What folds, or does not fit after all, is left out.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from leffa.config import Garment as Kind
+from leffa.errors import PictureError
+from leffa.synthetic.body.figure import Layout, extent, lay_out
+from leffa.synthetic.body.mesh import Mesh, join
+from leffa.synthetic.cloth.garments import Garment
+from leffa.synthetic.cloth.wardrobe import draw_bottom, draw_dress, draw_top
+from leffa.synthetic.lent.cutouts import KINDS, cut_out, kind_of, read_photograph
+from leffa.synthetic.lent.registration import GRID, Frame, judge, register
+from leffa.synthetic.paint.photographs import split_paths
+from leffa.synthetic.render.camera import Camera
+from leffa.synthetic.render.gbuffer import draw
+from leffa.synthetic.render.raster import EMPTY
+from leffa.synthetic.scene import WOMEN, Split, draw_layout, draw_person, generator
+
+TEMPLATES = {Kind.UPPER: 480, Kind.LOWER: 240, Kind.DRESS: 280}
+SMALL = 40
+LEAST_LIKENESS = 0.82  # overlap before the registration
+LEAST_OVERLAP = 0.955  # and after it
+LEAST_AREA = 0.25  # of an area anywhere on the garment: what is pressed more is no cloth
+SHAPE_WEIGHT = 0.5  # what a difference of height to width costs in likeness
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Template:
+    """A garment of our own as product shots show it. ``female``: only women wear it."""
+
+    garment: Garment
+    layout: Layout
+    coefficients: np.ndarray
+    female: bool
+
+    def meshes(self) -> list[Mesh]:
+        """The garment laid out."""
+        return lay_out(self.garment, self.layout, self.coefficients)
+
+
+def draw_template(split: Split, kind: Kind, number: int) -> Template:
+    """Template number ``number`` of a split and a kind."""
+    rng = generator(0, split, 11, list(Kind).index(kind), number)
+    person, _ = draw_person(rng, split, WOMEN[kind])
+    if kind is Kind.UPPER:
+        garment = draw_top(rng)
+    else:
+        garment = draw_dress(rng) if kind is Kind.DRESS else draw_bottom(rng, None, person.female)
+    coefficients = person.coefficients * rng.uniform(0, 1)
+    female = kind is Kind.DRESS or garment.style == "skirt"
+    return Template(garment, draw_layout(rng), coefficients, female)
+
+
+def front_camera(meshes: list[Mesh], size: tuple[int, int], room: float = 1.1) -> Camera:
+    """The camera that registrations are made for: straight and far away, the garment whole."""
+    low, high = extent(meshes)
+    middle = (low + high) / 2
+    span = max(high[1] - low[1], (high[0] - low[0]) * size[0] / size[1]) * room
+    return Camera((float(middle[0]), float(middle[1]), float(middle[2])), float(span), distance=20.0)
+
+
+def silhouette(meshes: list[Mesh]) -> np.ndarray:
+    """(256, 192) bool of a garment laid out."""
+    size = (128, 96)
+    return draw(join(meshes), front_camera(meshes, size), *size).fragments.face != EMPTY
+
+
+@dataclass(frozen=True)
+class Loan:
+    """A photograph that stands for the product shot of a template.
+
+    path      the photograph
+    mirrored  whether it is turned left to right before anything else
+    garment   (h, w) bool its cut-out, not mirrored
+    kind, template  whose product shot it stands for, see ``draw_template``
+    shift     grid of the registration from the template's product shot to the photograph, see ``registration``
+    """
+
+    path: Path
+    mirrored: bool
+    garment: np.ndarray
+    kind: Kind
+    template: int
+    shift: np.ndarray
+
+    def photograph(self) -> tuple[np.ndarray, np.ndarray]:
+        """Picture (h, w, 3) uint8 and cut-out (h, w) bool, mirrored where the loan says so."""
+        picture = _read(self.path)
+        turn = slice(None, None, -1 if self.mirrored else 1)
+        return np.ascontiguousarray(picture[:, turn]), np.ascontiguousarray(self.garment[:, turn])
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path) -> np.ndarray:
+    picture = read_photograph(path)
+    if picture is None:
+        raise PictureError(f"The photograph {os.fspath(path)!r} cannot be read any more.")
+    return picture
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All loans of a folder and a split, grouped by kind and photograph: ``loans[kind][photograph]``."""
+
+    loans: dict[Kind, list[list[Loan]]]
+
+    def draw(self, rng: np.random.Generator, kind: Kind) -> Loan | None:
+        """A loan of a kind, every photograph as likely as another; None if there is none."""
+        photographs = self.loans.get(kind, [])
+        if not photographs:
+            return None
+        own = photographs[int(rng.integers(len(photographs)))]
+        return own[int(rng.integers(len(own)))]
+
+    def count(self) -> dict[Kind, int]:
+        """Photographs of every kind that lend themselves."""
+        return {kind: len(photographs) for kind, photographs in self.loans.items()}
+
+
+def catalogue_path(folder: Path, split: Split) -> Path:
+    """Where the catalogue of a folder and a split is kept: in the user's cache, by the folder's content."""
+    paths = split_paths(folder, split)
+    told = repr((VERSION, split.value, TEMPLATES, [(path.name, path.stat().st_size) for path in paths]))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "leffa" / f"lent-{split.value}-{hashlib.sha256(told.encode()).hexdigest()[:16]}.npz"
+
+
+@lru_cache(maxsize=3)
+def load_catalogue(folder: str, split: Split) -> Catalogue:
+    """The catalogue of a folder, found first if it has not been yet (minutes for a thousand photographs).
+
+    Raises PictureError if no photograph lends itself.
+    """
+    path = prepare_catalogue(Path(folder), split)
+    loans: dict[Kind, list[list[Loan]]] = {}
+    with np.load(path, allow_pickle=False) as file:
+        names, outlines, shapes = file["names"], file["outlines"], file["shapes"]
+        starts = np.r_[0, np.cumsum([-(-int(h) * int(w) // 8) for h, w in shapes])]
+        for number, name in enumerate(names):
+            height, width = shapes[number]
+            bits = np.unpackbits(outlines[starts[number] : starts[number + 1]], count=height * width)
+            garment = bits.reshape(height, width) > 0
+            own = [
+                Loan(Path(folder) / str(name), bool(file["mirrored"][row]), garment,
+                     Kind(str(file["kinds"][row])), int(file["templates"][row]), file["shifts"][row])
+                for row in np.flatnonzero(file["owners"] == number)
+            ]  # fmt: skip
+            loans.setdefault(own[0].kind, []).append(own)
+    return Catalogue(loans)
+
+
+def prepare_catalogue(folder: Path, split: Split, processes: int = 1) -> Path:
+    """Path of the catalogue of a folder, found first if it has not been yet."""
+    path = catalogue_path(folder, split)
+    return path if path.is_file() else find_loans(folder, split, processes)
+
+
+def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
+    """Make the catalogue of a folder's photographs and return its path.
+
+    The names of the photographs tell the kind of garment, see ``cutouts.KINDS``.
+    Raises PictureError if none of them lends itself.
+    """
+    from tqdm import tqdm
+
+    numbers = [(split, kind, number) for kind, count in TEMPLATES.items() for number in range(count)]
+    paths = [path for path in split_paths(folder, split) if kind_of(path) is not None]
+    with get_context("spawn").Pool(processes) as pool:
+        tiles = list(tqdm(pool.imap(_template_tile, numbers, 16), total=len(numbers), desc="garments"))
+        rows = {kind: np.array([n for n, own in enumerate(numbers) if own[1] is kind]) for kind in TEMPLATES}
+        bank = {
+            kind: (np.stack([tiles[row][0] for row in own]), np.array([tiles[row][1] for row in own]))
+            for kind, own in rows.items()
+        }
+        work = pool.imap(partial(_match, bank=bank, split=split), paths, 8)
+        found = list(tqdm(work, total=len(paths), desc="photographs"))
+    kept = [(path, *item) for path, item in zip(paths, found, strict=True) if item is not None and item[1]]
+    if not kept:
+        raise PictureError(
+            f"None of the photographs in {os.fspath(folder)!r} lends itself as a product shot: each must show "
+            f"one whole garment on a ground of another colour, and its name begin with one of "
+            f"{', '.join(KINDS)}."
+        )
+    path = catalogue_path(folder, split)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entries = [(owner, *entry) for owner, (_, _, own) in enumerate(kept) for entry in own]
+    partial_path = path.with_suffix(f".{os.getpid()}.part.npz")
+    np.savez(
+        partial_path,
+        names=np.array([path.name for path, _, _ in kept]),
+        shapes=np.array([garment.shape for _, garment, _ in kept], np.int32),
+        outlines=np.concatenate([np.packbits(garment.ravel()) for _, garment, _ in kept]),
+        owners=np.array([entry[0] for entry in entries], np.int32),
+        mirrored=np.array([entry[1] for entry in entries], bool),
+        kinds=np.array([entry[2].value for entry in entries]),
+        templates=np.array([entry[3] for entry in entries], np.int32),
+        shifts=np.stack([entry[4] for entry in entries]).astype(np.float16).astype(np.float32),
+    )
+    os.replace(partial_path, path)
+    return path
+
+
+def _tile(shown: np.ndarray) -> tuple[np.ndarray, float]:
+    """What likeness is measured on: the silhouette in the common frame, small, and its height to width."""
+    frame = Frame.of(shown)
+    small = cv2.resize(frame.draw(shown, 2 * GRID), (SMALL, SMALL), interpolation=cv2.INTER_AREA)
+    return small.ravel(), float(np.log(frame.spread[1] / frame.spread[0]))
+
+
+def _template_tile(number: tuple[Split, Kind, int]) -> tuple[np.ndarray, float]:
+    return _tile(silhouette(draw_template(*number).meshes()))
+
+
+Entry = tuple[bool, Kind, int, np.ndarray]
+
+
+def _match(
+    path: Path, bank: dict[Kind, tuple[np.ndarray, np.ndarray]], split: Split
+) -> tuple[np.ndarray, list[Entry]] | None:
+    """Cut-out of a photograph and the entries of its loans, as it is and mirrored."""
+    picture, kind = read_photograph(path), kind_of(path)
+    garment = None if picture is None else cut_out(picture)
+    if garment is None or kind is None:
+        return None
+    entries: list[Entry] = []
+    tiles, shapes = bank[kind]
+    for mirrored in (False, True):
+        shown = garment[:, ::-1] if mirrored else garment
+        tile, shape = _tile(shown)
+        likeness = np.minimum(tiles, tile).sum(1) / np.maximum(tiles, tile).sum(1)
+        best = int((likeness - SHAPE_WEIGHT * np.abs(shapes - shape)).argmax())
+        if likeness[best] < LEAST_LIKENESS:
+            continue
+        own = silhouette(draw_template(split, kind, best).meshes())
+        start, end = Frame.of(own).draw(own, 2 * GRID), Frame.of(shown).draw(shown, 2 * GRID)
+        shift = register(start, end).shift.astype(np.float16).astype(np.float32)
+        fit = judge(shift, start, end)
+        if fit.overlap >= LEAST_OVERLAP and fit.least >= LEAST_AREA:
+            entries.append((mirrored, kind, best, shift))
+    return garment, entries
+
+

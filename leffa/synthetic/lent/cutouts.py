@@ -1,0 +1,94 @@
+"""Garments cut out of their photographs, and their colours carried on beyond the outline."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from leffa.config import Garment
+from leffa.preprocess.garment.product import foreground
+
+KINDS = {
+    "t-shirt": Garment.UPPER, "longsleeve": Garment.UPPER, "shirt": Garment.UPPER, "outwear": Garment.UPPER,
+    "pants": Garment.LOWER, "skirt": Garment.LOWER, "dress": Garment.DRESS,
+}  # fmt: skip
+LONGEST = 320
+WORKING_SIZE = 224
+LEAST_AREA, MOST_AREA, MOST_BORDER = 0.1, 0.78, 0.06
+
+
+def kind_of(path: Path) -> Garment | None:
+    """Kind of the garment, told by the first word of the file's name, see ``KINDS``; None if it tells none."""
+    return KINDS.get(path.stem.rsplit("_", 1)[0])
+
+
+def read_photograph(path: str | os.PathLike) -> np.ndarray | None:
+    """(h, w, 3) uint8 RGB, at most 320 px long; None if it cannot be read."""
+    picture = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        return None
+    scale = LONGEST / max(picture.shape[:2])
+    if scale < 1:
+        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def cut_out(picture: np.ndarray) -> np.ndarray | None:
+    """(h, w) bool silhouette of the garment on a photograph (h, w, 3) uint8; None without a clean outline.
+
+    The product mask that photos get, sharpened by a graph cut; hanger hooks and threads are taken off.
+    """
+    height, width = picture.shape[:2]
+    coarse = foreground(picture)
+    scale = WORKING_SIZE / max(height, width)
+    size = (round(width * scale), round(height * scale))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    inside = cv2.resize((coarse > 127).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    if not 0.02 < inside.mean() < 0.93:
+        return None
+    near = cv2.dilate(inside, np.ones((7, 7), np.uint8))
+    labels = np.where(inside > 0, cv2.GC_PR_FGD, np.where(near > 0, cv2.GC_PR_BGD, cv2.GC_BGD))
+    labels = labels.astype(np.uint8)
+    cv2.setRNGSeed(0)
+    cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
+    cut = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    clean = _one_piece(cut)
+    if clean is None or clean.sum() < 0.6 * inside.sum():
+        return None
+    smooth = cv2.resize(clean.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return cv2.GaussianBlur(smooth, (0, 0), 1.2) >= 0.5
+
+
+def _one_piece(cut: np.ndarray) -> np.ndarray | None:
+    """The largest piece without holes and hooks, if it is nearly all there is, and of a garment's size."""
+    opened = cv2.morphologyEx(cut, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7)))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened)
+    if count < 2:
+        return None
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    piece = (labels == largest).astype(np.uint8)
+    if piece.sum() < 0.93 * cut.sum():
+        return None
+    contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    piece = cv2.drawContours(piece, contours, -1, 1, cv2.FILLED)
+    border = np.concatenate([piece[0], piece[-1], piece[:, 0], piece[:, -1]]).mean()
+    if border > MOST_BORDER or not LEAST_AREA < piece.mean() < MOST_AREA:
+        return None
+    return piece > 0
+
+
+def extend(picture: np.ndarray, garment: np.ndarray, rim: int = 2) -> np.ndarray:
+    """The picture (h, w, 3) with the garment's nearest colour wherever the garment (h, w) bool is not.
+
+    ``rim`` pixels inside the outline count as outside: they may hold some ground.
+    """
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
+    core = cv2.erode(garment.astype(np.uint8), element)
+    if not core.any():
+        return picture
+    _, labels = cv2.distanceTransformWithLabels(1 - core, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    colour = np.zeros((labels.max() + 1, 3), picture.dtype)
+    colour[labels[core > 0]] = picture[core > 0]
+    return np.where(core[..., None] > 0, picture, colour[labels])
