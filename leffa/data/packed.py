@@ -2,7 +2,8 @@
 
 A packed folder holds ``packed.json`` (count, size) and one ``.npy`` per field. Pictures are uint8, masks one
 bit a pixel, the flow float16 at a quarter of the size (no attention layer is finer than 1/8). With redressed
-people there are ``old_person``, ``old_labels`` and ``old_mask`` too; ``redressed`` tells which rows have them.
+people there are ``old_person``, ``old_labels`` and ``old_mask`` too; ``redressed`` tells the rows that have
+them.
 """
 
 import json

@@ -15,7 +15,14 @@ from leffa.config import Garment, Task
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
 from leffa.synthetic.body.mesh import Material
-from leffa.synthetic.observation import condition, garment_pixels, observe, pixel_flow, try_on_mask, untouchable
+from leffa.synthetic.observation import (
+    condition,
+    garment_pixels,
+    observe,
+    pixel_flow,
+    try_on_mask,
+    untouchable,
+)
 from leffa.synthetic.paint.backgrounds import draw_background, draw_product_ground
 from leffa.synthetic.paint.damage import Damage, apply_damage, draw_damage
 from leffa.synthetic.paint.fabrics import Fabric, draw_fabric, draw_leather
@@ -265,9 +272,7 @@ def shown(cover: np.ndarray) -> Tensor:
     return torch.from_numpy((cover >= 0.5).astype(np.float32))[None]
 
 
-def _lend(
-    rng: np.random.Generator, scene: TryOnScene
-) -> tuple[TryOnScene, np.ndarray, Tensor, np.ndarray]:
+def _lend(rng: np.random.Generator, scene: TryOnScene) -> tuple[TryOnScene, np.ndarray, Tensor, np.ndarray]:
     """Put the photograph in the product shot's place.
 
     Returns the scene with its flow into the photograph, the colours of the person's surfels, the product

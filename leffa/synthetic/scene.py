@@ -1,8 +1,8 @@
 """Scenes drawn from numbers: who wears what, how they stand, where the camera is; and their G-buffers."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -343,8 +343,9 @@ def make_lent_scene(
     posed = pose_figure(figure)
     camera = draw_camera(rng, posed, kind, snapshot)
     meshes = template.meshes()
+    name = f"lent-{split.value}-{seed}-{index:06d}"
     return _render(
-        rng, f"lent-{split.value}-{seed}-{index:06d}", kind, (person, identity), (figure, posed, camera), main,
+        rng, name, kind, (person, identity), (figure, posed, camera), main,
         (meshes, front_camera(meshes, size)), size, snapshot, loan,
         before=generator(seed, split, 8, index) if redressed else None,
     )  # fmt: skip
@@ -363,7 +364,11 @@ def _render(
     loan: "Loan | None" = None,
     before: np.random.Generator | None = None,
 ) -> TryOnScene:
-    """Draw product shot and person, with the flow between them, and with ``before`` the former outfit."""
+    """Draw product shot and person, with the flow between them, and with ``before`` the former outfit.
+
+    who       the person and the number of the identity
+    laid_out  the garment's meshes and the camera of its product shot
+    """
     (person, identity), (figure, posed, camera), (meshes, product_camera) = who, stage, laid_out
     product_view = draw(join(meshes), product_camera, *size)
     product_lights = np.array([[-0.35, 0.55, 0.76]], np.float32)

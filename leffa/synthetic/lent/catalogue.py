@@ -7,7 +7,7 @@ from some hundred random ones, and registered. What folds, or does not fit after
 import hashlib
 import os
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from leffa.synthetic.render.gbuffer import draw
 from leffa.synthetic.render.raster import EMPTY
 from leffa.synthetic.scene import WOMEN, Split, draw_layout, draw_person, generator
 
-TEMPLATES = {Kind.UPPER: 480, Kind.LOWER: 240, Kind.DRESS: 280}
+TEMPLATES = {Kind.UPPER: 300, Kind.LOWER: 160, Kind.DRESS: 160}
 SMALL = 40
 LEAST_LIKENESS = 0.82  # overlap before the registration
 LEAST_OVERLAP = 0.955  # and after it
@@ -86,7 +86,7 @@ class Loan:
     mirrored  whether it is turned left to right before anything else
     garment   (h, w) bool its cut-out, not mirrored
     kind, template  whose product shot it stands for, see ``draw_template``
-    shift     grid of the registration from the template's product shot to the photograph, see ``registration``
+    shift     registration of the template's product shot with the photograph, see ``registration``
     """
 
     path: Path
@@ -178,20 +178,16 @@ def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
 
     numbers = [(split, kind, number) for kind, count in TEMPLATES.items() for number in range(count)]
     paths = [path for path in split_paths(folder, split) if kind_of(path) is not None]
-    with get_context("spawn").Pool(processes) as pool:
-        tiles = list(tqdm(pool.imap(_template_tile, numbers, 16), total=len(numbers), desc="garments"))
-        rows = {kind: np.array([n for n, own in enumerate(numbers) if own[1] is kind]) for kind in TEMPLATES}
-        bank = {
-            kind: (np.stack([tiles[row][0] for row in own]), np.array([tiles[row][1] for row in own]))
-            for kind, own in rows.items()
-        }
-        work = pool.imap(partial(_match, bank=bank, split=split), paths, 8)
-        found = list(tqdm(work, total=len(paths), desc="photographs"))
+    spawn = get_context("spawn")
+    with spawn.Pool(processes, initializer=_one_thread) as pool:
+        outlines = list(tqdm(pool.imap(_outline, numbers, 8), total=len(numbers), desc="garments"))
+    with spawn.Pool(processes, initializer=_keep_bank, initargs=(numbers, outlines)) as pool:
+        found = list(tqdm(pool.imap(_match, paths, 4), total=len(paths), desc="photographs"))
     kept = [(path, *item) for path, item in zip(paths, found, strict=True) if item is not None and item[1]]
     if not kept:
         raise PictureError(
-            f"None of the photographs in {os.fspath(folder)!r} lends itself as a product shot: each must show "
-            f"one whole garment on a ground of another colour, and its name begin with one of "
+            f"None of the photographs in {os.fspath(folder)!r} lends itself as a product shot: each must "
+            f"show one whole garment on a ground of another colour, and its name begin with one of "
             f"{', '.join(KINDS)}."
         )
     path = catalogue_path(folder, split)
@@ -213,6 +209,13 @@ def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
     return path
 
 
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
 def _tile(shown: np.ndarray) -> tuple[np.ndarray, float]:
     """What likeness is measured on: the silhouette in the common frame, small, and its height to width."""
     frame = Frame.of(shown)
@@ -220,36 +223,54 @@ def _tile(shown: np.ndarray) -> tuple[np.ndarray, float]:
     return small.ravel(), float(np.log(frame.spread[1] / frame.spread[0]))
 
 
-def _template_tile(number: tuple[Split, Kind, int]) -> tuple[np.ndarray, float]:
-    return _tile(silhouette(draw_template(*number).meshes()))
+def _outline(number: tuple[Split, Kind, int]) -> np.ndarray:
+    return silhouette(draw_template(*number).meshes())
+
+
+@dataclass(frozen=True)
+class _Bank:
+    """The templates of one kind: outlines (k, 256, 192) bool, tiles (k, n) and shapes (k,), see ``_tile``."""
+
+    outlines: np.ndarray
+    tiles: np.ndarray
+    shapes: np.ndarray
+
+
+_BANKS: dict[Kind, _Bank] = {}
+
+
+def _keep_bank(numbers: list[tuple[Split, Kind, int]], outlines: list[np.ndarray]) -> None:
+    """What every process that matches photographs keeps at hand."""
+    _one_thread()
+    for kind in TEMPLATES:
+        own = [outline for outline, number in zip(outlines, numbers, strict=True) if number[1] is kind]
+        tiles, shapes = zip(*map(_tile, own), strict=True)
+        _BANKS[kind] = _Bank(np.stack(own), np.stack(tiles), np.array(shapes))
 
 
 Entry = tuple[bool, Kind, int, np.ndarray]
 
 
-def _match(
-    path: Path, bank: dict[Kind, tuple[np.ndarray, np.ndarray]], split: Split
-) -> tuple[np.ndarray, list[Entry]] | None:
+def _match(path: Path) -> tuple[np.ndarray, list[Entry]] | None:
     """Cut-out of a photograph and the entries of its loans, as it is and mirrored."""
     picture, kind = read_photograph(path), kind_of(path)
     garment = None if picture is None else cut_out(picture)
     if garment is None or kind is None:
         return None
+    bank = _BANKS[kind]
+    tile, shape = _tile(garment)
+    likeness = np.minimum(bank.tiles, tile).sum(1) / np.maximum(bank.tiles, tile).sum(1)
+    best = int((likeness - SHAPE_WEIGHT * np.abs(bank.shapes - shape)).argmax())
+    if likeness[best] < LEAST_LIKENESS:
+        return garment, []
+    own = bank.outlines[best]
+    start, end = Frame.of(own).draw(own, 2 * GRID), Frame.of(garment).draw(garment, 2 * GRID)
+    shift = register(start, end).shift
     entries: list[Entry] = []
-    tiles, shapes = bank[kind]
-    for mirrored in (False, True):
-        shown = garment[:, ::-1] if mirrored else garment
-        tile, shape = _tile(shown)
-        likeness = np.minimum(tiles, tile).sum(1) / np.maximum(tiles, tile).sum(1)
-        best = int((likeness - SHAPE_WEIGHT * np.abs(shapes - shape)).argmax())
-        if likeness[best] < LEAST_LIKENESS:
-            continue
-        own = silhouette(draw_template(split, kind, best).meshes())
-        start, end = Frame.of(own).draw(own, 2 * GRID), Frame.of(shown).draw(shown, 2 * GRID)
-        shift = register(start, end).shift.astype(np.float16).astype(np.float32)
-        fit = judge(shift, start, end)
+    for mirrored in (False, True):  # garments are alike on both sides, nearly: the map is mirrored too
+        turned = shift[:, ::-1] * np.array([-1, 1], np.float32) if mirrored else shift
+        turned = turned.astype(np.float16).astype(np.float32)
+        fit = judge(turned, start, end[:, ::-1] if mirrored else end)
         if fit.overlap >= LEAST_OVERLAP and fit.least >= LEAST_AREA:
-            entries.append((mirrored, kind, best, shift))
+            entries.append((mirrored, kind, best, turned))
     return garment, entries
-
-

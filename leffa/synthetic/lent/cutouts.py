@@ -19,7 +19,7 @@ LEAST_AREA, MOST_AREA, MOST_BORDER = 0.1, 0.78, 0.06
 
 
 def kind_of(path: Path) -> Garment | None:
-    """Kind of the garment, told by the first word of the file's name, see ``KINDS``; None if it tells none."""
+    """Kind of the garment, told by the first word of the file's name (``KINDS``); None if it tells none."""
     return KINDS.get(path.stem.rsplit("_", 1)[0])
 
 
@@ -41,11 +41,10 @@ def cut_out(picture: np.ndarray) -> np.ndarray | None:
     The product mask that photos get, sharpened by a graph cut; hanger hooks and threads are taken off.
     """
     height, width = picture.shape[:2]
-    coarse = foreground(picture)
     scale = WORKING_SIZE / max(height, width)
     size = (round(width * scale), round(height * scale))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    inside = cv2.resize((coarse > 127).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    inside = (foreground(small) > 127).astype(np.uint8)
     if not 0.02 < inside.mean() < 0.93:
         return None
     near = cv2.dilate(inside, np.ones((7, 7), np.uint8))

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-GRID = 128
+GRID = 96
 REACH = 3.2  # spreads from the middle to the edge of the frame
 NODES = 33  # nodes of the stored grid along x and y
-FAR = 24.0  # grid pixels beyond which a distance tells nothing
-STIFFNESS = ((14.0, 30), (9.0, 25), (6.0, 25), (4.0, 25))  # smoothing in grid pixels, steps
+FAR = 18.0  # grid pixels beyond which a distance tells nothing
+AXES = ((1, 0), (0, 1))
+STIFFNESS = ((10.5, 20), (6.8, 18), (4.5, 18), (3.0, 18))  # smoothing in grid pixels, steps
 
 
 @dataclass(frozen=True)
@@ -102,20 +103,16 @@ def register(start: np.ndarray, end: np.ndarray) -> Registration:
     """Carry silhouette ``start`` onto ``end``: both (2 GRID, 2 GRID) coverage in the common frame."""
     fixed, moving = signed_distance(start), signed_distance(end)
     y, x = np.mgrid[0:GRID, 0:GRID].astype(np.float32)
+    flat = {"interpolation": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
     shift = np.zeros((GRID, GRID, 2), np.float32)
     for stiffness, steps in STIFFNESS:
         for _ in range(steps):
-            warped = cv2.remap(
-                moving, x + shift[..., 0], y + shift[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
-            slope = np.stack([cv2.Sobel(warped, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))], -1)
+            warped = cv2.remap(moving, x + shift[..., 0], y + shift[..., 1], **flat)
+            slope = np.stack([cv2.Sobel(warped, cv2.CV_32F, *axis, scale=1 / 8) for axis in AXES], -1)
             lack = fixed - warped
             step = lack[..., None] * slope / ((slope**2).sum(-1) + 0.1 * lack**2 + 1e-3)[..., None]
-            step = cv2.GaussianBlur(step.clip(-3, 3), (0, 0), stiffness)
-            step *= 2.0
-            there = cv2.remap(
-                shift, x + step[..., 0], y + step[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
+            step = 2 * cv2.GaussianBlur(step.clip(-3, 3), (0, 0), stiffness)
+            there = cv2.remap(shift, x + step[..., 0], y + step[..., 1], **flat)
             shift = there + step
     return judge(_coarsen(shift), start, end)
 
@@ -124,8 +121,7 @@ def _coarsen(shift: np.ndarray) -> np.ndarray:
     """Shifts (GRID, GRID, 2) in grid pixels -> (NODES, NODES, 2) in spreads."""
     node = np.linspace(-0.5, GRID - 0.5, NODES, dtype=np.float32)
     x, y = np.meshgrid(node, node)
-    smooth = cv2.GaussianBlur(shift, (0, 0), 1.5)
-    return cv2.remap(smooth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * (2 * REACH / GRID)
+    return cv2.remap(shift, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) * (2 * REACH / GRID)
 
 
 def judge(shift: np.ndarray, start: np.ndarray, end: np.ndarray) -> Registration:

@@ -1,4 +1,4 @@
-"""A lent photograph as product shot: framed on its own ground or a plain one; and its colours on the wearer."""
+"""A lent photograph as product shot, on its own ground or a plain one; and its colours on the wearer."""
 
 from dataclasses import dataclass, replace
 
@@ -50,7 +50,7 @@ class Shot:
 
 
 def sample(picture: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Bilinear values (n, C) of a picture at (n, 2) places, pixel centres at whole numbers, edges carried on."""
+    """Bilinear values (n, C) of a picture at places (n, 2), whole at pixel centres; its edges are carried on."""
     height, width = picture.shape[:2]
     place = place.clip(0, (width - 1, height - 1))
     low = np.minimum(place.astype(int), (max(width - 2, 0), max(height - 2, 0)))
@@ -92,7 +92,9 @@ def draw_shot(rng: np.random.Generator, loan: Loan, size: tuple[int, int]) -> Sh
     return Shot(shot.clip(0, 1).astype(np.float32), cover, extended.astype(np.float32), matrix)
 
 
-def dress(buffer: GBuffer, worn: np.ndarray, loan: Loan, product: np.ndarray, shot: Shot) -> tuple[GBuffer, np.ndarray]:
+def dress(
+    buffer: GBuffer, worn: np.ndarray, loan: Loan, product: np.ndarray, shot: Shot
+) -> tuple[GBuffer, np.ndarray]:
     """Move a person's flow from the rendered product shot onto the photograph.
 
     buffer   the person's; its flow points into the rendered product shot of coverage ``product`` (H, W)
@@ -142,7 +144,9 @@ def _draw_frame(rng: np.random.Generator, garment: np.ndarray, size: tuple[int, 
     return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
 
 
-def _warp(picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int], outside: float | None) -> np.ndarray:
+def _warp(
+    picture: np.ndarray, matrix: np.ndarray, size: tuple[int, int], outside: float | None
+) -> np.ndarray:
     """A picture of the photograph's size framed; ``outside`` its border is carried on, or has a value."""
     height, width = size
     scale = matrix[0, 0]

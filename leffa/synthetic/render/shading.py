@@ -79,8 +79,8 @@ def shade(
 ) -> Tensor:
     """Pictures (B, 3, H, W) float32 sRGB in [0, 1] of G-buffers of one size, each with its look.
 
-    ``dyed`` (n, 3) sRGB takes the place of the colours of all surfels, one G-buffer after another, where it is
-    not NaN; they are lit and wrinkled as their fabric is.
+    ``dyed`` (n, 3) sRGB takes the place of the surfels' colours, one G-buffer after another, where it is not
+    NaN; they are lit and wrinkled as their fabric is.
     ``unlit`` shows colours as they are: no light, shadow or wrinkle; for tests of exactness.
     """
     surfels = Surfels.join(buffers, device)
