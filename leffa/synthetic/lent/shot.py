@@ -50,7 +50,7 @@ class Shot:
 
 
 def sample(picture: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Bilinear values (n, C) of a picture at places (n, 2), whole at pixel centres; its edges are carried on."""
+    """Bilinear values (n, C) of a picture at places (n, 2), whole at pixel centres; edges are carried on."""
     height, width = picture.shape[:2]
     place = place.clip(0, (width - 1, height - 1))
     low = np.minimum(place.astype(int), (max(width - 2, 0), max(height - 2, 0)))
