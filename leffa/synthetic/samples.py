@@ -23,7 +23,7 @@ from leffa.synthetic.observation import (
     try_on_mask,
     untouchable,
 )
-from leffa.synthetic.paint.backgrounds import draw_background, draw_product_ground
+from leffa.synthetic.paint.backgrounds import draw_background, draw_product_ground, hang_up
 from leffa.synthetic.paint.damage import Damage, apply_damage, draw_damage
 from leffa.synthetic.paint.fabrics import Fabric, draw_fabric, draw_leather
 from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting, product_lighting
@@ -59,6 +59,7 @@ class Settings:
     damage    whether cameras blur, grain and JPEG-code the pictures
     textures  folder of garment photographs whose cloth is printed on some fabrics, None = none
     lent      share of try-on scenes whose product shot is one of these photographs itself
+    varied    share of try-on scenes with bags, pictures cut anywhere and untidy product shots (``Extras``)
     redressed whether try-on samples also hold the same person in a former outfit, see ``make_redressed``
     """
 
@@ -72,6 +73,7 @@ class Settings:
     damage: bool = True
     textures: str | os.PathLike | None = None
     lent: float = 0.0
+    varied: float = 0.0
     redressed: bool = False
 
 
@@ -93,16 +95,27 @@ def load_banks(split: Split, textures: str | None = None, device: str = "cpu") -
 
 @lru_cache(maxsize=3)
 def _try_on_scene(index: int, settings: Settings) -> TryOnScene:
-    if settings.lent and generator(settings.seed, settings.split, 6, index).random() < settings.lent:
-        scene = _lent_scene(index, settings)
+    lent, varied = generator(settings.seed, settings.split, 6, index).random(2) < (
+        settings.lent,
+        settings.varied,
+    )
+    if lent:
+        scene = _lent_scene(index, settings, bool(varied))
         if scene is not None:
             return scene
     return make_try_on_scene(
-        index, settings.seed, settings.split, settings.size, settings.kind, settings.style, settings.redressed
+        index,
+        settings.seed,
+        settings.split,
+        settings.size,
+        settings.kind,
+        settings.style,
+        settings.redressed,
+        bool(varied),
     )
 
 
-def _lent_scene(index: int, settings: Settings) -> TryOnScene | None:
+def _lent_scene(index: int, settings: Settings, varied: bool) -> TryOnScene | None:
     from leffa.synthetic.lent.catalogue import load_catalogue
 
     folder = _name(settings.textures)
@@ -117,6 +130,7 @@ def _lent_scene(index: int, settings: Settings) -> TryOnScene | None:
         settings.size,
         settings.kind,
         settings.redressed,
+        varied,
     )
 
 
@@ -314,6 +328,7 @@ def draw_try_on_looks(
     rng: np.random.Generator, scene: TryOnScene, settings: Settings, banks: Banks
 ) -> tuple[Look, Look]:
     """Fresh looks of a scene: the person's, and the product shot's with the same cloth."""
+    aside = rng.spawn(1)[0]  # what only some scenes have must not shift the draws of the others
     fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
     complexion = draw_complexion(rng, scene.female, scene.older)
     lights = len(scene.person.buffer.lights)
@@ -334,7 +349,10 @@ def draw_try_on_looks(
         None,
         float(rng.uniform(0, 0.35)),
     )
-    return person, product
+    if scene.varied and aside.random() < 0.35:
+        cover = scene.product.coverage()
+        product = replace(product, background=hang_up(aside, product.background, cover, scene.kind))
+    return replace(person, bag=draw_leather(aside)), product
 
 
 def _photograph(picture: Tensor, settings: Settings, damage: Damage) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 
 from leffa.config import Garment as Kind
 from leffa.preprocess.labels import Landmark
+from leffa.synthetic.body.bags import Bag, bag_meshes, draw_bag
 from leffa.synthetic.body.baked import load_body
 from leffa.synthetic.body.figure import Figure, Layout, Posed, body_mesh, extent, lay_out, pose_figure
 from leffa.synthetic.body.landmarks import project_landmarks
@@ -84,7 +85,8 @@ class Former:
 class TryOnScene:
     """A person in an outfit and the product shot of garment number ``main`` of it.
 
-    With a ``loan`` a photograph takes the product shot's place once the scene is shaded, see ``lent``.
+    ``varied`` scenes were drawn with ``Extras``. With a ``loan`` a photograph takes the product shot's place
+    once the scene is shaded, see ``lent``.
     """
 
     name: str
@@ -99,6 +101,7 @@ class TryOnScene:
     snapshot: bool
     loan: "Loan | None" = None
     former: Former | None = None
+    varied: bool = False
 
     @property
     def style(self) -> str:
@@ -284,6 +287,56 @@ def frame_product(
     return Camera(target, float(span), distance=20.0, roll=float(rng.normal(0, 0.8)), shift=shift)
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What makes a scene less tidy.
+
+    bag    carried by the person
+    crop   the person's picture is cut at any height
+    folds  the product shot's sleeves are laid across, see ``Layout``; tilt degrees that it is turned by
+    """
+
+    bag: Bag | None = None
+    crop: bool = False
+    folds: tuple[float, float] | None = None
+    tilt: float = 0.0
+
+
+NO_EXTRAS = Extras()
+
+
+def draw_extras(rng: np.random.Generator) -> Extras:
+    """A few of the extras."""
+    bag = draw_bag(rng) if rng.random() < 0.45 else None
+    folds = None
+    if rng.random() < 0.35:
+        bent = rng.uniform(95, 135, 2)
+        folds = (float(bent[0]), float(bent[1]) if rng.random() < 0.7 else 4.0)
+    tilt = float(rng.normal(0, 9)) if rng.random() < 0.4 else 0.0
+    return Extras(bag, bool(rng.random() < 0.5), folds, tilt)
+
+
+def crop(rng: np.random.Generator, camera: Camera, posed: Posed, kind: Kind) -> Camera:
+    """Another frame of the same view: cut at any height that leaves most of the garment's place in it."""
+    points = posed.landmarks
+    top = float(posed.vertices[:, 1].max())
+    eyes, shoulders, hips, knees, ankles = (
+        float(points[[Landmark[f"LEFT_{name}"], Landmark[f"RIGHT_{name}"]], 1].mean())
+        for name in ("EYE", "SHOULDER", "HIP", "KNEE", "ANKLE")
+    )
+    thigh = hips + 0.45 * (knees - hips)
+    highest, lowest = {
+        Kind.UPPER: ((shoulders + 0.06, top + 0.15), (thigh, hips + 0.06)),
+        Kind.LOWER: ((hips + 0.1, eyes), (ankles - 0.12, knees)),
+        Kind.DRESS: ((shoulders + 0.06, top + 0.15), (ankles - 0.1, thigh)),
+    }[kind]
+    upper, lower = rng.uniform(*sorted(highest)), rng.uniform(*sorted(lowest))
+    span = max(float(upper - lower), 0.35)
+    target = (camera.target[0], float(upper + lower) / 2, camera.target[2])
+    shift = (float(np.clip(rng.normal(0, 0.05), -0.12, 0.12)), 0.0)
+    return replace(camera, target=target, span=span, distance=max(camera.distance, 1.2 * span), shift=shift)
+
+
 def make_try_on_scene(
     index: int,
     seed: int,
@@ -292,10 +345,11 @@ def make_try_on_scene(
     kind: Kind | None = None,
     style: str | None = None,
     redressed: bool = False,
+    varied: bool = False,
 ) -> TryOnScene:
     """Scene number ``index``: G-buffers of person and product shot, with exact flow between them.
 
-    ``redressed`` adds the person's former outfit and changes nothing else.
+    ``redressed`` adds the person's former outfit and changes nothing else; ``varied`` draws ``Extras``.
     """
     rng = generator(seed, split, 1, index)
     kind = kind or draw_kind(rng)
@@ -304,15 +358,22 @@ def make_try_on_scene(
     snapshot = bool(rng.random() < 0.4)
     posed = pose_figure(figure)
     camera = draw_camera(rng, posed, kind, snapshot)
+    extras, camera = _extras(varied, camera, posed, kind, generator(seed, split, 12, index))
 
     garment = figure.garments[main]
     shape = person.coefficients * rng.uniform(0, 1)
-    meshes = lay_out(garment, draw_layout(rng), shape)
+    layout = draw_layout(rng)
+    if extras.folds is not None:
+        layout = replace(layout, arms=min(layout.arms, 16.0), flat=0.5 * layout.flat, folds=extras.folds)
+    meshes = lay_out(garment, layout, shape)
     product_camera = frame_product(rng, *extent(meshes), size)
+    if extras.tilt:
+        wider = 1 + 0.008 * abs(extras.tilt)
+        product_camera = replace(product_camera, roll=extras.tilt, span=product_camera.span * wider)
     return _render(
         rng, f"{split.value}-{seed}-{index:06d}", kind, (person, identity), (figure, posed, camera), main,
         (meshes, product_camera), size, snapshot,
-        before=generator(seed, split, 8, index) if redressed else None,
+        extras=extras, before=generator(seed, split, 8, index) if redressed else None,
     )  # fmt: skip
 
 
@@ -324,6 +385,7 @@ def make_lent_scene(
     size: tuple[int, int] = (256, 192),
     kind: Kind | None = None,
     redressed: bool = False,
+    varied: bool = False,
 ) -> TryOnScene | None:
     """Scene number ``index`` with a garment that a photograph can stand for; None if the kind has none.
 
@@ -342,13 +404,23 @@ def make_lent_scene(
     snapshot = bool(rng.random() < 0.4)
     posed = pose_figure(figure)
     camera = draw_camera(rng, posed, kind, snapshot)
+    extras, camera = _extras(varied, camera, posed, kind, generator(seed, split, 12, index))
     meshes = template.meshes()
     name = f"lent-{split.value}-{seed}-{index:06d}"
     return _render(
         rng, name, kind, (person, identity), (figure, posed, camera), main,
         (meshes, front_camera(meshes, size)), size, snapshot, loan,
-        before=generator(seed, split, 8, index) if redressed else None,
+        extras=extras, before=generator(seed, split, 8, index) if redressed else None,
     )  # fmt: skip
+
+
+def _extras(
+    varied: bool, camera: Camera, posed: Posed, kind: Kind, rng: np.random.Generator
+) -> tuple[Extras, Camera]:
+    if not varied:
+        return NO_EXTRAS, camera
+    extras = draw_extras(rng)
+    return extras, crop(rng, camera, posed, kind) if extras.crop else camera
 
 
 def _render(
@@ -362,6 +434,7 @@ def _render(
     size: tuple[int, int],
     snapshot: bool,
     loan: "Loan | None" = None,
+    extras: Extras = NO_EXTRAS,
     before: np.random.Generator | None = None,
 ) -> TryOnScene:
     """Draw product shot and person, with the flow between them, and with ``before`` the former outfit.
@@ -374,6 +447,8 @@ def _render(
     product_lights = np.array([[-0.35, 0.55, 0.76]], np.float32)
     product = resolve(product_view, product_lights)
 
+    carried = [] if extras.bag is None else bag_meshes(extras.bag, posed.meshes, posed.landmarks)
+    posed = replace(posed, meshes=[*posed.meshes, *carried])
     view = draw(join(posed.meshes), camera, *size)
     pieces = range(posed.first[main], posed.first[main + 1])
     flow = correspondence(view, product_view, {own: number for number, own in enumerate(pieces)})
@@ -383,6 +458,7 @@ def _render(
     if before is not None:
         garments, gone = draw_former(before, kind, person.female, list(figure.garments), main)
         old = pose_figure(replace(figure, garments=tuple(garments)))
+        old = replace(old, meshes=[*old.meshes, *carried])
         former = Former(
             take_picture(old, camera, size, lights),
             tuple(Material.GARMENT + number for number in gone),
@@ -401,6 +477,7 @@ def _render(
         snapshot=snapshot,
         loan=loan,
         former=former,
+        varied=extras is not NO_EXTRAS,
     )
 
 

@@ -105,9 +105,10 @@ def _fabrics(looks: list[Look], surfels: Surfels, device: torch.device | str) ->
         for number, fabric in enumerate(look.fabrics):
             rows[scene, Material.GARMENT + number] = len(fabrics)
             fabrics.append(fabric)
-        if look.shoes is not None:
-            rows[scene, Material.SHOE] = len(fabrics)
-            fabrics.append(look.shoes)
+        for material, fabric in ((Material.SHOE, look.shoes), (Material.BAG, look.bag)):
+            if fabric is not None:
+                rows[scene, material] = len(fabrics)
+                fabrics.append(fabric)
     return rows.to(device)[surfels.scene, surfels.material], FabricTable(fabrics, device)
 
 
