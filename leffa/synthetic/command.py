@@ -57,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of product shots that are photographs of --textures themselves (default 0)",
     )
     parser.add_argument(
+        "--varied",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of scenes with bags, pictures cut anywhere, hangers, folded sleeves (default 0)",
+    )
+    parser.add_argument(
         "--redressed",
         action="store_true",
         help="with --packed: every try-on sample also holds the same person in a former outfit",
@@ -100,8 +107,9 @@ def run(args: argparse.Namespace) -> None:
         raise LeffaError(f"--pose-share must be between 0 and 1, got {args.pose_share}.")
     if args.textures is not None and not args.textures.is_dir():
         raise LeffaError(f"There is no folder {str(args.textures)!r} for --textures.")
-    if not 0 <= args.lent <= 1:
-        raise LeffaError(f"--lent must be between 0 and 1, got {args.lent}.")
+    for name in ("lent", "varied"):
+        if not 0 <= getattr(args, name) <= 1:
+            raise LeffaError(f"--{name} must be between 0 and 1, got {getattr(args, name)}.")
     if args.lent and args.textures is None:
         raise LeffaError("--lent needs the photographs' folder: give --textures DIR too.")
     if args.redressed and not args.packed:
@@ -114,6 +122,7 @@ def run(args: argparse.Namespace) -> None:
         damage=not args.clean,
         textures=None if args.textures is None else str(args.textures),
         lent=args.lent,
+        varied=args.varied,
         redressed=args.redressed,
     )
     settings = with_kind(settings, args.kind)

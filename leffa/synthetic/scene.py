@@ -398,7 +398,7 @@ def make_lent_scene(
     loan = catalogue.draw(rng, kind)
     if loan is None:
         return None
-    template = draw_template(split, kind, loan.template)
+    template = draw_template(split, loan.cut, loan.template)
     person, identity = draw_person(rng, split, 1.0 if template.female else WOMEN[kind])
     figure, main = _draw_figure(rng, person, kind, None, template.garment, from_behind=False)
     snapshot = bool(rng.random() < 0.4)

@@ -12,7 +12,7 @@ from torch.nn.functional import grid_sample
 from leffa.config import Garment
 from leffa.errors import LeffaError, PictureError
 from leffa.synthetic.lent import catalogue as catalogues
-from leffa.synthetic.lent.cutouts import cut_out, extend, kind_of
+from leffa.synthetic.lent.cutouts import Cut, cut_out, cuts_of, extend
 from leffa.synthetic.lent.registration import GRID, NODES, REACH, Frame, enter, judge, leave, move, register
 from leffa.synthetic.lent.shot import draw_shot, dress, on_photograph, sample
 from leffa.synthetic.observation import pixel_flow
@@ -21,6 +21,7 @@ from leffa.synthetic.samples import Settings, make_try_on
 from leffa.synthetic.scene import Split, make_lent_scene
 
 SIZE = (256, 192)
+FEW = {Cut.SHORT: 3, Cut.LONG: 1, Cut.LEGS: 2, Cut.SKIRT: 1, Cut.DRESS: 1}
 
 
 def shirt(height: int = 256, width: int = 192) -> np.ndarray:
@@ -102,8 +103,8 @@ def wardrobe(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photographs")
     rng = np.random.default_rng(1)
     shapes = {
-        "t-shirt": catalogues.draw_template(Split.TRAIN, Garment.UPPER, 1),
-        "pants": catalogues.draw_template(Split.TRAIN, Garment.LOWER, 0),
+        "t-shirt": catalogues.draw_template(Split.TRAIN, Cut.SHORT, 1),
+        "pants": catalogues.draw_template(Split.TRAIN, Cut.LEGS, 0),
     }
     for name, template in shapes.items():
         outline = catalogues.silhouette(template.meshes())
@@ -113,7 +114,7 @@ def wardrobe(tmp_path_factory):
     cv2.imwrite(str(folder / "tractor_1.png"), np.zeros((64, 64, 3), np.uint8))
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    patch.setattr(catalogues, "TEMPLATES", {Garment.UPPER: 3, Garment.LOWER: 2, Garment.DRESS: 1})
+    patch.setattr(catalogues, "TEMPLATES", FEW)
     yield folder, catalogues.load_catalogue(str(folder), Split.TRAIN)
     catalogues.load_catalogue.cache_clear()
     patch.undo()
@@ -127,7 +128,7 @@ def test_every_clean_photograph_of_a_garment_lends_itself(wardrobe):
     assert {loan.mirrored for loan in loans} == {False, True}
     plain, turned = (loan.photograph() for loan in sorted(loans, key=lambda loan: loan.mirrored))
     assert (plain[0][:, ::-1] == turned[0]).all() and (plain[1][:, ::-1] == turned[1]).all()
-    assert kind_of(folder / "tractor_1.png") is None
+    assert cuts_of(folder / "tractor_1.png") == () and cuts_of(folder / "pants_1.png") == (Cut.LEGS,)
 
 
 @pytest.mark.parametrize("kind", [Garment.UPPER, Garment.LOWER])
@@ -181,7 +182,7 @@ def test_registered_places_lie_on_the_cut_out(wardrobe):
     place = on_photograph(scene.loan, cover, np.stack([x, y], 1) + 0.5)
     _, garment = scene.loan.photograph()
     assert sample(garment[..., None].astype(float), place - 0.5).mean() > 0.99
-    assert loan.kind is Garment.UPPER
+    assert loan.cut is Cut.SHORT and loan.cut.kind is Garment.UPPER
 
 
 def test_samples_are_pure_and_whole(wardrobe):
@@ -214,6 +215,6 @@ def test_errors_are_sentences(tmp_path):
     cv2.imwrite(str(tmp_path / "t-shirt_1.png"), np.full((64, 48, 3), 220, np.uint8))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        patch.setattr(catalogues, "TEMPLATES", {Garment.UPPER: 1, Garment.LOWER: 1, Garment.DRESS: 1})
+        patch.setattr(catalogues, "TEMPLATES", FEW)
         with pytest.raises(PictureError, match="lends itself"):
             catalogues.find_loans(tmp_path, Split.TRAIN)

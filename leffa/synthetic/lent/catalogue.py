@@ -20,7 +20,7 @@ from leffa.synthetic.body.figure import Layout, extent, lay_out
 from leffa.synthetic.body.mesh import Mesh, join
 from leffa.synthetic.cloth.garments import Garment
 from leffa.synthetic.cloth.wardrobe import draw_bottom, draw_dress, draw_top
-from leffa.synthetic.lent.cutouts import KINDS, cut_out, kind_of, read_photograph
+from leffa.synthetic.lent.cutouts import CUTS, Cut, cut_out, cuts_of, read_photograph
 from leffa.synthetic.lent.registration import GRID, Frame, judge, register
 from leffa.synthetic.paint.photographs import split_paths
 from leffa.synthetic.render.camera import Camera
@@ -28,13 +28,17 @@ from leffa.synthetic.render.gbuffer import draw
 from leffa.synthetic.render.raster import EMPTY
 from leffa.synthetic.scene import WOMEN, Split, draw_layout, draw_person, generator
 
-TEMPLATES = {Kind.UPPER: 300, Kind.LOWER: 160, Kind.DRESS: 160}
+TEMPLATES = {Cut.SHORT: 200, Cut.LONG: 200, Cut.LEGS: 100, Cut.SKIRT: 80, Cut.DRESS: 160}
+STYLES = {
+    Cut.SHORT: ("t_shirt", "t_shirt", "polo", "shirt"), Cut.LONG: ("long_sleeve", "sweater", "shirt"),
+    Cut.LEGS: ("trousers", "trousers", "shorts"), Cut.SKIRT: ("skirt",),
+}  # fmt: skip
 SMALL = 40
 LEAST_LIKENESS = 0.82  # overlap before the registration
 LEAST_OVERLAP = 0.955  # and after it
 LEAST_AREA = 0.25  # of an area anywhere on the garment: what is pressed more is no cloth
 SHAPE_WEIGHT = 0.5  # what a difference of height to width costs in likeness
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -51,17 +55,27 @@ class Template:
         return lay_out(self.garment, self.layout, self.coefficients)
 
 
-def draw_template(split: Split, kind: Kind, number: int) -> Template:
-    """Template number ``number`` of a split and a kind."""
-    rng = generator(0, split, 11, list(Kind).index(kind), number)
-    person, _ = draw_person(rng, split, WOMEN[kind])
-    if kind is Kind.UPPER:
-        garment = draw_top(rng)
+def draw_template(split: Split, cut: Cut, number: int) -> Template:
+    """Template number ``number`` of a split and a cut."""
+    rng = generator(0, split, 11, list(Cut).index(cut), number)
+    person, _ = draw_person(rng, split, WOMEN[cut.kind])
+    if cut is Cut.DRESS:
+        garment = draw_dress(rng)
+    elif cut.kind is Kind.LOWER:
+        garment = draw_bottom(rng, str(rng.choice(STYLES[cut])))
     else:
-        garment = draw_dress(rng) if kind is Kind.DRESS else draw_bottom(rng, None, person.female)
+        style = str(rng.choice(STYLES[cut]))
+        garment = draw_top(rng, style)
+        while (_sleeve(garment) > 0.55) != (cut is Cut.LONG):
+            garment = draw_top(rng, style)
     coefficients = person.coefficients * rng.uniform(0, 1)
-    female = kind is Kind.DRESS or garment.style == "skirt"
-    return Template(garment, draw_layout(rng), coefficients, female)
+    return Template(garment, draw_layout(rng), coefficients, cut in (Cut.DRESS, Cut.SKIRT))
+
+
+def _sleeve(garment: Garment) -> float:
+    """Share of the arms that a top covers."""
+    piece = garment.pieces[0]
+    return float((piece.field[piece.cloth.arm > 0.5] < 0).mean())
 
 
 def front_camera(meshes: list[Mesh], size: tuple[int, int], room: float = 1.1) -> Camera:
@@ -85,14 +99,14 @@ class Loan:
     path      the photograph
     mirrored  whether it is turned left to right before anything else
     garment   (h, w) bool its cut-out, not mirrored
-    kind, template  whose product shot it stands for, see ``draw_template``
+    cut, template  whose product shot it stands for, see ``draw_template``
     shift     registration of the template's product shot with the photograph, see ``registration``
     """
 
     path: Path
     mirrored: bool
     garment: np.ndarray
-    kind: Kind
+    cut: Cut
     template: int
     shift: np.ndarray
 
@@ -147,18 +161,19 @@ def load_catalogue(folder: str, split: Split) -> Catalogue:
     path = prepare_catalogue(Path(folder), split)
     loans: dict[Kind, list[list[Loan]]] = {}
     with np.load(path, allow_pickle=False) as file:
-        names, outlines, shapes = file["names"], file["outlines"], file["shapes"]
-        starts = np.r_[0, np.cumsum([-(-int(h) * int(w) // 8) for h, w in shapes])]
-        for number, name in enumerate(names):
-            height, width = shapes[number]
-            bits = np.unpackbits(outlines[starts[number] : starts[number + 1]], count=height * width)
-            garment = bits.reshape(height, width) > 0
-            own = [
-                Loan(Path(folder) / str(name), bool(file["mirrored"][row]), garment,
-                     Kind(str(file["kinds"][row])), int(file["templates"][row]), file["shifts"][row])
-                for row in np.flatnonzero(file["owners"] == number)
-            ]  # fmt: skip
-            loans.setdefault(own[0].kind, []).append(own)
+        stored = {name: file[name] for name in file.files}
+    owners, cuts, mirrored = stored["owners"], stored["cuts"], stored["mirrored"]
+    first = 0
+    for number, (name, (height, width)) in enumerate(zip(stored["names"], stored["shapes"], strict=True)):
+        last = first + -(-int(height) * int(width) // 8)
+        bits = np.unpackbits(stored["outlines"][first:last], count=int(height) * int(width))
+        garment, first = bits.reshape(height, width) > 0, last
+        own = [
+            Loan(Path(folder) / str(name), bool(mirrored[row]), garment, Cut(str(cuts[row])),
+                 int(stored["templates"][row]), stored["shifts"][row])
+            for row in np.flatnonzero(owners == number)
+        ]  # fmt: skip
+        loans.setdefault(own[0].cut.kind, []).append(own)
     return Catalogue(loans)
 
 
@@ -171,13 +186,13 @@ def prepare_catalogue(folder: Path, split: Split, processes: int = 1) -> Path:
 def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
     """Make the catalogue of a folder's photographs and return its path.
 
-    The names of the photographs tell the kind of garment, see ``cutouts.KINDS``.
+    The names of the photographs tell the kind of garment, see ``cutouts.CUTS``.
     Raises PictureError if none of them lends itself.
     """
     from tqdm import tqdm
 
-    numbers = [(split, kind, number) for kind, count in TEMPLATES.items() for number in range(count)]
-    paths = [path for path in split_paths(folder, split) if kind_of(path) is not None]
+    numbers = [(split, cut, number) for cut, count in TEMPLATES.items() for number in range(count)]
+    paths = [path for path in split_paths(folder, split) if cuts_of(path)]
     spawn = get_context("spawn")
     with spawn.Pool(processes, initializer=_one_thread) as pool:
         outlines = list(tqdm(pool.imap(_outline, numbers, 8), total=len(numbers), desc="garments"))
@@ -188,9 +203,15 @@ def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
         raise PictureError(
             f"None of the photographs in {os.fspath(folder)!r} lends itself as a product shot: each must "
             f"show one whole garment on a ground of another colour, and its name begin with one of "
-            f"{', '.join(KINDS)}."
+            f"{', '.join(CUTS)}."
         )
     path = catalogue_path(folder, split)
+    _save(path, kept)
+    return path
+
+
+def _save(path: Path, kept: list[tuple[Path, np.ndarray, "list[Entry]"]]) -> None:
+    """Write photographs, cut-outs and loans; the file appears under its name only when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     entries = [(owner, *entry) for owner, (_, _, own) in enumerate(kept) for entry in own]
     partial_path = path.with_suffix(f".{os.getpid()}.part.npz")
@@ -201,12 +222,11 @@ def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
         outlines=np.concatenate([np.packbits(garment.ravel()) for _, garment, _ in kept]),
         owners=np.array([entry[0] for entry in entries], np.int32),
         mirrored=np.array([entry[1] for entry in entries], bool),
-        kinds=np.array([entry[2].value for entry in entries]),
+        cuts=np.array([entry[2].value for entry in entries]),
         templates=np.array([entry[3] for entry in entries], np.int32),
         shifts=np.stack([entry[4] for entry in entries]).astype(np.float16).astype(np.float32),
     )
     os.replace(partial_path, path)
-    return path
 
 
 def _one_thread() -> None:
@@ -223,47 +243,49 @@ def _tile(shown: np.ndarray) -> tuple[np.ndarray, float]:
     return small.ravel(), float(np.log(frame.spread[1] / frame.spread[0]))
 
 
-def _outline(number: tuple[Split, Kind, int]) -> np.ndarray:
+def _outline(number: tuple[Split, Cut, int]) -> np.ndarray:
     return silhouette(draw_template(*number).meshes())
 
 
 @dataclass(frozen=True)
 class _Bank:
-    """The templates of one kind: outlines (k, 256, 192) bool, tiles (k, n) and shapes (k,), see ``_tile``."""
+    """The templates of one cut: outlines (k, 256, 192) bool, tiles (k, n) and shapes (k,), see ``_tile``."""
 
     outlines: np.ndarray
     tiles: np.ndarray
     shapes: np.ndarray
 
 
-_BANKS: dict[Kind, _Bank] = {}
+_BANKS: dict[Cut, _Bank] = {}
 
 
-def _keep_bank(numbers: list[tuple[Split, Kind, int]], outlines: list[np.ndarray]) -> None:
+def _keep_bank(numbers: list[tuple[Split, Cut, int]], outlines: list[np.ndarray]) -> None:
     """What every process that matches photographs keeps at hand."""
     _one_thread()
-    for kind in TEMPLATES:
-        own = [outline for outline, number in zip(outlines, numbers, strict=True) if number[1] is kind]
+    for cut in TEMPLATES:
+        own = [outline for outline, number in zip(outlines, numbers, strict=True) if number[1] == cut]
         tiles, shapes = zip(*map(_tile, own), strict=True)
-        _BANKS[kind] = _Bank(np.stack(own), np.stack(tiles), np.array(shapes))
+        _BANKS[cut] = _Bank(np.stack(own), np.stack(tiles), np.array(shapes))
 
 
-Entry = tuple[bool, Kind, int, np.ndarray]
+Entry = tuple[bool, Cut, int, np.ndarray]
 
 
 def _match(path: Path) -> tuple[np.ndarray, list[Entry]] | None:
     """Cut-out of a photograph and the entries of its loans, as it is and mirrored."""
-    picture, kind = read_photograph(path), kind_of(path)
+    picture = read_photograph(path)
     garment = None if picture is None else cut_out(picture)
-    if garment is None or kind is None:
-        return None
-    bank = _BANKS[kind]
+    return None if garment is None else (garment, find_entries(garment, cuts_of(path)))
+
+
+def find_entries(garment: np.ndarray, cuts: tuple[Cut, ...]) -> list[Entry]:
+    """The loans of a cut-out: with the likest template of the cuts, as it is and mirrored, if they fit."""
     tile, shape = _tile(garment)
-    likeness = np.minimum(bank.tiles, tile).sum(1) / np.maximum(bank.tiles, tile).sum(1)
-    best = int((likeness - SHAPE_WEIGHT * np.abs(bank.shapes - shape)).argmax())
-    if likeness[best] < LEAST_LIKENESS:
-        return garment, []
-    own = bank.outlines[best]
+    best = max((_likeness(tile, shape, cut) for cut in cuts), key=lambda found: found[0])
+    _, likeness, number, cut = best
+    if likeness < LEAST_LIKENESS:
+        return []
+    own = _BANKS[cut].outlines[number]
     start, end = Frame.of(own).draw(own, 2 * GRID), Frame.of(garment).draw(garment, 2 * GRID)
     shift = register(start, end).shift
     entries: list[Entry] = []
@@ -272,5 +294,14 @@ def _match(path: Path) -> tuple[np.ndarray, list[Entry]] | None:
         turned = turned.astype(np.float16).astype(np.float32)
         fit = judge(turned, start, end[:, ::-1] if mirrored else end)
         if fit.overlap >= LEAST_OVERLAP and fit.least >= LEAST_AREA:
-            entries.append((mirrored, kind, best, turned))
-    return garment, entries
+            entries.append((mirrored, cut, number, turned))
+    return entries
+
+
+def _likeness(tile: np.ndarray, shape: float, cut: Cut) -> tuple[float, float, int, Cut]:
+    """Rank, overlap and number of the likest template of a cut."""
+    bank = _BANKS[cut]
+    overlap = np.minimum(bank.tiles, tile).sum(1) / np.maximum(bank.tiles, tile).sum(1)
+    rank = overlap - SHAPE_WEIGHT * np.abs(bank.shapes - shape)
+    best = int(rank.argmax())
+    return float(rank[best]), float(overlap[best]), best, cut

@@ -1,6 +1,7 @@
 """Garments cut out of their photographs, and their colours carried on beyond the outline."""
 
 import os
+from enum import Enum
 from pathlib import Path
 
 import cv2
@@ -9,18 +10,38 @@ import numpy as np
 from leffa.config import Garment
 from leffa.preprocess.garment.product import foreground
 
-KINDS = {
-    "t-shirt": Garment.UPPER, "longsleeve": Garment.UPPER, "shirt": Garment.UPPER, "outwear": Garment.UPPER,
-    "pants": Garment.LOWER, "skirt": Garment.LOWER, "dress": Garment.DRESS,
+
+class Cut(str, Enum):
+    """What garments can stand for each other."""
+
+    SHORT = "short sleeves"
+    LONG = "long sleeves"
+    LEGS = "legs"
+    SKIRT = "skirt"
+    DRESS = "dress"
+
+    @property
+    def kind(self) -> Garment:
+        """The kind of such a garment."""
+        return {Cut.SHORT: Garment.UPPER, Cut.LONG: Garment.UPPER, Cut.DRESS: Garment.DRESS}.get(
+            self, Garment.LOWER
+        )
+
+
+CUTS = {
+    "t-shirt": (Cut.SHORT,), "longsleeve": (Cut.LONG,), "shirt": (Cut.SHORT, Cut.LONG),
+    "outwear": (Cut.LONG,), "pants": (Cut.LEGS,), "skirt": (Cut.SKIRT,), "dress": (Cut.DRESS,),
 }  # fmt: skip
 LONGEST = 320
 WORKING_SIZE = 224
-LEAST_AREA, MOST_AREA, MOST_BORDER = 0.1, 0.78, 0.06
+MOST_RAGGED = 0.8
+LEAST_AREA, MOST_AREA, MOST_BORDER = 0.1, 0.78, 0.03
 
 
-def kind_of(path: Path) -> Garment | None:
-    """Kind of the garment, told by the first word of the file's name (``KINDS``); None if it tells none."""
-    return KINDS.get(path.stem.rsplit("_", 1)[0])
+def cuts_of(path: Path) -> tuple[Cut, ...]:
+    """What the garment may be, told by the first word of the file's name (``CUTS``); empty if it tells
+    nothing."""
+    return CUTS.get(path.stem.rsplit("_", 1)[0], ())
 
 
 def read_photograph(path: str | os.PathLike) -> np.ndarray | None:
@@ -57,7 +78,16 @@ def cut_out(picture: np.ndarray) -> np.ndarray | None:
     if clean is None or clean.sum() < 0.6 * inside.sum():
         return None
     smooth = cv2.resize(clean.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    return cv2.GaussianBlur(smooth, (0, 0), 1.2) >= 0.5
+    shown = cv2.GaussianBlur(smooth, (0, 0), 1.2) >= 0.5
+    return None if _raggedness(shown) > MOST_RAGGED else shown
+
+
+def _raggedness(shown: np.ndarray) -> float:
+    """Mean distance in pixels, about, between an outline and the same smoothed."""
+    plain = cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 6) >= 0.5
+    contours, _ = cv2.findContours(plain.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    around = max((cv2.arcLength(contour, True) for contour in contours), default=0.0)
+    return float((plain ^ shown).sum()) / max(around, 1.0)
 
 
 def _one_piece(cut: np.ndarray) -> np.ndarray | None:

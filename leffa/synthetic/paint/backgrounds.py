@@ -291,7 +291,7 @@ def hang_up(rng: np.random.Generator, ground: np.ndarray, cover: np.ndarray, kin
     if not len(rows):
         return ground
     height = len(ground)
-    picture = np.ascontiguousarray(ground, dtype=np.float32)
+    picture = np.array(ground, np.float32, order="C")
     colour = [float(value) for value in muted(rng, 0.6) * rng.uniform(0.3, 1)]
     thick = max(round(rng.uniform(0.006, 0.014) * height), 1)
     middle, top = float(columns.min() + columns.max()) / 2, float(rows.min())
