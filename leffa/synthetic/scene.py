@@ -330,7 +330,7 @@ def crop(rng: np.random.Generator, camera: Camera, posed: Posed, kind: Kind) -> 
         Kind.LOWER: ((hips + 0.1, eyes), (ankles - 0.12, knees)),
         Kind.DRESS: ((shoulders + 0.06, top + 0.15), (ankles - 0.1, thigh)),
     }[kind]
-    upper, lower = rng.uniform(*sorted(highest)), rng.uniform(*sorted(lowest))
+    upper, lower = (rng.uniform(min(ends), max(ends)) for ends in (highest, lowest))
     span = max(float(upper - lower), 0.35)
     target = (camera.target[0], float(upper + lower) / 2, camera.target[2])
     shift = (float(np.clip(rng.normal(0, 0.05), -0.12, 0.12)), 0.0)

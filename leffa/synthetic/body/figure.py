@@ -176,7 +176,7 @@ def lay_out(garment: Garment, layout: Layout, coefficients: np.ndarray | None = 
         for bend in layout.folds
     ]
     leg = Leg(spread=layout.legs, turn=0, knee=0)
-    pose = Pose("product", *arms, leg, leg)
+    pose = Pose("product", arms[0], arms[1], leg, leg)
     transforms = body.transforms(rest.heads, rotations(pose, body, rest.heads))
     meshes = []
     for item in wear([garment], rest, layout.drape):

@@ -168,7 +168,8 @@ def _with_shadow(rng: np.random.Generator, ground: np.ndarray, cover: np.ndarray
     """The ground with the soft shadow of what lies on it or hangs before it."""
     height = len(ground)
     strength = rng.uniform(0, 0.4)
-    shift = np.float32([[1, 0, rng.normal(0, 0.012) * height], [0, 1, abs(rng.normal(0, 0.012)) * height]])
+    away = rng.normal(0, 0.012), abs(rng.normal(0, 0.012))
+    shift = np.array([[1, 0, away[0] * height], [0, 1, away[1] * height]], np.float32)
     soft = cv2.warpAffine(cover, shift, cover.shape[::-1])
     soft = cv2.GaussianBlur(soft, (0, 0), rng.uniform(0.006, 0.03) * height)
     return ground * (1 - strength * soft[..., None])

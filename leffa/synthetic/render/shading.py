@@ -102,10 +102,8 @@ def _fabrics(looks: list[Look], surfels: Surfels, device: torch.device | str) ->
     fabrics: list[Fabric] = []
     rows = torch.full((len(looks), 256), -1, dtype=torch.long)
     for scene, look in enumerate(looks):
-        for number, fabric in enumerate(look.fabrics):
-            rows[scene, Material.GARMENT + number] = len(fabrics)
-            fabrics.append(fabric)
-        for material, fabric in ((Material.SHOE, look.shoes), (Material.BAG, look.bag)):
+        garments = [(Material.GARMENT + number, fabric) for number, fabric in enumerate(look.fabrics)]
+        for material, fabric in (*garments, (Material.SHOE, look.shoes), (Material.BAG, look.bag)):
             if fabric is not None:
                 rows[scene, material] = len(fabrics)
                 fabrics.append(fabric)
