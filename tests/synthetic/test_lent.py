@@ -209,6 +209,21 @@ def test_a_garment_is_cut_out_and_carried_on():
     assert cut_out(np.full((120, 90, 3), 200, np.uint8)) is None
 
 
+def test_ground_between_sleeve_and_body_is_no_cloth():
+    """The sleeve's end touches the hem, so the gap is closed all around; a print of another colour stays."""
+    sleeve = np.array([(146, 108), (176, 200), (130, 205)])
+    closed = cv2.polylines(shirt().astype(np.uint8), [sleeve], False, 1, 16)
+    outline, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = cv2.drawContours(np.zeros_like(closed), outline, -1, 1, cv2.FILLED)
+    closed, gap = closed > 0, filled > closed
+    assert gap.sum() > 300
+    picture = np.where(closed[..., None], np.array([40, 70, 150]), np.array([205, 200, 190])).astype(np.uint8)
+    picture[130:160, 80:112] = (230, 40, 40)
+    garment = cut_out(picture)
+    assert garment[gap].mean() < 0.2 and garment[130:160, 80:112].all()
+    assert garment[closed].mean() > 0.95
+
+
 def test_errors_are_sentences(tmp_path):
     with pytest.raises(LeffaError, match="textures"):
         make_try_on(0, Settings(lent=1.0, size=(64, 48)))

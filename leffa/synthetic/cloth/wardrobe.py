@@ -126,12 +126,16 @@ TOPS: dict[str, tuple[float, Draw]] = {
 }
 
 
-def draw_top(rng: np.random.Generator, style: str | None = None) -> Garment:
-    """An upper garment of one of the styles in ``TOPS``."""
+def draw_top(
+    rng: np.random.Generator,
+    style: str | None = None,
+    alter: Callable[[TopShape], TopShape] = lambda shape: shape,
+) -> Garment:
+    """An upper garment of one of the styles in ``TOPS``, its shape altered."""
     if style is None:
         names, chances = list(TOPS), np.array([chance for chance, _ in TOPS.values()])
         style = names[int(rng.choice(len(names), p=chances / chances.sum()))]
-    shape = TOPS[style][1](rng)
+    shape = alter(TOPS[style][1](rng))
     pieces = [top(shape)]
     if style in ("shirt", "polo"):
         pieces.append(collar(shape, rng.uniform(0.02, 0.06), rng.uniform(0.0, 0.08)))

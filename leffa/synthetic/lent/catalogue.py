@@ -6,8 +6,8 @@ from some hundred random ones, and registered. What folds, or does not fit after
 
 import hashlib
 import os
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from leffa.config import Garment as Kind
 from leffa.errors import PictureError
 from leffa.synthetic.body.figure import Layout, extent, lay_out
 from leffa.synthetic.body.mesh import Mesh, join
-from leffa.synthetic.cloth.garments import Garment
+from leffa.synthetic.cloth.garments import Garment, LegShape, TopShape, legs
 from leffa.synthetic.cloth.wardrobe import draw_bottom, draw_dress, draw_top
 from leffa.synthetic.lent.cutouts import CUTS, Cut, cut_out, cuts_of, read_photograph
 from leffa.synthetic.lent.registration import GRID, Frame, judge, register
@@ -28,17 +28,14 @@ from leffa.synthetic.render.gbuffer import draw
 from leffa.synthetic.render.raster import EMPTY
 from leffa.synthetic.scene import WOMEN, Split, draw_layout, draw_person, generator
 
-TEMPLATES = {Cut.SHORT: 200, Cut.LONG: 200, Cut.LEGS: 100, Cut.SKIRT: 80, Cut.DRESS: 160}
-STYLES = {
-    Cut.SHORT: ("t_shirt", "t_shirt", "polo", "shirt"), Cut.LONG: ("long_sleeve", "sweater", "shirt"),
-    Cut.LEGS: ("trousers", "trousers", "shorts"), Cut.SKIRT: ("skirt",),
-}  # fmt: skip
+TEMPLATES = {Cut.SHORT: 220, Cut.LONG: 260, Cut.LEGS: 140, Cut.SKIRT: 80, Cut.DRESS: 180}
+STYLES = {Cut.SHORT: ("t_shirt", "t_shirt", "polo", "shirt"), Cut.LONG: ("long_sleeve", "sweater", "shirt")}
 SMALL = 40
 LEAST_LIKENESS = 0.82  # overlap before the registration
 LEAST_OVERLAP = 0.955  # and after it
-LEAST_AREA = 0.25  # of an area anywhere on the garment: what is pressed more is no cloth
+LEAST_AREA = 0.15  # of an area anywhere on the garment: what is pressed more is no cloth
 SHAPE_WEIGHT = 0.5  # what a difference of height to width costs in likeness
-VERSION = 2
+VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -59,23 +56,44 @@ def draw_template(split: Split, cut: Cut, number: int) -> Template:
     """Template number ``number`` of a split and a cut."""
     rng = generator(0, split, 11, list(Cut).index(cut), number)
     person, _ = draw_person(rng, split, WOMEN[cut.kind])
+    layout = draw_layout(rng)
     if cut is Cut.DRESS:
         garment = draw_dress(rng)
-    elif cut.kind is Kind.LOWER:
-        garment = draw_bottom(rng, str(rng.choice(STYLES[cut])))
+    elif cut is Cut.SKIRT:
+        garment = draw_bottom(rng, "skirt")
+    elif cut is Cut.LEGS:
+        garment = _draw_legs(rng)
+        layout = replace(layout, legs=float(rng.uniform(0, 8)))
     else:
-        style = str(rng.choice(STYLES[cut]))
-        garment = draw_top(rng, style)
-        while (_sleeve(garment) > 0.55) != (cut is Cut.LONG):
-            garment = draw_top(rng, style)
+        garment = draw_top(rng, str(rng.choice(STYLES[cut])), partial(_lay_flat, rng, cut))
+        if cut is Cut.LONG:
+            arms = rng.uniform(2, 20) if rng.random() < 0.7 else rng.uniform(20, 55)
+            layout = replace(layout, arms=float(arms), flat=float(rng.uniform(0.25, 0.95)))
     coefficients = person.coefficients * rng.uniform(0, 1)
-    return Template(garment, draw_layout(rng), coefficients, cut in (Cut.DRESS, Cut.SKIRT))
+    return Template(garment, layout, coefficients, cut in (Cut.DRESS, Cut.SKIRT))
 
 
-def _sleeve(garment: Garment) -> float:
-    """Share of the arms that a top covers."""
-    piece = garment.pieces[0]
-    return float((piece.field[piece.cloth.arm > 0.5] < 0).mean())
+def _lay_flat(rng: np.random.Generator, cut: Cut, shape: TopShape) -> TopShape:
+    """Cloth that lies flat is wider than it is on a limb."""
+    sleeve = rng.uniform(1.3, 1.97) if cut is Cut.LONG else rng.uniform(0.35, 0.95)
+    return replace(
+        shape,
+        sleeve=float(sleeve),
+        width=float(rng.uniform(0.045, 0.105)),
+        loose=float(rng.uniform(0.4, 1)),
+    )
+
+
+def _draw_legs(rng: np.random.Generator) -> Garment:
+    long = rng.random() < 0.8
+    thigh = rng.uniform(0.07, 0.125)
+    shape = LegShape(
+        length=float(rng.uniform(1.4, 1.97) if long else rng.uniform(0.3, 0.95)),
+        rise=float(rng.uniform(0.04, 0.17)),
+        thigh=float(thigh),
+        ankle=float(thigh * rng.uniform(0.45, 1.1)),
+    )
+    return Garment(Kind.LOWER, "trousers" if long else "shorts", [legs(shape)])
 
 
 def front_camera(meshes: list[Mesh], size: tuple[int, int], room: float = 1.1) -> Camera:

@@ -35,6 +35,8 @@ CUTS = {
 LONGEST = 320
 WORKING_SIZE = 224
 MOST_RAGGED = 0.8
+GROUND_LIKE = 16.0  # distance in 8-bit Lab
+SLEEVE = 17  # pixels of the working size that may lie between a gap and the outline
 LEAST_AREA, MOST_AREA, MOST_BORDER = 0.1, 0.78, 0.03
 
 
@@ -75,7 +77,10 @@ def cut_out(picture: np.ndarray) -> np.ndarray | None:
     cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 2, cv2.GC_INIT_WITH_MASK)
     cut = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     clean = _one_piece(cut)
-    if clean is None or clean.sum() < 0.6 * inside.sum():
+    if clean is None:
+        return None
+    clean = _without_gaps(small, clean)
+    if clean.sum() < 0.6 * inside.sum():
         return None
     smooth = cv2.resize(clean.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     shown = cv2.GaussianBlur(smooth, (0, 0), 1.2) >= 0.5
@@ -106,6 +111,46 @@ def _one_piece(cut: np.ndarray) -> np.ndarray | None:
     if border > MOST_BORDER or not LEAST_AREA < piece.mean() < MOST_AREA:
         return None
     return piece > 0
+
+
+def _without_gaps(picture: np.ndarray, piece: np.ndarray) -> np.ndarray:
+    """The piece without the ground that it encloses between sleeve and body or between the legs.
+
+    Such a gap is of a colour that the ground around the garment has and the garment has nowhere else.
+    """
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(np.float32)
+    size = round(0.1 * WORKING_SIZE)
+    near = cv2.dilate(piece.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+    ring = near & (cv2.dilate(piece.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0)
+    if ring.sum() < 50:
+        return piece
+    like = piece & (_distance(lab, lab[ring]) < GROUND_LIKE)
+    like = cv2.morphologyEx(like.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    rest = piece & (cv2.dilate(like, np.ones((5, 5), np.uint8)) == 0)
+    if rest.sum() < 0.4 * piece.sum():
+        return piece  # garment and ground are of one colour
+    foreign = _distance(lab, lab[rest])
+    depth = cv2.distanceTransform(piece.astype(np.uint8), cv2.DIST_L2, 3)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(like)
+    result = piece.copy()
+    for number in range(1, count):
+        own = labels == number
+        if stats[number, cv2.CC_STAT_AREA] < 0.002 * piece.sum() or depth[own].min() > SLEEVE:
+            continue  # a shade, or a print
+        if np.median(foreign[own]) > GROUND_LIKE:
+            result &= cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    return result
+
+
+def _distance(lab: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """(h, w) Lab distance to the nearest of the main colours of a crowd (n, 3)."""
+    chosen = colours[:: max(len(colours) // 1500, 1)]
+    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 8, 1.0)
+    cv2.setRNGSeed(0)
+    _, owner, means = cv2.kmeans(chosen, min(5, len(chosen)), None, stop, 1, cv2.KMEANS_PP_CENTERS)
+    share = np.bincount(owner.ravel(), minlength=len(means)) / len(chosen)
+    main = means[share >= min(0.05, share.max())]  # a few are of mixed pixels along outlines
+    return np.sqrt(((lab[..., None, :] - main) ** 2).sum(-1)).min(-1)
 
 
 def extend(picture: np.ndarray, garment: np.ndarray, rim: int = 2) -> np.ndarray:

@@ -12,7 +12,7 @@ from leffa.synthetic.paint.backgrounds import draw_product_ground
 from leffa.synthetic.render.gbuffer import GBuffer
 
 OWN_GROUND = 0.6  # share of product shots that keep the photograph's ground
-MOST_MISSING = 0.12  # of the frame may lie beyond the photograph; else the ground is replaced
+MOST_MISSING = 0.25  # of the frame may lie beyond the photograph; else the ground is replaced
 
 
 @dataclass(frozen=True)
