@@ -10,13 +10,13 @@ import gradio as gr
 
 from demo import painting
 from demo.files import keep
-from demo.generate import digest_of
 from demo.history import Run, remember
 from demo.painting import Work, engine
 from demo.sessions import Picked, Session, Sessions, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task
 from leffa.errors import LeffaError
+from leffa.files import sha256
 
 PROGRESS = gr.Progress()  # the mark by which Gradio knows the argument
 
@@ -74,7 +74,7 @@ class Endpoints:
             measure = _measured(garment_picture.image, wishes.garment)
             area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
         else:
-            choices["mask_sha256"] = digest_of(str(mask))
+            choices["mask_sha256"] = sha256(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
         work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, wishes.kind, area)
         return self._paint(work, {"photo": photo, "garment": garment_picture}, choices, progress, request)
@@ -373,7 +373,7 @@ def _picked(path: str | None, name: str, person: int | None = None, task: Task =
     image = _picture(path, name)
     assert path is not None  # or the line above had raised
     prepared = None if person is None else engine().prepare(image, person, task)
-    return Picked(image, path, digest_of(path), prepared)
+    return Picked(image, path, sha256(path), prepared)
 
 
 def _picture(path: str | None, name: str) -> Any:
@@ -393,9 +393,9 @@ def _measured(picture: Any, garment: Garment) -> Any:
 
 
 def _mask_of(path: str | None) -> Any:
-    import numpy as np
+    from leffa.preprocess.given_mask import read_mask
 
-    return np.asarray(_picture(path, "mask").convert("L")) if path else None
+    return read_mask(path) if path else None
 
 
 def _kind(garment: str) -> Garment:

@@ -1,7 +1,5 @@
 """The last step of both tabs: quality, settings, the button, the run and its result."""
 
-import hashlib
-import io
 import logging
 import threading
 import time
@@ -329,17 +327,3 @@ def _default(task: Task, setting: str) -> float:
         model = BUNDLED
     value = getattr(model, setting)
     return model.guidance_scale if value is None else value
-
-
-def digest_of(path: str) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return (
-            hashlib.file_digest(file, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else _digest(file)
-        )
-
-
-def _digest(file: io.BufferedReader) -> str:
-    return hashlib.sha256(file.read()).hexdigest()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from demo import parts
 from demo.examples import POSES
-from demo.generate import digest_of
 from demo.painting import engine
 from demo.sessions import Picked, Session
 from demo.texts import problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError
+from leffa.files import sha256
 
 if TYPE_CHECKING:
     from leffa.preprocess.prepared import Prepared
@@ -49,7 +49,7 @@ def _read(
     try:
         from leffa.images import load_image
 
-        picked = Picked(load_image(path), path, digest_of(path), example=example)
+        picked = Picked(load_image(path), path, sha256(path), example=example)
         if person is not None:
             picked.prepared = prepare(picked, tab, person)
     except LeffaError as error:

@@ -115,7 +115,7 @@ def _known(session: Session, digest: str) -> Picked | None:
 
 @cache
 def _examples() -> dict[str, examples.Example]:
-    from demo.generate import digest_of
+    from leffa.files import sha256
 
     everything = (*examples.people(), *examples.garments(), *examples.poses())
-    return {digest_of(str(example.path)): example for example in everything}
+    return {sha256(str(example.path)): example for example in everything}

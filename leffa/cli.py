@@ -1,7 +1,6 @@
 """The command line: one style for all subcommands. Heavy imports wait until a command runs."""
 
 import argparse
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -24,16 +23,25 @@ if TYPE_CHECKING:
     from leffa.run.settings import Settings
 
 EXIT_BAD_INPUT = 2
+EXIT_NOT_READ = 141  # as a shell tells of SIGPIPE
 INPUTS = ("person", "reference", "pose", "garment", "mask")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status. Bad input is one sentence on stderr, never a trace."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         options.run(options)
+        sys.stdout.flush()
     except LeffaError as error:
         print(f"leffa: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except BrokenPipeError:  # whoever read along has seen enough, as in `leffa doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+        return EXIT_NOT_READ
+    except OSError as error:
+        where = f"{error.filename!r}: " if error.filename else ""
+        print(f"leffa: {where}{error.strerror or error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("leffa: stopped", file=sys.stderr)
@@ -61,7 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         "reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible"
     )
     _add_garment(tryon)
-    tryon.add_argument("--mask", metavar="FILE", help="what to repaint, white on black, at the photo's size")
+    tryon.add_argument(
+        "--mask",
+        metavar="FILE",
+        help="what to repaint, white on black, or opaque on transparent, at the photo's size",
+    )
+    tryon.add_argument("--invert-mask", action="store_true", help="repaint what is black in --mask instead")
     _add_painting(tryon)
 
     pose = _command(
@@ -98,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
         "--hem", choices=["waist", "hip", "knee", "ankle"], help="how far down the mask reaches"
     )
     mask.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
+    _add_force(mask)
     mask.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
 
     train = _command(commands, "train", "train the two UNets", training.EXAMPLES, training.run)
@@ -155,7 +169,14 @@ def _add_garment(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_painting(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="where to write the result")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        help="where to write the result; the settings go beside it, as OUT with the ending .json",
+    )
+    _add_force(parser)
     parser.add_argument("--steps", type=int, help="sampling steps (default: the model's)")
     parser.add_argument(
         "--guidance", type=float, help="how strongly to follow the reference (default: the model's)"
@@ -182,6 +203,14 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="write over files that leffa has not written; never over what the command reads",
+    )
+
+
 def _settings(options: argparse.Namespace) -> "Settings":
     from leffa.run.settings import Settings
 
@@ -196,17 +225,16 @@ def _settings(options: argparse.Namespace) -> "Settings":
 
 
 def _try_on(options: argparse.Namespace) -> None:
-    import numpy as np
-
     from leffa.engine import Engine
-    from leffa.images import check_output, load_image
+    from leffa.images import load_image
+    from leffa.preprocess.given_mask import read_mask
     from leffa.weights.models import find
 
-    output = check_output(options.output)
+    output = _checked_output(options, options.person, options.reference, options.mask)
     settings = _settings(options)
     settings.resolved(find(_task("try_on"), options.model))
     person, reference = load_image(options.person), load_image(options.reference)
-    mask = np.asarray(load_image(options.mask).convert("L")) if options.mask else None
+    mask = read_mask(options.mask, invert=options.invert_mask) if options.mask else None
     engine = Engine(options.device, options.memory)
     with _Bar() as bar:
         prepared = engine.prepare(person, options.who)
@@ -218,10 +246,10 @@ def _try_on(options: argparse.Namespace) -> None:
 
 def _pose(options: argparse.Namespace) -> None:
     from leffa.engine import Engine
-    from leffa.images import check_output, load_image
+    from leffa.images import load_image
     from leffa.weights.models import find
 
-    output = check_output(options.output)
+    output = _checked_output(options, options.reference, options.pose)
     settings = _settings(options)
     settings.resolved(find(_task("pose_transfer"), options.model))
     reference, pose = load_image(options.reference), load_image(options.pose)
@@ -239,11 +267,13 @@ def _mask(options: argparse.Namespace) -> None:
 
     from leffa.config import Garment
     from leffa.engine import Engine
+    from leffa.files import check_outputs
     from leffa.images import check_output, load_image, save_atomically
     from leffa.preprocess.garment.measure import measure_garment
     from leffa.preprocess.offline.masks import MaskOptions
 
     output = check_output(options.output)
+    check_outputs([output], [options.person, options.reference], options.force)
     engine = Engine()
     prepared = engine.prepare(load_image(options.person), options.who)
     wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
@@ -272,32 +302,41 @@ def _task(value: str):
     return Task(value)
 
 
+def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
+    """Where the result goes. Raises FileError unless everything that comes of the run may be written."""
+    from leffa.files import check_outputs
+    from leffa.images import check_output
+    from leffa.run.result import FLOW_PICTURES
+
+    output = check_output(options.output)
+    flow = [Path(options.flow) / f"{name}.png" for name in FLOW_PICTURES] if options.flow else []
+    check_outputs([output, output.with_suffix(".json"), *flow], inputs, options.force)
+    return output
+
+
 def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
     """The picture, beside it the settings it was made with, and the flow's pictures."""
+    from leffa.files import MARK, told, write_json
     from leffa.images import save_atomically
 
     save_atomically(result.images[0], output)
     given = {name: getattr(options, name, None) for name in INPUTS}
     record = {
+        "software": f"{MARK} {__version__}",
         "task": result.task.value,
         "model": result.model,
         **asdict(result.settings),
         "inputs": {name: value for name, value in given.items() if value is not None},
     }
-    _write_text(output.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
+    write_json(output.with_suffix(".json"), record, indent=2)
     if options.flow:
         folder = Path(options.flow)
-        folder.mkdir(parents=True, exist_ok=True)
+        with told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         for name, picture in result.flow_pictures().items():
             save_atomically(picture, folder / f"{name}.png")
     used = result.settings
     _tell(result.notes, f"{output}: seed {used.seed}, {used.steps} steps, model {result.model}")
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
 
 
 def _tell(notes: list[str], last: str) -> None:

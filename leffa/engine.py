@@ -13,6 +13,7 @@ from leffa.images import load_image
 from leffa.preprocess.encoding import encode_densepose
 from leffa.preprocess.garment.measure import GarmentMeasure, fitted, measure_silhouette
 from leffa.preprocess.garment.product import foreground
+from leffa.preprocess.given_mask import MaskSource, check_mask, read_mask
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.preprocess.offline.parts import body_coordinates
 from leffa.preprocess.prepared import Preparation, Prepared
@@ -102,7 +103,7 @@ class Engine:
         person: Image.Image | Prepared,
         reference: Image.Image,
         garment: Garment | str,
-        mask: NDArray[np.uint8] | None = None,
+        mask: MaskSource | None = None,
         settings: Settings | None = None,
         model: str | None = None,
         progress: Progress | None = None,
@@ -110,7 +111,8 @@ class Engine:
     ) -> Result:
         """Put the garment of ``reference`` on the person.
 
-        mask      (H, W) uint8 at the photo's size, 255 = repaint; None = automatic
+        mask      what to repaint, at the photo's size, however it is kept: see ``given_mask.read_mask``; None
+                  = automatic
         progress  see ``Progress``; with it, previews are made
         stop      set it from another thread to end the run with ``StoppedError``
 
@@ -120,22 +122,25 @@ class Engine:
         garment = Garment(garment)
         chosen = models.find(Task.TRY_ON, model, garment)
         resolved = (settings or Settings()).resolved(chosen)
+        given = None if mask is None else read_mask(mask)
         (progress or _silent)(0.0, "finding the person", None)
         prepared = self._prepared(person, chosen)
         reference = load_image(reference)
         shown = foreground(np.asarray(reference))
         region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
-        if mask is None:
+        told: list[str] = []
+        if given is None:
             measure = measure_silhouette(shown > 127, garment)
             framed = _mask_in_frame(prepared, garment, None, measure)
-            area = _checked_mask(prepared.enlarged(framed), prepared.size, _NOTHING[garment])
+            area = _painted(prepared.enlarged(framed), _NOTHING[garment])
         else:
-            area = _checked_mask(mask, prepared.size, "the mask is empty")
+            told = check_mask(given, prepared.size, self.parts(prepared)[..., 0])
+            area = _painted(given, "the mask is empty")
         if chosen.focus:
             inner = _union(_box_of(area), _visible_box(prepared.box, area))
             region = Region.around(inner, prepared.size, chosen.size, PERSON_MARGIN)
         # An automatic mask in the model's own frame is used as it was made.
-        framed = framed if mask is None and prepared.frame == region.letterbox else region.mask(area)
+        framed = framed if given is None and prepared.frame == region.letterbox else region.mask(area)
         job = Job(
             task=Task.TRY_ON,
             model=chosen,
@@ -149,7 +154,7 @@ class Engine:
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        notes = [*prepared.notes, *_unfamiliar(chosen, garment)]
+        notes = [*prepared.notes, *told, *_unfamiliar(chosen, garment)]
         return self._run(job, notes, progress, stop)
 
     def pose_transfer(
@@ -279,15 +284,11 @@ def _silent(share: float, what: str, preview: Image.Image | None) -> None:
     pass
 
 
-def _checked_mask(mask: NDArray[np.uint8], size: tuple[int, int], if_empty: str) -> NDArray[np.uint8]:
-    if mask.shape != size:
-        raise PictureError(
-            f"the mask is {mask.shape[1]}x{mask.shape[0]}, the photo {size[1]}x{size[0]}: both must agree"
-        )
-    area = np.where(mask > 127, 255, 0).astype(np.uint8)
-    if (area > 0).mean() < LEAST_PAINTED:
+def _painted(mask: NDArray[np.uint8], if_empty: str) -> NDArray[np.uint8]:
+    """The mask; raises PictureError if it is as good as empty."""
+    if (mask > 0).mean() < LEAST_PAINTED:
         raise PictureError(f"{if_empty}: mark in white what is to be repainted")
-    return area
+    return mask
 
 
 def _box_of(mask: NDArray[np.uint8]) -> Box:

@@ -15,3 +15,7 @@ class PersonError(LeffaError):
 
 class WeightsError(LeffaError):
     """Weights are missing, corrupt, or do not fit the model."""
+
+
+class FileError(LeffaError):
+    """A file cannot be written, or must not be written over."""

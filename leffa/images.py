@@ -6,18 +6,19 @@ Sizes are (height, width) everywhere; PIL's reverse order does not leave this mo
 import io
 import os
 import struct
-import uuid
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
-from leffa.errors import PictureError
+from leffa import __version__, files
+from leffa.errors import FileError, PictureError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,17 +48,43 @@ _WRITE_OPTIONS: dict[str, tuple[str, dict[str, object]]] = {
     ".tiff": ("TIFF", {"compression": "tiff_deflate"}),
     ".bmp": ("BMP", {}),
 }
+SUFFIXES = tuple(_WRITE_OPTIONS)
+"""Of pictures, in lower case."""
 
 
-def load_image(source: str | os.PathLike[str] | IO[bytes] | Image.Image) -> Image.Image:
+PictureSource = str | os.PathLike[str] | IO[bytes] | Image.Image | NDArray[Any]
+"""A file, a PIL picture, or an array: see ``load_image``."""
+
+
+def load_image(source: PictureSource, smallest: int = SMALLEST_SIDE) -> Image.Image:
     """Read a picture as upright 8-bit sRGB, whatever it is: EXIF turned, transparency laid on white.
 
-    ``source`` is a path, an open binary file or a PIL picture. Raises ``PictureError`` with one sentence
-    if it is missing, no picture, truncated, or too small or too large to work with.
+    source    a path, an open binary file, a PIL picture; or an array (H, W), or (H, W, C) with 1, 3 or 4
+              channels, RGB: uint8, uint16, or float in [0, 1]
+    smallest  sides shorter than this are refused, px
+
+    Raises ``PictureError`` with one sentence if it is missing, no picture, truncated, or too small or too
+    large to work with.
     """
+    image = open_upright(source, smallest)
+    try:
+        return _as_rgb(image)
+    except _UNREADABLE:
+        raise PictureError(
+            f"{_name_of(source)} has colours of the kind {image.mode!r} that cannot be turned into RGB: "
+            "save it as PNG."
+        ) from None
+
+
+def open_upright(source: PictureSource, smallest: int = SMALLEST_SIDE) -> Image.Image:
+    """The same with the picture's own mode and channels, for what is not to be seen, such as masks."""
+    name = _name_of(source)
     if isinstance(source, Image.Image):
-        return _upright_rgb(source, "The picture")
-    name = f"{Path(source).name!r}" if isinstance(source, (str, os.PathLike)) else "The picture"
+        return _upright(source, name, smallest)
+    if isinstance(source, np.ndarray) or not (
+        isinstance(source, (str, os.PathLike)) or hasattr(source, "read")
+    ):
+        return _upright(_of_array(source), name, smallest)
     try:
         opened = Image.open(source)
     except FileNotFoundError:
@@ -69,7 +96,33 @@ def load_image(source: str | os.PathLike[str] | IO[bytes] | Image.Image) -> Imag
     except _UNREADABLE:
         raise PictureError(f"{name} cannot be read as a picture: use an intact JPEG, PNG or WebP.") from None
     with opened:
-        return _upright_rgb(opened, name)
+        return _upright(opened, name, smallest)
+
+
+def _name_of(source: Any) -> str:
+    return f"{Path(source).name!r}" if isinstance(source, (str, os.PathLike)) else "The picture"
+
+
+def _of_array(source: Any) -> Image.Image:
+    """A picture from an array, or from what can become one, such as a tensor on the CPU."""
+    values = np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)
+    wanted = "give (height, width, 3) RGB, uint8 or float in [0, 1]"
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[..., 0]
+    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)) or not values.size:
+        raise PictureError(f"An array of shape {values.shape} is no picture: {wanted}.")
+    if values.dtype.kind == "f":
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        if not (np.isfinite(values).all() and low >= 0 and high <= 1):
+            raise PictureError(f"A picture in float must be in [0, 1], got {low:g} to {high:g}: {wanted}.")
+        values = np.rint(values * 255)
+    elif values.dtype == np.uint16:
+        values = values // 257
+    elif values.dtype == np.bool_:
+        values = values * 255
+    elif values.dtype.kind not in "ui" or values.min() < 0 or values.max() > 255:
+        raise PictureError(f"An array of {values.dtype} is no picture: {wanted}.")
+    return Image.fromarray(np.ascontiguousarray(values.astype(np.uint8)))
 
 
 def _too_large(name: str) -> str:
@@ -77,28 +130,22 @@ def _too_large(name: str) -> str:
     return f"{name} is too large: scale it down to at most {most}."
 
 
-def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+def _upright(image: Image.Image, name: str, smallest: int) -> Image.Image:
     width, height = image.size
     if max(width, height) > LARGEST_SIDE or width * height > MOST_PIXELS:
         raise PictureError(_too_large(name))
-    if min(width, height) < SMALLEST_SIDE:
+    if min(width, height) < smallest:
         raise PictureError(
-            f"{name} has only {width} x {height} pixels: use one with at least {SMALLEST_SIDE} on each side."
+            f"{name} has only {width} x {height} pixels: use one with at least {smallest} on each side."
         )
     try:
         image.load()
     except (*_UNREADABLE, Image.DecompressionBombError):
         raise PictureError(f"{name} is damaged or cut short: save or download it again.") from None
     try:
-        upright = ImageOps.exif_transpose(image)
+        return ImageOps.exif_transpose(image)
     except _UNREADABLE:  # a broken EXIF block is no reason to refuse the pixels
-        upright = image
-    try:
-        return _as_rgb(upright)
-    except _UNREADABLE:
-        raise PictureError(
-            f"{name} has colours of the kind {image.mode!r} that cannot be turned into RGB: save it as PNG."
-        ) from None
+        return image.copy()
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
@@ -206,6 +253,15 @@ class Letterbox:
         inner = self._resize_map(mask, self.height, self.width)
         framed = np.zeros(self.frame, np.uint8)
         framed[self._box] = np.where(inner >= 128, 255, 0)
+        return framed
+
+    def apply_map(self, values: NDArray) -> NDArray:
+        """A map (h, w) or (h, w, C) of the photo, at any resolution, in its frame; the border is 0.
+
+        Float smoothly, bool and integers as labels (nearest).
+        """
+        framed = np.zeros((*self.frame, *values.shape[2:]), values.dtype)
+        framed[self._box] = self._resize_map(values, self.height, self.width)
         return framed
 
     def invert(self, picture: Image.Image) -> Image.Image:
@@ -333,32 +389,39 @@ def _seam(inside: NDArray[np.bool_], softness: float) -> NDArray[np.float32]:
 def check_output(path: str | os.PathLike[str]) -> Path:
     """The path, if a picture could be written there; to be asked before long work.
 
-    Raises ``PictureError`` for an unknown suffix or a missing folder.
+    Raises ``PictureError`` for an unknown suffix, ``FileError`` for a place that takes no file.
     """
     target = Path(path)
     if target.suffix.lower() not in _WRITE_OPTIONS:
         known = ", ".join(sorted(_WRITE_OPTIONS))
         raise PictureError(f"Cannot write {target.name!r}: end the name in one of {known}.")
+    files.check_place(target)
     if not target.parent.is_dir():
-        raise PictureError(f"Cannot write {target.name!r}: the folder {str(target.parent)!r} does not exist.")
-    if target.is_dir():
-        raise PictureError(f"Cannot write {str(target)!r}: it is a folder.")
+        raise FileError(f"Cannot write {target.name!r}: the folder {str(target.parent)!r} does not exist.")
     return target
 
 
 def save_atomically(image: Image.Image, path: str | os.PathLike[str]) -> Path:
     """Write a picture in the format of the path's suffix; a reader never sees half a file.
 
-    Returns the path. Raises ``PictureError`` for an unknown suffix or a missing folder.
+    The file says that leffa wrote it, except as BMP, which has no place for that. Returns the path. Raises as
+    ``check_output``.
     """
     target = check_output(path)
     kind, options = _WRITE_OPTIONS[target.suffix.lower()]
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    try:
-        with partial.open("xb") as file:
-            image.save(file, kind, **options)
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with files.written(target) as file:
+        image.save(file, kind, **options, **_signature(kind))
     return target
+
+
+def _signature(kind: str) -> dict[str, object]:
+    """Options of PIL's ``save`` by which a file of this format names its maker."""
+    if kind == "PNG":
+        text = PngInfo()
+        text.add_text("Software", f"{files.MARK} {__version__}")
+        return {"pnginfo": text}
+    if kind in ("JPEG", "WEBP", "TIFF"):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Software] = f"{files.MARK} {__version__}"
+        return {"exif": exif}
+    return {}

@@ -1,6 +1,5 @@
 """What a finished picture says of its making: written into the PNG, read back from it."""
 
-import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from leffa import __version__
 from leffa.errors import PictureError
+from leffa.files import sha256
 
 if TYPE_CHECKING:
     from leffa.run.result import Result
@@ -95,9 +95,4 @@ def model_hash(model: "Model") -> str:
 
 @lru_cache(maxsize=8)
 def _hash(files: tuple[tuple[str, int, int], ...]) -> str:
-    total = hashlib.sha256()
-    for name, _, _ in files:
-        with open(name, "rb") as file:
-            while chunk := file.read(1 << 20):
-                total.update(chunk)
-    return total.hexdigest()
+    return sha256(*(name for name, _, _ in files))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from leffa.errors import PictureError
+from leffa.errors import FileError, LeffaError, PictureError
 from leffa.images import (
     Letterbox,
     blend,
@@ -361,7 +361,7 @@ class TestSave:
 
     def test_unknown_suffix_and_missing_folder(self, picture: Image.Image, tmp_path: Path) -> None:
         for path in (tmp_path / "out.xyz", tmp_path / "out", tmp_path / "no" / "out.png"):
-            with pytest.raises(PictureError) as error:
+            with pytest.raises(LeffaError) as error:
                 save_atomically(picture, path)
             assert_one_sentence(error.value)
         assert not list(tmp_path.iterdir())
@@ -377,7 +377,7 @@ class TestSave:
             raise OSError("disk full")
 
         monkeypatch.setattr(Image.Image, "save", half)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(FileError, match="disk full"):
             save_atomically(Image.new("RGB", (64, 64)), path)
         assert path.read_bytes() == before
         assert [entry.name for entry in tmp_path.iterdir()] == ["out.png"]

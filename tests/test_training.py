@@ -27,6 +27,7 @@ from leffa.training.evaluation import flow_errors, sample_grid
 from leffa.training.loop import train
 from leffa.training.objective import compute_losses
 from leffa.training.settings import PRESETS, TrainingSettings
+from leffa.training.vae import keep_origin
 
 TOY = TrainingSettings(
     size=(64, 48),
@@ -157,6 +158,25 @@ def test_a_run_is_not_resumed_with_other_settings(tmp_path):
     assert json.loads((tmp_path / "settings.json").read_text())["steps"] == 2
 
 
+def test_a_run_is_not_resumed_with_other_data_or_another_start(tmp_path, capsys):
+    begun = {"data": ["packed:a"], "start": "bundled"}
+    train(pipeline(), Rows(), tmp_path, TOY, stop_at=1, origin=begun)
+    with pytest.raises(LeffaError, match=r'begun with data=\["packed:a"\]'):
+        train(pipeline(), Rows(), tmp_path, TOY, origin={**begun, "data": ["packed:b"]})
+    with pytest.raises(LeffaError, match='begun with start="bundled"'):
+        train(pipeline(), Rows(), tmp_path, TOY, origin={**begun, "start": "nothing"})
+    train(pipeline(), Rows(), tmp_path, replace(TOY, log_every=1), stop_at=2, origin=begun)
+    assert json.loads((tmp_path / "settings.json").read_text())["data"] == ["packed:a"]
+    assert "lr 0.001" in capsys.readouterr().out
+
+
+def test_a_vae_is_not_trained_on_with_other_pictures(tmp_path):
+    keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 32})
+    keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 32})
+    with pytest.raises(LeffaError, match="begun with crop=32"):
+        keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 64})
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -204,9 +224,11 @@ from dataclasses import replace
 from leffa.training import checkpoint
 import leffa.training.loop as loop
 real = torch.save
+written = []
 def slow(state, file):
     # die in the middle of writing the checkpoint of step 3
-    if getattr(file, "name", "").endswith(".tmp") and "step-00000003" in file.name:
+    written.append(file)
+    if len(written) == 3:
         file.write(b"half a checkpoint")
         file.flush()
         print("WRITING", flush=True)
@@ -230,11 +252,11 @@ def test_a_kill_in_the_middle_of_a_checkpoint_loses_nothing(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     left = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
-    assert any(name.endswith(".tmp") for name in left), left
+    assert any(name.endswith(".part") for name in left), left
     straight = weights(train(pipeline(), Rows(), tmp_path / "straight", TOY))
     resumed = weights(train(pipeline(), Rows(), tmp_path / "run", TOY))
     assert same(straight, resumed)
-    assert not list((tmp_path / "run" / "checkpoints").glob("*.tmp"))
+    assert not list((tmp_path / "run" / "checkpoints").glob("*.part"))
 
 
 def test_checkpoints_keep_the_last_two_and_refuse_foreign_pickles(tmp_path):

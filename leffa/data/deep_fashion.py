@@ -1,6 +1,7 @@
 """DeepFashion In-shop: the same person in two poses."""
 
 import csv
+import io
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ from torch.utils.data import Dataset
 
 from leffa.config import DensePoseEncoding, Task
 from leffa.data import files
+from leffa.data.files import Framed
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
 from leffa.preprocess.encoding import encode_densepose
@@ -27,7 +29,8 @@ class DeepFashion(Dataset):
 
     folder    see ``LAYOUT``; the published set has no DensePose, so it stands in folders of its own
     split     "train" or "test"
-    size      (height, width) everything is brought to; the paper's are 256x176 and 512x352
+    size      (height, width) of the frame everything is brought to, on white where its shape is another; the
+              paper's are 256x176 and 512x352
     encoding  any but BODY
 
     Raises LeffaError naming the files that are missing, before anything is read.
@@ -52,25 +55,25 @@ class DeepFashion(Dataset):
             for reference, person in self._pairs
             for file in (self._picture(reference), self._picture(person), self._densepose(person))
         )
-        files.check_files(self._root, wanted, LAYOUT)
+        self._files = files.find_files(self._root, wanted, LAYOUT)
 
     def __len__(self) -> int:
         return len(self._pairs)
 
     def __getitem__(self, index: int) -> Sample:
-        reference, person = self._pairs[index]
-        size = self._size
-        iuv = files.read_colours(self._root / self._densepose(person), size)
+        names, size = self._pairs[index], self._size
+        reference, person = (Framed.read(self._files[self._picture(name)], size) for name in names)
+        iuv = person.colours(self._files[self._densepose(names[1])])
         densepose = encode_densepose(iuv, self._encoding)
         reach = 2 * max(1, round(DILATION * size[0])) + 1
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
         shown = cv2.dilate((iuv[..., 0] > 0).astype(np.uint8), kernel)
         return Sample(
-            name=f"{Path(reference).stem}-to-{Path(person).stem}",
+            name="-to-".join(files.stem(name) for name in names),
             task=Task.POSE_TRANSFER,
             garment=None,
-            person=files.read_picture(self._root / self._picture(person), size),
-            reference=files.read_picture(self._root / self._picture(reference), size),
+            person=person.tensor(),
+            reference=reference.tensor(),
             mask=torch.ones(1, *size),
             densepose=torch.from_numpy(np.ascontiguousarray(densepose.transpose(2, 0, 1))),
             loss_mask=torch.from_numpy(shown.astype(np.float32))[None],
@@ -80,20 +83,19 @@ class DeepFashion(Dataset):
         return f"{self._split}_highres/{name}"
 
     def _densepose(self, name: str) -> str:
-        return f"{self._split}_densepose/{Path(name).stem}.png"
+        return f"{self._split}_densepose/{files.stem(name)}.png"
 
 
 def _read_pairs(path: Path) -> list[tuple[str, str]]:
     """(from, to) of every line."""
     if not path.is_file():
         raise LeffaError(f"{path} is missing: expected {LAYOUT}")
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"from", "to"} <= set(reader.fieldnames or ()):
-            raise LeffaError(
-                f"{path}: expected the columns from,to, got {','.join(reader.fieldnames or ())!r}"
-            )
-        pairs = [(row["from"], row["to"]) for row in reader]
+    text = files.read_text(path)
+    separator = max(",;\t", key=text.partition("\n")[0].count)  # spreadsheets have their own ideas
+    reader = csv.DictReader(io.StringIO(text), delimiter=separator)
+    if not {"from", "to"} <= set(reader.fieldnames or ()):
+        raise LeffaError(f"{path}: expected the columns from,to, got {','.join(reader.fieldnames or ())!r}")
+    pairs = [(row["from"], row["to"]) for row in reader]
     if not pairs:
         raise LeffaError(f"{path} lists no pairs")
     return pairs

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch.utils.data import Dataset
 
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.data import files
+from leffa.data.files import Framed
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
 from leffa.preprocess.encoding import encode_densepose
@@ -39,7 +39,7 @@ class _Row(NamedTuple):
 
     def of_person(self, suffix: str) -> str:
         """The name of one of the person's files: 013563_4.png for "_4.png"."""
-        return self.person.removesuffix("_0.jpg") + suffix
+        return files.stem(self.person).removesuffix("_0") + suffix
 
     def files(self) -> list[str]:
         """What a sample needs, relative to the data set's folder."""
@@ -60,7 +60,7 @@ class DressCode(Dataset):
     folder    holds ``upper_body/``, ``lower_body/``, ``dresses/``
     split     "train" or "test"
     paired    with False the test split's mismatched garments, for unpaired evaluation
-    size      (height, width) everything is brought to
+    size      (height, width) of the frame everything is brought to, on white where its shape is another
     encoding  any but BODY
     garments  kinds to take; None = all whose folder is there
 
@@ -96,38 +96,38 @@ class DressCode(Dataset):
             for pair in files.read_pairs(self._root / kind.dataset_name / name, LAYOUT)
         ]
         for row in self._rows:
-            if not row.person.endswith("_0.jpg"):
+            if not files.stem(row.person).endswith("_0"):
                 raise LeffaError(
                     f"{row.folder}/{name}: a person's picture ends in _0.jpg, got {row.person!r}"
                 )
-        files.check_files(self._root, (file for row in self._rows for file in row.files()), LAYOUT)
+        wanted = (file for row in self._rows for file in row.files())
+        self._files = files.find_files(self._root, wanted, LAYOUT)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Sample:
-        row, size = self._rows[index], self._size
-        place = self._root / row.folder
-        labels = files.read_labels(place / "label_maps" / row.of_person("_4.png"), size)
-        iuv = _iuv(
-            place / "dense" / row.of_person("_5.png"), place / "dense" / row.of_person("_5_uv.npz"), size
-        )
+        row = self._rows[index]
+        shot, product, labels, mask, parts, surface = (self._files[file] for file in row.files())
+        person, reference = Framed.read(shot, self._size), Framed.read(product, self._size)
+        worn = files.is_among(person.labels(labels), WORN[row.garment])
+        iuv = _iuv(person, parts, surface)
         densepose = encode_densepose(iuv, self._encoding)
         return Sample(
             name=f"{row.folder}-{row.of_person('')}",
             task=Task.TRY_ON,
             garment=row.garment,
-            person=files.read_picture(place / "images" / row.person, size),
-            reference=files.read_picture(place / "images" / row.reference, size),
-            mask=files.read_mask(place / "agnostic_masks" / row.of_person("_0.png"), size),
+            person=person.tensor(),
+            reference=reference.tensor(),
+            mask=person.repaint_mask(mask, worn),
             densepose=torch.from_numpy(np.ascontiguousarray(densepose.transpose(2, 0, 1))),
-            loss_mask=files.is_among(labels, WORN[row.garment]),
+            loss_mask=worn,
         )
 
 
-def _iuv(parts: Path, surface: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _iuv(person: Framed, parts: Path, surface: Path) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 I, U, V from the part numbers and the surface coordinates (2, h, w) in [0, 1]."""
-    part = files.read_labels(parts, size)
+    part = person.labels(parts)
     try:
         with np.load(surface) as arrays:
             uv = np.asarray(arrays["uv"], np.float32)
@@ -137,6 +137,5 @@ def _iuv(parts: Path, surface: Path, size: tuple[int, int]) -> NDArray[np.uint8]
         ) from error
     if uv.ndim != 3 or uv.shape[0] != 2:
         raise LeffaError(f"{surface}: 'uv' has the shape {uv.shape}, expected (2, height, width)")
-    planes = [Image.fromarray(np.rint(np.clip(plane, 0, 1) * 255).astype(np.uint8)) for plane in uv]
-    resized = [np.asarray(plane.resize((size[1], size[0]), Image.Resampling.NEAREST)) for plane in planes]
-    return np.stack([part, *resized], axis=-1)
+    planes = np.rint(np.clip(uv, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+    return np.concatenate([part[..., None], person.map(planes, surface)], axis=-1)

@@ -7,7 +7,6 @@ them.
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from torch.utils.data import Dataset
 from leffa.config import Garment, Task
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
+from leffa.files import check_folder, holds_record, replaced, write_json
 from leffa.model.flow import coarse_flow
 
 HEADER = "packed.json"
@@ -72,7 +72,9 @@ class PackedWriter:
     """
 
     def __init__(self, folder: str | Path, count: int, size: tuple[int, int], redressed: bool = False):
-        folder = Path(folder)
+        folder, fields = Path(folder), _fields(redressed)
+        names = (HEADER, *(f"{name}.npy" for name in fields))
+        check_folder(folder, names, lambda place: holds_record(place / HEADER, ("count", "size")))
         folder.mkdir(parents=True, exist_ok=True)
         header = {"count": count, "size": list(size), **({"redressed": True} if redressed else {})}
         path = folder / HEADER
@@ -80,13 +82,13 @@ class PackedWriter:
             if json.loads(path.read_text()) != header:
                 raise LeffaError(f"{folder} holds {path.read_text()}, not {header}: give another folder")
         else:
-            for name, field in _fields(redressed).items():
+            write_json(path, header, indent=None)  # first: it tells that the folder is ours
+        for name, field in fields.items():
+            if not (folder / f"{name}.npy").exists():
                 shape = (count, *field.shape(*size))
-                np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=field.dtype, shape=shape)
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(header))
-            os.replace(temporary, path)
-        self._arrays = {name: _open(folder, name, "r+") for name in _fields(redressed)}
+                with replaced(folder / f"{name}.npy") as empty:
+                    np.lib.format.open_memmap(empty, mode="w+", dtype=field.dtype, shape=shape)
+        self._arrays = {name: _open(folder, name, "r+") for name in fields}
 
     def __contains__(self, row: int) -> bool:
         """Whether the row has been written."""

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.data import files
+from leffa.data.files import Framed
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
 from leffa.preprocess.encoding import encode_densepose
@@ -37,7 +38,7 @@ class VitonHD(Dataset):
     split     "train" or "test"
     paired    the person's own garment, whose product shot has the person's name: the pairs file lists a
               *mismatched* garment in its second column, which is for unpaired evaluation only
-    size      (height, width) everything is brought to
+    size      (height, width) of the frame everything is brought to, on white where its shape is another
     encoding  VITON_HD takes the published renderings, DRESS_CODE their part numbers; the other encodings
               need surface coordinates that VITON-HD does not have
 
@@ -62,31 +63,34 @@ class VitonHD(Dataset):
         self._root = root / split
         listed = files.read_pairs(root / f"{split}_pairs.txt", LAYOUT)
         self._pairs = [
-            (Path(person).stem, Path(person if paired else reference).stem) for person, reference in listed
+            (files.stem(person), files.stem(person if paired else reference)) for person, reference in listed
         ]
-        files.check_files(self._root, (file for pair in self._pairs for file in _files(*pair)), LAYOUT)
+        wanted = (file for pair in self._pairs for file in _files(*pair))
+        self._files = files.find_files(self._root, wanted, LAYOUT)
         self._has_cloth_masks = (self._root / "cloth-mask").is_dir()
         if self._has_cloth_masks:
             masks = (f"cloth-mask/{garment}.jpg" for _, garment in self._pairs)
-            files.check_files(self._root, masks, f"{LAYOUT}; or no cloth-mask/ at all")
+            self._files |= files.find_files(self._root, masks, f"{LAYOUT}; or no cloth-mask/ at all")
 
     def __len__(self) -> int:
         return len(self._pairs)
 
     def __getitem__(self, index: int) -> Sample:
         name, garment = self._pairs[index]
-        root, size = self._root, self._size
-        labels = files.read_labels(root / f"image-parse-v3/{name}.png", size)
+        found = self._files
+        person = Framed.read(found[f"image/{name}.jpg"], self._size)
+        reference = Framed.read(found[f"cloth/{garment}.jpg"], self._size)
+        worn = files.is_among(person.labels(found[f"image-parse-v3/{name}.png"]), Worn)
         return Sample(
             name=name,
             task=Task.TRY_ON,
             garment=Garment.UPPER,
-            person=files.read_picture(root / f"image/{name}.jpg", size),
-            reference=files.read_picture(root / f"cloth/{garment}.jpg", size),
-            mask=files.read_mask(root / f"agnostic-mask/{name}_mask.png", size),
-            densepose=self._densepose(files.read_colours(root / f"image-densepose/{name}.jpg", size)),
-            loss_mask=files.is_among(labels, Worn),
-            reference_mask=files.read_mask(root / f"cloth-mask/{garment}.jpg", size)
+            person=person.tensor(),
+            reference=reference.tensor(),
+            mask=person.repaint_mask(found[f"agnostic-mask/{name}_mask.png"], worn),
+            densepose=self._densepose(person.colours(found[f"image-densepose/{name}.jpg"])),
+            loss_mask=worn,
+            reference_mask=reference.mask(found[f"cloth-mask/{garment}.jpg"])
             if self._has_cloth_masks
             else None,
         )

@@ -6,8 +6,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leffa import __version__
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
+from leffa.files import MARK, check_outputs, write_json
 from leffa.synthetic.command import parse_size
 from leffa.training.report import report
 
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unpaired", action="store_true", help="another garment than the person's own")
     parser.add_argument("--device", default="auto", help="cpu, cuda (default: the best present)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write the figures as JSON")
+    parser.add_argument("--force", action="store_true", help="write over files that leffa has not written")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -54,11 +57,12 @@ def run(options: argparse.Namespace) -> None:
         raise LeffaError("give either --results and --truth, or --model and --data")
     if options.output and (options.output.is_dir() or not options.output.parent.is_dir()):
         raise LeffaError(f"--output {options.output}: give a file in a folder that exists")
+    check_outputs([options.output], force=options.force)
     if options.pictures and options.pictures.exists() and not options.pictures.is_dir():
         raise LeffaError(f"--pictures {options.pictures} is no folder")
     figures = _folders(options) if options.results else _model(options)
     if options.output:
-        options.output.write_text(json.dumps(figures, indent=1) + "\n")
+        write_json(options.output, {"software": f"{MARK} {__version__}", **figures})
 
 
 def _folders(options: argparse.Namespace) -> dict:
@@ -102,6 +106,8 @@ def _model(options: argparse.Namespace) -> dict:
     except UnavailableError as error:
         notes.append(str(error))
     if options.pictures:
+        for picture in sorted(options.pictures.glob("*.png")):
+            check_outputs([picture], force=options.force)
         options.pictures.mkdir(parents=True, exist_ok=True)
     tables = evaluate_model(
         pipeline, model, samples, size, options.count, options.seed, lpips=lpips, pictures=options.pictures

@@ -10,13 +10,11 @@ from PIL import Image
 from torch import Tensor
 
 from leffa.errors import LeffaError
-from leffa.images import load_image, to_tensor
+from leffa.images import SUFFIXES, load_image, to_tensor
 from leffa.metrics import distribution
 from leffa.metrics.distribution import Lpips, UnavailableError
 from leffa.metrics.pictures import psnr, ssim
 from leffa.metrics.running import RunningMean
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def evaluate_folders(

@@ -19,6 +19,9 @@ from leffa.run.settings import ResolvedSettings
 if TYPE_CHECKING:
     from leffa.model.recorder import SampleFlow
 
+FLOW_PICTURES = ("overlay", "legend", "warped", "arrows", "spread", "mass")
+"""Names of ``Result.flow_pictures``."""
+
 Progress = Callable[[float, str, Image.Image | None], None]
 """Called with the share done in [0, 1], what is being done, and a preview where there is one."""
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from leffa.config import Garment, Task
 from leffa.data.sample import Sample
+from leffa.files import write_json, written
 from leffa.synthetic.render.gbuffer import GBuffer
 from leffa.synthetic.samples import DEFAULTS, Settings, make_pose_pair, make_try_on
 from leffa.synthetic.scene import (
@@ -94,9 +95,8 @@ def save_scene(scene: TryOnScene | PosePairScene, path: Path) -> None:
         arrays = {**_pack_picture(scene.person, "person."), **pack(scene.product, "product.")}
     else:
         arrays = {**_pack_picture(scene.target, "target."), **_pack_picture(scene.source, "source.")}
-    partial = path.with_suffix(".part.npz")
-    np.savez_compressed(partial, facts=np.array(json.dumps(facts)), **arrays)
-    os.replace(partial, path)
+    with written(path) as file:
+        np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays)
 
 
 def load_scene(path: Path) -> TryOnScene | PosePairScene:
@@ -124,7 +124,7 @@ def write_scenes(
     """
     folder.mkdir(parents=True, exist_ok=True)
     facts = asdict(settings) | {"task": task.value, "split": settings.split.value}
-    (folder / "settings.json").write_text(json.dumps(facts, default=str, indent=1))
+    write_json(folder / "settings.json", facts, default=str)
     for index in range(start, start + count):
         path = folder / f"{index:06d}.npz"
         if path.exists():

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from leffa import files
 from leffa.config import Garment
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
@@ -31,6 +32,7 @@ FOLDERS = (
     "image", "cloth", "cloth-mask", "image-parse-v3", "agnostic-mask", "image-densepose", "openpose_json",
     "correspondence",
 )  # fmt: skip
+SETTINGS, KINDS = "settings.json", "kinds.json"
 
 # VITON-HD's parse maps are LIP's, with 10 used for the neck.
 LIP = {
@@ -74,6 +76,10 @@ class FolderJob:
         return json.loads(json.dumps(facts))
 
 
+def _is_ours(part: Path) -> bool:
+    return files.holds_record(part / SETTINGS, ("split", "reuse", "damage"))
+
+
 def sample_name(index: int) -> str:
     """Names as VITON-HD has them: 000017_00."""
     return f"{index:06d}_00"
@@ -86,12 +92,16 @@ def write_folder(job: FolderJob, processes: int | None = None) -> None:
     """
     from tqdm import tqdm
 
-    for name in FOLDERS:
-        (job.part / name).mkdir(parents=True, exist_ok=True)
-    record = job.part / "settings.json"
+    record = job.part / SETTINGS
+    pairs = f"{job.part.name}_pairs.txt"
+    files.check_folder(job.part, (*FOLDERS, SETTINGS, KINDS), _is_ours)
+    files.check_folder(job.folder, [pairs], lambda folder: _is_ours(job.part))
     if record.exists() and json.loads(record.read_text()) != job.describe():
         raise LeffaError(f"{job.part} holds samples of other settings: choose another --out or delete it.")
-    record.write_text(json.dumps(job.describe(), indent=1))
+    job.part.mkdir(parents=True, exist_ok=True)
+    files.write_json(record, job.describe())  # first: it tells that the folder is ours
+    for name in FOLDERS:
+        (job.part / name).mkdir(exist_ok=True)
     missing = [index for index in range(job.count) if not _last_file(job, index).exists()]
     blocks: dict[int, list[int]] = defaultdict(list)
     for index in missing:
@@ -156,14 +166,13 @@ def write_sample(sample: Sample, part: Path, name: str) -> None:
     (part / "openpose_json" / f"{name}_keypoints.json").write_text(
         json.dumps({"version": 1.3, "people": people})
     )
-    partial = part / "correspondence" / f"{name}.part.npz"
     visible = np.zeros(sample.labels.shape, bool) if sample.visible is None else sample.visible.numpy()
-    np.savez_compressed(
-        partial, flow=sample.flow.numpy().astype(np.float16), visible=visible, parts=sample.parts.numpy(),
-        landmarks=sample.landmarks.numpy(), labels=sample.labels.numpy(),
-        kind=np.array(sample.garment.value if sample.garment else ""),
-    )  # fmt: skip
-    os.replace(partial, part / "correspondence" / f"{name}.npz")
+    with files.written(part / "correspondence" / f"{name}.npz") as file:
+        np.savez_compressed(
+            file, flow=sample.flow.numpy().astype(np.float16), visible=visible, parts=sample.parts.numpy(),
+            landmarks=sample.landmarks.numpy(), labels=sample.labels.numpy(),
+            kind=np.array(sample.garment.value if sample.garment else ""),
+        )  # fmt: skip
 
 
 def _palette() -> list[int]:
@@ -209,13 +218,13 @@ def kinds_of(job: FolderJob) -> dict[str, str]:
 def _write_pairs(job: FolderJob) -> None:
     """Pairs of a person and another person's garment of the same kind: a rotation within each kind."""
     kinds = kinds_of(job)
-    (job.part / "kinds.json").write_text(json.dumps(kinds, indent=0))
+    files.write_json(job.part / KINDS, kinds, indent=0)
     lines = []
     for kind in Garment:
         names = [name for name, own in kinds.items() if own == kind.value]
         step = job.settings.reuse % max(len(names), 1) or 1
         lines += [f"{name}.jpg {names[(i + step) % len(names)]}.jpg" for i, name in enumerate(names)]
-    (job.folder / f"{job.part.name}_pairs.txt").write_text("\n".join(sorted(lines)) + "\n")
+    files.write_text(job.folder / f"{job.part.name}_pairs.txt", "\n".join(sorted(lines)) + "\n")
 
 
 def with_kind(settings: Settings, kind: str | None) -> Settings:

@@ -1,7 +1,6 @@
 """Filling a packed folder with synthetic people: both tasks, every garment kind, all cores."""
 
 import json
-import os
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
@@ -10,6 +9,7 @@ from tqdm import tqdm
 
 from leffa.data.packed import PackedWriter
 from leffa.errors import LeffaError
+from leffa.files import write_text
 from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
 
 RECIPE = "synthetic.json"
@@ -49,9 +49,7 @@ def _keep_recipe(path: Path, recipe: dict) -> None:
     told = json.dumps(recipe, default=str, indent=1)
     if path.exists() and path.read_text() != told:
         raise LeffaError(f"{path.parent} was begun with other settings, see {path.name}: give another folder")
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(told)
-    os.replace(temporary, path)
+    write_text(path, told)
 
 
 def _single_thread() -> None:

@@ -394,7 +394,7 @@ def make_lent_scene(
     from leffa.synthetic.lent.catalogue import draw_template, front_camera
 
     rng = generator(seed, split, 5, index)
-    kind = kind or draw_kind(rng)
+    kind = kind or draw_kind(generator(seed, split, 1, index))  # as in the scene whose place it takes
     loan = catalogue.draw(rng, kind)
     if loan is None:
         return None

@@ -1,6 +1,5 @@
 """Run checkpoints: one file, written beside and renamed, so that a kill at any moment loses nothing."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 
 from leffa.errors import WeightsError
+from leffa.files import written
 
 KEEP = 2
 _NAME = re.compile(r"step-(\d{8})\.pt")
@@ -17,17 +17,18 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write ``state`` as the checkpoint of ``step``; older ones but the last few go."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.pt"
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+    with written(path) as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
     for old in _all(folder)[:-KEEP]:
         old.unlink()
-    for leftover in folder.glob("*.tmp"):  # of a run that was killed while writing
+    for leftover in folder.glob(".leffa-*.part"):  # of a run that was killed while writing
         leftover.unlink()
     return path
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds checkpoints of a run."""
+    return bool(_all(folder))
 
 
 def load_latest(folder: Path) -> tuple[int, dict[str, Any]] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leffa.config import DensePoseEncoding, GridConvention, LeffaLossConfig, Photometric
-from leffa.data.sources import HELP, Source
+from leffa.data.sources import HELP, KINDS, Source
 from leffa.errors import LeffaError
 from leffa.training.report import report
 from leffa.training.settings import PRESETS, TrainingSettings
@@ -24,6 +24,7 @@ EXAMPLES = (
     "      --base stable-diffusion-inpainting --run runs/fine\n"
     "leffa train --preset tiny-3 --data packed:people --start runs/one/model --set steps=500 --run runs/two"
 )
+WORDS = ("nothing", "bundled")  # starts that are no paths
 VAE_EXAMPLES = "leffa train-vae --data packed:people --pictures cloth/ --steps 3000 --run runs/vae"
 
 
@@ -57,11 +58,13 @@ def run(options: argparse.Namespace) -> None:
     """Train as the options say; resumes where the run's folder holds a checkpoint."""
     import tempfile
 
-    from leffa.training.loop import train
+    from leffa.training.loop import check_run, train
 
     settings = changed(PRESETS[options.preset], options.set)
     if Path(options.folder).exists() and not Path(options.folder).is_dir():
         raise LeffaError(f"--run {options.folder} is no folder")
+    if not options.dry_run:
+        check_run(Path(options.folder))
     encoding = condition_of(options.data)
     pipeline = start(options.start, options.vae, options.base, encoding)
     cached = options.cache_latents and not options.dry_run
@@ -77,8 +80,24 @@ def run(options: argparse.Namespace) -> None:
             train(pipeline, rows, Path(folder), short, held_out, options.workers)
         report("dry run: two steps done, nothing kept")
         return
-    model = train(pipeline, rows, Path(options.folder), settings, held_out, options.workers)
+    model = train(
+        pipeline,
+        rows,
+        Path(options.folder),
+        settings,
+        held_out,
+        options.workers,
+        origin={"data": [_absolute(source) for source in options.data], "start": _absolute(options.start)},
+    )
     report(f"finished: {model}")
+
+
+def _absolute(named: str) -> str:
+    """A source or a start by what it means, from whatever folder it is named: ``packed:/where/it/lies``."""
+    kind, _, where = named.partition(":")
+    if kind in (*KINDS, "official"):
+        return f"{kind}:{Path(where).resolve()}" if Path(where).exists() else named
+    return str(Path(named).resolve()) if Path(named).exists() and named not in WORDS else named
 
 
 def add_vae_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,9 +112,10 @@ def add_vae_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_vae(options: argparse.Namespace) -> None:
     from leffa.data.packed import PackedDataset
+    from leffa.images import SUFFIXES
     from leffa.model import presets
     from leffa.training.colour_path import lay_colour_path
-    from leffa.training.vae import Crops, train_vae
+    from leffa.training.vae import Crops, keep_origin, train_vae
 
     for name in ("steps", "batch", "crop"):
         if getattr(options, name) < 1:
@@ -106,14 +126,20 @@ def run_vae(options: argparse.Namespace) -> None:
         raise LeffaError(f"--pictures {options.pictures} is no folder")
     if options.pictures:
         found = sorted(Path(options.pictures).iterdir())
-        pictures = [path for path in found if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
+        pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not packed and not pictures:
         raise LeffaError("nothing to train on: give --data packed:DIR, --pictures DIR, or both")
-    rows = Crops(packed, pictures, options.crop)
-    train_vae(
-        lay_colour_path(presets.vae(options.shape)), rows, Path(options.folder), options.steps, options.batch
+    rows, run = Crops(packed, pictures, options.crop), Path(options.folder)
+    keep_origin(
+        run,
+        {
+            "data": [str(data.folder.resolve()) for data in packed],
+            "pictures": str(Path(options.pictures).resolve()) if options.pictures else None,
+            **{name: getattr(options, name) for name in ("shape", "batch", "crop")},
+        },
     )
-    report(f"finished: {Path(options.folder) / 'vae'}")
+    train_vae(lay_colour_path(presets.vae(options.shape)), rows, run, options.steps, options.batch)
+    report(f"finished: {run / 'vae'}")
 
 
 def changed(settings: TrainingSettings, changes: list[str]) -> TrainingSettings:

@@ -1,7 +1,6 @@
 """From samples to what a step needs: encoded on the fly, or once into a cache beside the data."""
 
 import hashlib
-import os
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from leffa.config import Task
 from leffa.data.packed import PackedDataset
 from leffa.data.sample import Sample
+from leffa.files import replaced, write_text
 from leffa.model.flow import coarse_flow
 from leffa.model.pipeline import LeffaPipeline
 
@@ -123,9 +123,8 @@ class LatentRows(Dataset):
             path = self._folder / f"{name}.npy"
             shape = (len(self._packed), width, *self._latent_size)
             if not path.exists():
-                temporary = path.with_suffix(".tmp")
-                np.lib.format.open_memmap(temporary, mode="w+", dtype="float16", shape=shape)
-                os.replace(temporary, path)
+                with replaced(path) as empty:
+                    np.lib.format.open_memmap(empty, mode="w+", dtype="float16", shape=shape)
             arrays[name] = np.lib.format.open_memmap(path, mode="r+")
         progress = self._folder / "encoded"
         done = int(progress.read_text()) if progress.exists() else 0
@@ -142,7 +141,7 @@ class LatentRows(Dataset):
             if start // batch % 50 == 0 or rows.stop == len(self._packed):
                 for array in arrays.values():
                     array.flush()
-                progress.write_text(str(rows.stop))
+                write_text(progress, str(rows.stop))
         return arrays
 
 

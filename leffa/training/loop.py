@@ -1,7 +1,7 @@
 """The training loop, read once from top to bottom."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch.utils.data import Dataset
 
+from leffa.files import check_folder, holds_record
 from leffa.images import save_atomically, to_pil
 from leffa.model.pipeline import LeffaPipeline
 from leffa.training import checkpoint
@@ -37,6 +38,7 @@ def train(
     held_out: Dataset | None = None,
     workers: int = 0,
     stop_at: int | None = None,
+    origin: Mapping[str, Any] | None = None,
 ) -> Path | None:
     """Train both UNets of a pipeline; the VAE stays as it is.
 
@@ -45,6 +47,8 @@ def train(
               goes on from there, and ends as if it had never stopped, bit for bit on a CPU
     held_out  rows for evaluation while training
     stop_at   end after this step, with a checkpoint, as if the time were up
+    origin    names of the data and of the weights at the start, kept with the settings: a run goes on only
+              with the same
 
     Returns the folder of the finished pipeline (averaged weights), or None if stopped before the end.
     """
@@ -52,7 +56,7 @@ def train(
         mixed_precision=settings.precision, gradient_accumulation_steps=settings.accumulate
     )
     device, rank, world = accelerator.device, accelerator.process_index, accelerator.num_processes
-    run.mkdir(parents=True, exist_ok=True)
+    check_run(run).mkdir(parents=True, exist_ok=True)
 
     # 1. Model, optimiser, averaged weights
     pipeline.vae.requires_grad_(False)
@@ -70,14 +74,14 @@ def train(
     resumed = checkpoint.load_latest(run / CHECKPOINTS)
     first_step = 0
     if resumed:
-        settings.check_resumes(run / SETTINGS)
+        settings.check_resumes(run / SETTINGS, origin)
         first_step, state = resumed
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         average.load_state_dict(state["average"])
         average.to(device)
     if accelerator.is_main_process:
-        settings.write(run / SETTINGS)
+        settings.write(run / SETTINGS, origin)
     model, optimizer = accelerator.prepare(model, optimizer)
 
     # 3. Steps
@@ -118,6 +122,16 @@ def train(
             pipeline.save_pretrained(run / MODEL)
     accelerator.wait_for_everyone()
     return run / MODEL
+
+
+def check_run(run: Path) -> Path:
+    """The folder, if a run can be begun or gone on with in it; else raises FileError."""
+    check_folder(
+        run,
+        (SETTINGS, MODEL, CHECKPOINTS, SAMPLES),
+        lambda folder: holds_record(folder / SETTINGS, ("steps", "learning_rate", "size")),
+    )
+    return run
 
 
 def _step(
@@ -188,7 +202,8 @@ class RunLogger:
         self._since, self._step = time.monotonic(), step
         text = "  ".join(f"{name} {value:.4g}" for name, value in parts.items())
         left = (settings.steps - step) * pace / 60
-        report(f"step {step}/{settings.steps}  {text}  {pace:.2f} s/step  {left:.0f} min left")
+        rate = settings.learning_rate_at(step - 1)
+        report(f"step {step}/{settings.steps}  {text}  lr {rate:.3g}  {pace:.2f} s/step  {left:.0f} min left")
         self.scalars(step, {f"loss/{name}": value for name, value in parts.items()}, quiet=True)
 
     def scalars(self, step: int, values: dict[str, float], quiet: bool = False) -> None:

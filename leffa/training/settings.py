@@ -1,11 +1,14 @@
 """What a training run is made of, as one frozen dataclass, and the named presets."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from leffa.config import LeffaLossConfig
 from leffa.errors import LeffaError
+from leffa.files import write_json
 
 MAY_CHANGE = ("steps", "save_every", "log_every", "evaluate_every")
 """Settings in which a resumed run may differ."""
@@ -77,21 +80,28 @@ class TrainingSettings:
         fall = min(1.0, (self.steps - step) / self.cooldown) if self.cooldown else 1.0
         return self.learning_rate * rise * fall
 
-    def check_resumes(self, path: Path) -> None:
+    def check_resumes(self, path: Path, origin: Mapping[str, Any] | None = None) -> None:
         """Raise LeffaError if the run whose settings were written to ``path`` was begun with others.
 
         How long it goes on, and how often it saves, logs and evaluates, may change.
+
+        origin  as for ``write``
         """
         begun = json.loads(path.read_text()) if path.is_file() else {}
-        now = json.loads(json.dumps(asdict(self)))
+        now = json.loads(json.dumps({**asdict(self), **(origin or {})}))
+        if origin is None:
+            begun = {name: value for name, value in begun.items() if name in now}
         other = [name for name in begun if name not in MAY_CHANGE and begun[name] != now.get(name)]
         if other:
             was = ", ".join(f"{name}={json.dumps(begun[name])}" for name in other)
             raise LeffaError(f"{path.parent} was begun with {was}: give the same again, or another --run")
 
-    def write(self, path: Path) -> None:
-        """The resolved settings as JSON, for the record beside a run."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+    def write(self, path: Path, origin: Mapping[str, Any] | None = None) -> None:
+        """The resolved settings as JSON, for the record beside a run.
+
+        origin  what else it was begun with: its data, and the weights it starts from
+        """
+        write_json(path, {**asdict(self), **(origin or {})}, indent=2)
 
 
 _TINY = TrainingSettings(

@@ -1,9 +1,11 @@
 """Training a small AutoencoderKL on pictures, for machines that cannot have the large one."""
 
+import json
 import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leffa.data.packed import PackedDataset
+from leffa.errors import LeffaError
+from leffa.files import check_folder, holds_record, write_json
+from leffa.images import load_image
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
 from leffa.training.report import report
@@ -21,6 +26,7 @@ from leffa.training.report import report
 LATENT_NOISE = 0.1  # fixed: in a plain VAE early channels drown in their own variance
 LATENT_WEIGHT = 1e-3  # keeps the latents from growing away from the noise
 SCALES = 4
+SETTINGS = "settings.json"
 
 
 class Crops(Dataset):
@@ -58,8 +64,7 @@ class Crops(Dataset):
         return packed.picture(int(rng.integers(len(packed))), "person" if rng.random() < 0.6 else "reference")
 
     def _picture(self, rng: np.random.Generator) -> Tensor:
-        with Image.open(self._pictures[int(rng.integers(len(self._pictures)))]) as opened:
-            image = opened.convert("RGB")
+        image = load_image(self._pictures[int(rng.integers(len(self._pictures)))])
         # anything between the whole picture and its full detail
         shortest = float(rng.uniform(self._crop, max(self._crop, min(image.size))))
         scale = shortest / min(image.size)
@@ -87,6 +92,26 @@ def reconstruction_loss(reconstruction: Tensor, target: Tensor) -> Tensor:
             total = total + F.l1_loss(reconstruction.diff(dim=dim), target.diff(dim=dim))
         reconstruction, target = F.avg_pool2d(reconstruction, 2), F.avg_pool2d(target, 2)
     return total / SCALES
+
+
+def keep_origin(run: Path, origin: dict[str, Any]) -> None:
+    """Write beside a run what it is made of. Raises LeffaError if it was begun with something else, or if the
+    folder holds what is no run."""
+    record = run / SETTINGS
+    is_begun = holds_record(record, ("data", "crop"))
+    if is_begun:
+        begun = json.loads(record.read_text())
+        other = [name for name in origin if begun.get(name) != origin[name]]
+        if other:
+            was = ", ".join(f"{name}={json.dumps(begun.get(name))}" for name in other)
+            raise LeffaError(f"{run} was begun with {was}: give the same again, or another --run")
+    check_folder(
+        run,
+        (SETTINGS, "checkpoints", "vae"),
+        lambda folder: is_begun or checkpoint.is_run(folder / "checkpoints"),
+    )
+    run.mkdir(parents=True, exist_ok=True)
+    write_json(record, origin)
 
 
 def train_vae(

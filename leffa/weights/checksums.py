@@ -1,15 +1,13 @@
 """Checksums of weight files: recorded at first use, verified after. One small JSON beside the weights."""
 
-import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from leffa.errors import WeightsError
+from leffa.files import sha256, write_json
 
 FILE_NAME = "checksums.json"
-_CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -21,11 +19,7 @@ class Stamp:
 
     @classmethod
     def of(cls, path: Path) -> "Stamp":
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-        return cls(path.stat().st_size, digest.hexdigest())
+        return cls(path.stat().st_size, sha256(path))
 
 
 class Checksums:
@@ -91,6 +85,4 @@ class Checksums:
 
     def _write(self, record: dict[str, dict]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self._path.with_name(f".{FILE_NAME}.{os.getpid()}.part")
-        partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-        partial.replace(self._path)
+        write_json(self._path, record, sort_keys=True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from drawn_sets import CLOTH, HEIGHT, PERSON, WIDTH, boxed
+from PIL import Image
 
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.data.deep_fashion import DeepFashion
@@ -224,3 +225,121 @@ def test_synthetic_people_stream_without_disk():
     assert [data[i].task is Task.POSE_TRANSFER for i in range(10)].count(True) == 3
     other = Source.parse("synthetic:3").open(SIZE, "body", split="test", count=10)
     assert not torch.equal(sample.person, other[1].person)
+
+
+# ------------------------------------------------------------------------------ what people bring
+
+
+def with_suffix(part, suffix):
+    """All of a folder's JPEG files under another suffix, and in the format that it names."""
+    for path in list(part.rglob("*.jpg")):
+        image = Image.open(path)
+        image.load()
+        path.unlink()
+        image.save(path.with_suffix(suffix))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".JPG", ".webp"])
+def test_pictures_are_found_whatever_their_suffix(viton, dress, suffix):
+    for part in (viton / "train", dress / "dresses"):
+        with_suffix(part, suffix)
+    assert near(colour(VitonHD(viton, size=SIZE)[0].person), PERSON["a"])
+    assert near(colour(DressCode(dress, garments=(Garment.DRESS,), size=SIZE)[0].person), PERSON["a"])
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", ",", "; "])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_names_with_blanks_and_marks_in_lists_of_any_kind(viton, separator, encoding):
+    names = ("Jörg am Meer.jpg", "my red shirt.jpg")
+    for folder in ("image", "cloth", "cloth-mask", "image-parse-v3", "agnostic-mask", "image-densepose"):
+        for old, new in zip("ab", names, strict=True):
+            path = next((viton / "train" / folder).glob(f"{old}_00*"))
+            path.rename(path.with_name(path.name.replace(f"{old}_00", new.removesuffix(".jpg"))))
+    text = separator.join(names) + "\r\n" + separator.join((f'"{names[1]}"', f'"{names[0]}"')) + "\r\n"
+    (viton / "train_pairs.txt").write_bytes(text.encode(encoding))
+    data = VitonHD(viton, size=SIZE)
+    assert [data[i].name for i in range(len(data))] == ["Jörg am Meer", "my red shirt"]
+
+
+def test_a_list_in_another_encoding_is_a_sentence(viton, fashion):
+    (viton / "train_pairs.txt").write_bytes("Jörg.jpg b.jpg\n".encode("cp1252"))
+    with pytest.raises(LeffaError, match="UTF-8"):
+        VitonHD(viton)
+    path = fashion / "fasion-resize-pairs-train.csv"
+    text = path.read_text()
+    path.write_bytes(text.replace(",", ";").encode("utf-8-sig"))  # as a spreadsheet saves it
+    assert len(DeepFashion(fashion, size=SIZE)) == 2
+    path.write_bytes(text.encode() + b"\xe4")
+    with pytest.raises(LeffaError, match="UTF-8"):
+        DeepFashion(fashion)
+
+
+def test_a_photo_is_turned_as_at_inference(viton):
+    """A phone's photo: its pixels lie on their side, the maps were made of what one sees."""
+    upright = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    upright[: HEIGHT // 2] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = viton / "train/image/a_00.jpg"
+    Image.fromarray(np.rot90(upright).copy()).save(path, exif=exif, quality=95)
+    person = VitonHD(viton, size=SIZE)[0].person
+    assert person[:, :20].mean() > 0.9 and person[:, -20:].mean() < -0.9
+    Image.fromarray(np.rot90(upright).copy()).save(path, quality=95)  # without the tag the maps do not fit
+    with pytest.raises(LeffaError, match=r"48x64 and its picture a_00\.jpg 64x48"):
+        VitonHD(viton, size=SIZE)[0]
+
+
+def test_transparency_is_white_and_landscape_is_not_squashed(viton):
+    part = viton / "train"
+    (part / "cloth/a_00.jpg").unlink()
+    Image.new("RGBA", (96, 48), (255, 0, 0, 0)).save(part / "cloth/a_00.png")
+    Image.fromarray(np.full((48, 96), 255, np.uint8)).save(part / "cloth-mask/a_00.jpg")
+    sample = VitonHD(viton, size=SIZE)[0]
+    assert torch.equal(sample.reference, torch.ones(3, HEIGHT, WIDTH))
+    shown = sample.reference_mask[0]
+    assert shown.sum() == 24 * 48 and shown[20:44].all()  # 96x48 in 48x64: the whole width, in the middle
+
+
+def test_what_lies_in_the_frame_lies_there_together(viton):
+    """A landscape photo with its mask, labels and body parts, each at a resolution of its own."""
+    part, box = viton / "train", np.zeros((48, 96), np.uint8)
+    box[16:32, 32:64] = 1
+    Image.fromarray(np.repeat(box[..., None] * 255, 3, -1)).save(part / "image/a_00.jpg", quality=95)
+    Image.fromarray(box * 255).resize((192, 96), 0).save(part / "agnostic-mask/a_00_mask.png")
+    drawn_sets.palette(box * 5).resize((192, 96), 0).save(part / "image-parse-v3/a_00.png")
+    Image.fromarray(drawn_sets.parula_picture(box * 2)).save(part / "image-densepose/a_00.jpg", quality=95)
+    sample = VitonHD(viton, size=SIZE)[0]
+    expected = torch.zeros(HEIGHT, WIDTH)
+    expected[28:36, 16:32] = 1
+    assert torch.equal(sample.mask[0], expected) and torch.equal(sample.loss_mask[0], expected)
+    assert sample.person[:, :20].min() == 1  # the frame's border is white
+    assert (sample.person[0] > 0)[20:44].sum() == pytest.approx(8 * 16, abs=30)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("agnostic picture", "looks like a photo|one tone"),
+        ("inverted", "0 % of the worn garment"),
+        ("everything", "100 % of the picture"),
+    ],
+)
+def test_what_is_no_mask_ends_a_run_instead_of_spoiling_it(viton, dress, kind, sentence):
+    mask = boxed(255, (5, 15, 45, 55))
+    coarse = np.random.default_rng(0).integers(0, 255, (16, 12, 3), dtype=np.uint8)
+    colours = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT)))
+    given = {
+        "agnostic picture": np.where(mask[..., None] > 0, 128, colours).astype(np.uint8),
+        "inverted": 255 - mask,
+        "everything": np.full_like(mask, 255),
+    }[kind]
+    Image.fromarray(given).save(viton / "train/agnostic-mask/a_00_mask.png")
+    Image.fromarray(given).save(dress / "upper_body/agnostic_masks/000001_0.png")
+    for data in (VitonHD(viton, size=SIZE), DressCode(dress, size=SIZE)):
+        with pytest.raises(LeffaError, match=sentence):
+            data[0]
+
+
+def test_a_mask_of_zeros_and_ones_is_a_mask(viton):
+    Image.fromarray(boxed(1, (5, 15, 45, 55))).save(viton / "train/agnostic-mask/a_00_mask.png")
+    assert np.array_equal(VitonHD(viton, size=SIZE)[0].mask[0].numpy(), boxed(1, (5, 15, 45, 55)))

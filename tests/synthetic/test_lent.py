@@ -193,6 +193,9 @@ def test_samples_are_pure_and_whole(wardrobe):
     assert one.reference_mask.mean() > 0.1 and (one.visible <= (one.mask[0] > 0.5)).all()
     other = make_try_on(0, settings)
     assert not torch.equal(one.reference, other.reference)
+    every = replace(settings, kind=None, size=(64, 48), reuse=1)
+    for index in range(6):  # the kind does not depend on who lends: folders tell it from the seed alone
+        assert make_try_on(index, every).garment is make_try_on(index, replace(every, lent=0.0)).garment
     dress_ = make_try_on(0, replace(settings, kind=Garment.DRESS))  # no dress is lent: rendered as ever
     assert not dress_.name.startswith("lent-")
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from leffa.config import Garment as Kind
 from leffa.errors import PictureError
+from leffa.files import written
 from leffa.synthetic.body.figure import Layout, extent, lay_out
 from leffa.synthetic.body.mesh import Mesh, join
 from leffa.synthetic.cloth.garments import Garment, LegShape, TopShape, legs
@@ -230,11 +231,9 @@ def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
 
 def _save(path: Path, kept: list[tuple[Path, np.ndarray, "list[Entry]"]]) -> None:
     """Write photographs, cut-outs and loans; the file appears under its name only when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     entries = [(owner, *entry) for owner, (_, _, own) in enumerate(kept) for entry in own]
-    partial_path = path.with_suffix(f".{os.getpid()}.part.npz")
-    np.savez(
-        partial_path,
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = dict(
         names=np.array([path.name for path, _, _ in kept]),
         shapes=np.array([garment.shape for _, garment, _ in kept], np.int32),
         outlines=np.concatenate([np.packbits(garment.ravel()) for _, garment, _ in kept]),
@@ -244,7 +243,8 @@ def _save(path: Path, kept: list[tuple[Path, np.ndarray, "list[Entry]"]]) -> Non
         templates=np.array([entry[3] for entry in entries], np.int32),
         shifts=np.stack([entry[4] for entry in entries]).astype(np.float16).astype(np.float32),
     )
-    os.replace(partial_path, path)
+    with written(path) as file:
+        np.savez(file, **arrays)
 
 
 def _one_thread() -> None:
