@@ -111,6 +111,9 @@ def wardrobe(tmp_path_factory):
         small = cv2.resize(outline.astype(np.uint8), (150, 210), interpolation=cv2.INTER_AREA) > 0
         framed = np.pad(small, ((25, 21), (20, 22)))
         cv2.imwrite(str(folder / f"{name}_1.png"), photograph(rng, framed)[..., ::-1])
+        if name == "t-shirt":  # twice as long: no garment of ours is like it, however well the outlines fit
+            long = cv2.resize(framed.astype(np.uint8), None, fx=0.8, fy=1.6) > 0
+            cv2.imwrite(str(folder / "t-shirt_2.png"), photograph(rng, long)[..., ::-1])
     cv2.imwrite(str(folder / "tractor_1.png"), np.zeros((64, 64, 3), np.uint8))
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))

@@ -35,6 +35,7 @@ SMALL = 40
 LEAST_LIKENESS = 0.82  # overlap before the registration
 LEAST_OVERLAP = 0.955  # and after it
 LEAST_AREA = 0.15  # of an area anywhere on the garment: what is pressed more is no cloth
+MOST_STRETCH = 0.25  # of the logarithm of height to width: a coat is no jacket
 SHAPE_WEIGHT = 0.5  # what a difference of height to width costs in likeness
 VERSION = 4
 
@@ -300,8 +301,8 @@ def find_entries(garment: np.ndarray, cuts: tuple[Cut, ...]) -> list[Entry]:
     """The loans of a cut-out: with the likest template of the cuts, as it is and mirrored, if they fit."""
     tile, shape = _tile(garment)
     best = max((_likeness(tile, shape, cut) for cut in cuts), key=lambda found: found[0])
-    _, likeness, number, cut = best
-    if likeness < LEAST_LIKENESS:
+    rank, likeness, number, cut = best
+    if rank < 0 or likeness < LEAST_LIKENESS:
         return []
     own = _BANKS[cut].outlines[number]
     start, end = Frame.of(own).draw(own, 2 * GRID), Frame.of(garment).draw(garment, 2 * GRID)
@@ -320,6 +321,7 @@ def _likeness(tile: np.ndarray, shape: float, cut: Cut) -> tuple[float, float, i
     """Rank, overlap and number of the likest template of a cut."""
     bank = _BANKS[cut]
     overlap = np.minimum(bank.tiles, tile).sum(1) / np.maximum(bank.tiles, tile).sum(1)
-    rank = overlap - SHAPE_WEIGHT * np.abs(bank.shapes - shape)
+    stretch = np.abs(bank.shapes - shape)
+    rank = np.where(stretch <= MOST_STRETCH, overlap, 0) - SHAPE_WEIGHT * stretch
     best = int(rank.argmax())
     return float(rank[best]), float(overlap[best]), best, cut
