@@ -118,7 +118,7 @@ def lacking(slots: Slots, wishes: Wishes) -> "Shortfall | None":
 
 
 def advice(session: Session, slots: Slots, wishes: Wishes) -> dict:
-    """The mask doctor's line: what stands against photo or garment, with an offer to mend what can be mended."""
+    """The mask doctor's line: what stands against photo or garment, and an offer to mend what can be."""
     language = session.language
     try:
         found = _found(slots, wishes)

@@ -31,6 +31,12 @@ class Sample:
     labels       (H, W) uint8, ``Parse`` labels of the person picture
     parts        (3, H, W) uint8, I, U, V of the body under the clothes
     landmarks    (33, 4) float32: x, y in pixels, z in pixels (smaller is nearer), visibility in [0, 1]
+
+    Known for redressed synthetic people only, else None: the same person before the garment was put on
+
+    old_person   (3, H, W) float32 in [-1, 1]: the photo as it would be given
+    old_labels   (H, W) uint8, ``Parse`` labels of ``old_person``
+    old_mask     (1, H, W) float32 in {0, 1}: where the garments that had to go are seen
     """
 
     name: str
@@ -47,3 +53,6 @@ class Sample:
     labels: Tensor | None = None
     parts: Tensor | None = None
     landmarks: Tensor | None = None
+    old_person: Tensor | None = None
+    old_labels: Tensor | None = None
+    old_mask: Tensor | None = None

@@ -14,9 +14,11 @@ from leffa.synthetic.scene import Split
 SIZE = 96
 
 
-@lru_cache(maxsize=4)
-def load_pictures(folder: str | os.PathLike, split: Split) -> np.ndarray:
-    """(k, 96, 96, 3) uint8: cloth of the split's share of the photographs (every 16th is held out each)."""
+def split_paths(folder: str | os.PathLike, split: Split) -> list[Path]:
+    """The split's share of the photographs of a folder: every 16th is held out for each of the other two.
+
+    Raises PictureError if the folder has none.
+    """
     paths = sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise PictureError(
@@ -28,7 +30,14 @@ def load_pictures(folder: str | os.PathLike, split: Split) -> np.ndarray:
         for number, path in enumerate(paths)
         if (number % 16 == held_out[split] if split in held_out else number % 16 < 14)
     ]
-    cloths = [cloth for cloth in map(_cloth, own or paths) if cloth is not None]
+    return own or paths
+
+
+@lru_cache(maxsize=4)
+def load_pictures(folder: str | os.PathLike, split: Split) -> np.ndarray:
+    """(k, 96, 96, 3) uint8: cloth of the split's share of the photographs (every 16th is held out each)."""
+    own = split_paths(folder, split)
+    cloths = [cloth for cloth in map(_cloth, own) if cloth is not None]
     if not cloths:
         raise PictureError(f"None of the pictures in {os.fspath(folder)!r} can be read.")
     return np.stack(cloths)

@@ -34,14 +34,21 @@ def shade(
     banks: Banks,
     device: torch.device | str = "cpu",
     unlit: bool = False,
+    dyed: np.ndarray | None = None,
 ) -> Tensor:
     """Pictures (B, 3, H, W) float32 sRGB in [0, 1] of G-buffers of one size, each with its look.
 
+    ``dyed`` (n, 3) sRGB takes the place of the surfels' colours, one G-buffer after another, where it is not
+    NaN; they are lit and wrinkled as their fabric is.
     ``unlit`` shows colours as they are: no light, shadow or wrinkle; for tests of exactness.
     """
     surfels = Surfels.join(buffers, device)
     fabric_row, table = _fabrics(looks, surfels, device)
     colour, normal, gloss = _surface(surfels, fabric_row, table, looks, banks)
+    if dyed is not None:
+        own = torch.as_tensor(dyed, device=device)
+        own = torch.where(surfels.back[:, None], own * 0.62, own)
+        colour = torch.where(torch.isnan(own), colour, own)
     if not unlit:
         colour = _light(surfels, colour, normal, gloss, buffers, looks)
     height, width = buffers[0].height, buffers[0].width
@@ -54,12 +61,11 @@ def _fabrics(looks: list[Look], surfels: Surfels, device: torch.device | str) ->
     fabrics: list[Fabric] = []
     rows = torch.full((len(looks), 256), -1, dtype=torch.long)
     for scene, look in enumerate(looks):
-        for number, fabric in enumerate(look.fabrics):
-            rows[scene, Material.GARMENT + number] = len(fabrics)
-            fabrics.append(fabric)
-        if look.shoes is not None:
-            rows[scene, Material.SHOE] = len(fabrics)
-            fabrics.append(look.shoes)
+        garments = [(Material.GARMENT + number, fabric) for number, fabric in enumerate(look.fabrics)]
+        for material, fabric in (*garments, (Material.SHOE, look.shoes), (Material.BAG, look.bag)):
+            if fabric is not None:
+                rows[scene, material] = len(fabrics)
+                fabrics.append(fabric)
     return rows.to(device)[surfels.scene, surfels.material], FabricTable(fabrics, device)
 
 
