@@ -1,7 +1,7 @@
 """What a run gives, and how it tells its progress."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,9 +55,9 @@ class Result:
     mask: NDArray[np.uint8]
     densepose: Image.Image
     fields: "list[FlowField]"
-    compositions: "list[Composition]"
     flows: "list[SampleFlow]"
     region: Region
     reference_region: Region
     notes: list[str]
     garment: Garment | None = None
+    compositions: "list[Composition]" = field(default_factory=list)
