@@ -304,9 +304,9 @@ def _task(value: str):
 
 def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
     """Where the result goes. Raises FileError unless everything that comes of the run may be written."""
+    from leffa.explain import FLOW_PICTURES
     from leffa.files import check_outputs
     from leffa.images import check_output
-    from leffa.run.result import FLOW_PICTURES
 
     output = check_output(options.output)
     flow = [Path(options.flow) / f"{name}.png" for name in FLOW_PICTURES] if options.flow else []

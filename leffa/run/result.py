@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from leffa.model.recorder import SampleFlow
     from leffa.run.compose import Composition
 
-FLOW_PICTURES = ("overlay", "legend", "warped", "arrows", "spread", "mass")
-"""Names of ``Result.flow_pictures``."""
-
 Progress = Callable[[float, str, Image.Image | None], None]
 """Called with the share done in [0, 1], what is being done, and a preview where there is one."""
 
