@@ -23,7 +23,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -33,6 +32,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from leffa.model import presets
+from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.model.pipeline import DENSEPOSE_CHANNELS, MASK_CHANNELS, LeffaPipeline
 from leffa.model.recorder import FlowOptions, FlowRecorder
 from leffa.run import placement

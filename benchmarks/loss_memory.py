@@ -1,7 +1,7 @@
 """What the Leffa loss costs: memory at the real size against an explicit attention map, and time of a step.
 
 python benchmarks/loss_memory.py              on a GPU if there is one, else on the CPU at reduced width
-python benchmarks/loss_memory.py --quick      smaller sizes, under a minute
+python benchmarks/loss_memory.py --quick      smaller sizes, some seconds
 """
 
 import argparse
@@ -13,19 +13,26 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DConditionModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from leffa.config import LeffaLossConfig
-from leffa.model.attention import ReferenceReader, ReferenceWriter, install_processors
+from leffa.model.attention import (
+    ReferenceReader,
+    ReferenceWriter,
+    install_processors,
+    paint,
+    read_reference,
+)
 from leffa.model.flow import coordinates, grid_of, resize_flow, warp
+from leffa.model.library import UNet2DConditionModel
 from leffa.model.losses import AttentionStates, leffa_loss
 from leffa.training.model import StateCollector
 
 HEADS, HEAD_WIDTH = 8, 40  # Stable Diffusion 1.5 at 1/8
 REAL = (128, 96)  # latents of 1024x768: 12,288 tokens
 BOTH_FIT = (32, 24)
+QUICK = ((16, 12), (32, 24))
 GIB = 2**30
 
 
@@ -104,7 +111,8 @@ def memory(device: str, quick: bool) -> None:
     print(f"One layer, {HEADS} heads {HEAD_WIDTH} wide, batch 1, forward and backward on {device}:")
     print("| tokens | explicit map | fused | ratio | seconds, explicit | fused |")
     print("|---|---|---|---|---|---|")
-    for grid in ((32, 24), (48, 36), (64, 48)) if quick or device == "cpu" else ((64, 48), REAL):
+    grids = QUICK if quick else ((32, 24), (48, 36), (64, 48)) if device == "cpu" else ((64, 48), REAL)
+    for grid in grids:
         explicit, fused = measured_apart("explicit", grid, device), measured_apart("fused", grid, device)
         print(
             f"| {grid[0] * grid[1]} | {explicit[0] / GIB:.3f} GiB | {fused[0] / GIB:.3f} GiB "
@@ -147,15 +155,10 @@ def step_time(device: str, size: tuple[int, int], width: int, repeats: int) -> N
 
     def step(with_loss: bool) -> None:
         nonlocal layers
-        bank: dict = {}
-        reference_unet(
-            torch.randn(1, 4, *latent, device=device), 1, None, cross_attention_kwargs={"bank": bank}
-        )
-        collector = StateCollector(latent, size[0], 1 / 32)
-        options = {"bank": bank, "observer": collector if with_loss else None}
-        noise = unet(
-            torch.randn(1, 12, *latent, device=device), 1, None, cross_attention_kwargs=options
-        ).sample
+        bank = read_reference(reference_unet, torch.randn(1, 4, *latent, device=device), 1)
+        collector = StateCollector(latent, size[0])
+        noisy = torch.randn(1, 12, *latent, device=device)
+        noise = paint(unet, noisy, 1, bank, collector if with_loss else None)
         total = noise.float().square().mean()
         if with_loss:
             found = collector.close()
@@ -224,7 +227,7 @@ def main() -> None:
     gradients(options.device)
     print("\nA training step, batch 1:")
     width = 80 if options.device == "cpu" else 320
-    sizes = [(256, 192)] if options.quick else [(512, 384), (1024, 768)]
+    sizes = [(128, 96)] if options.quick else [(512, 384), (1024, 768)]
     for size in sizes:
         step_time(options.device, size, width, 1 if options.device == "cpu" else 10)
 

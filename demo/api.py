@@ -26,7 +26,7 @@ def add_endpoints(sessions: Sessions) -> None:
         person = parts.picture(label="person")
         reference = parts.picture(label="reference")
         other = parts.picture(label="mask or pose")
-        garment = parts.Choice(KINDS, value="upper", label="garment")
+        garment = parts.Choice(("auto", *KINDS), value="auto", label="garment")
         sleeve = parts.Choice(SLEEVES, value="auto", label="sleeve")
         hem = parts.Choice(HEMS, value="auto", label="hem")
         protect = parts.Choices(PROTECTED, value=list(PROTECTED), label="protect")

@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -17,7 +17,7 @@ from demo.painting import Work, engine
 from demo.reading import LOOKING, opened
 from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
-from leffa.config import Garment, Task
+from leffa.config import Garment, Task, sample_seed
 from leffa.errors import LeffaError
 from leffa.files import sha256
 
@@ -37,7 +37,7 @@ class Endpoints:
         self,
         person: str,
         reference: str,
-        garment: str = "upper",
+        garment: str = "auto",
         sleeve: str = "auto",
         hem: str = "auto",
         protect: list[str] | None = None,
@@ -55,7 +55,8 @@ class Endpoints:
         Args:
             person: Photo of a person, clearly visible. The result has its size.
             reference: Picture of the garment, best on a plain background.
-            garment: Its kind: upper (tops, shirts, jackets), lower (trousers, skirts) or dress.
+            garment: Its kind: upper (tops, shirts, jackets), lower (trousers, skirts) or dress; auto tells it
+                by the garment's outline and notes it in the details.
             sleeve: How far down the arms to repaint: auto, none, elbow or wrist.
             hem: How far down the body to repaint: auto, waist, hip, knee or ankle.
             protect: What must not be repainted, any of hands, hair, face, bag.
@@ -76,17 +77,16 @@ class Endpoints:
         garment_picture = _picked(session, reference, "reference")
         prepared = photo.prepared
         assert prepared is not None  # a person was asked for
-        wishes = _wishes(garment, sleeve, hem, protect)
+        wishes, told = _wishes(prepared, garment_picture.image, garment, sleeve, hem, protect)
         choices, area = wishes.choices(), _mask_of(session, mask)
         if area is None:
-            measure = _measured(garment_picture.image, wishes.garment)
-            area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
+            area = engine().mask(prepared, wishes.garment, wishes.options())
         else:
             choices["mask_sha256"] = sha256(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
         work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, wishes.kind, area)
         pictures = {"photo": photo, "garment": garment_picture}
-        return self._paint(session, work, pictures, choices, progress, address_of(request))
+        return self._paint(session, work, pictures, choices, progress, address_of(request), told)
 
     def pose_transfer(
         self,
@@ -131,7 +131,7 @@ class Endpoints:
     def mask(
         self,
         person: str,
-        garment: str = "upper",
+        garment: str = "auto",
         sleeve: str = "auto",
         hem: str = "auto",
         protect: list[str] | None = None,
@@ -142,7 +142,7 @@ class Endpoints:
 
         Args:
             person: Photo of a person, clearly visible.
-            garment: Kind of the garment: upper, lower or dress.
+            garment: Kind of the garment: upper, lower or dress; auto tells it by the outline.
             sleeve: How far down the arms to repaint: auto, none, elbow or wrist.
             hem: How far down the body to repaint: auto, waist, hip, knee or ankle.
             protect: What must not be repainted, any of hands, hair, face, bag.
@@ -155,13 +155,14 @@ class Endpoints:
 
         session = self._session(request)
         prepared = _prepared(_picture(session, person, "person"))
-        wishes = _wishes(garment, sleeve, hem, protect)
-        measure = _measured(_picture(session, reference, "reference"), wishes.garment) if reference else None
-        area = engine().mask(prepared, wishes.garment, wishes.options(), measure)
+        shot = _picture(session, reference, "reference") if reference else None
+        wishes, told = _wishes(prepared, shot, garment, sleeve, hem, protect)
+        area = engine().mask(prepared, wishes.garment, wishes.options())
         details = {
             "painted": round(float((area > 0).mean()), 4),
             "people": prepared.people,
-            "notes": prepared.notes,
+            "garment": wishes.kind,
+            "notes": [*prepared.notes, *told],
         }
         return keep(session, Image.fromarray(area)), details
 
@@ -186,20 +187,23 @@ class Endpoints:
         return keep(session, picture), {"people": prepared.people, "notes": prepared.notes}
 
     def measure_garment(
-        self, reference: str, garment: str = "upper", request: gr.Request | None = None
+        self, reference: str, garment: str = "auto", request: gr.Request | None = None
     ) -> dict:
         """Read off a garment picture how long its sleeves and hem are, to choose a mask with room for them.
 
         Args:
             reference: Picture of the garment on a plain background.
-            garment: Its kind: upper, lower or dress.
+            garment: Its kind: upper, lower or dress; auto tells it by the outline.
 
         Returns:
-            sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both lengths in widths of
-            the garment's body; or found = false where no garment stands out from the background.
+            garment (the kind), sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both
+            lengths in widths of the garment's body; or found = false where no garment stands out.
         """
-        found = _measured(_picture(self._session(request), reference, "reference"), _kind(garment))
-        return {"found": False} if found is None else {"found": True, **asdict(found)}
+        shot = _picture(self._session(request), reference, "reference")
+        if garment == "auto":
+            garment = (_guessed(shot) or Garment.UPPER).value
+        found = _measured(shot, _kind(garment))
+        return {"found": False} if found is None else {"found": True, "garment": garment, **asdict(found)}
 
     def trace(
         self,
@@ -265,10 +269,9 @@ class Endpoints:
         Returns:
             The pictures with their names, and details: the layers and timesteps there are.
         """
-        from dataclasses import replace
-
         from demo.views import difference
         from leffa.explain.trace import field_on_photo
+        from leffa.explain.views import flow_pictures
 
         found = self._run(run, task, request)
         fields = list(found.result.fields)
@@ -276,7 +279,7 @@ class Endpoints:
             found.result, found.sample, _word("layer", layer), _timestep(timestep)
         )
         result = replace(found.result, fields=fields)
-        pictures = result.flow_pictures(found.sample)
+        pictures = flow_pictures(result, found.sample)
         pictures["difference"] = difference(result.photo, result.images[found.sample])
         session, flows = self._session(request), result.flows[found.sample]
         files = [(keep(session, picture), name) for name, picture in pictures.items()]
@@ -358,7 +361,10 @@ class Endpoints:
         choices: dict[str, Any],
         progress: gr.Progress,
         visitor: str,
+        told: Sequence[str] = (),
     ) -> tuple:
+        from leffa.explain.views import flow_pictures
+
         task = work.task.value
         started, result = time.monotonic(), None
         with session.stoppable() as stop:
@@ -376,16 +382,16 @@ class Endpoints:
             "model": result.model,
             **asdict(result.settings),
             "scores": [round(score, 4) for score in run.scores],
-            "seeds": [(result.settings.seed + sample) % 2**32 for sample, _ in run.ranked],
+            "seeds": [sample_seed(result.settings.seed, sample) for sample, _ in run.ranked],
             "scattered": {one.part: round(one.share, 3) for one in run.scatter()},
-            "notes": result.notes,
+            "notes": list(dict.fromkeys([*result.notes, *told])),
         }
         files = []
         for place in range(len(run.ranked)):
             run.chosen = place
             files.append(keep(session, run.png()))
         run.chosen = 0
-        flow = result.flow_pictures(run.sample)["overlay"]
+        flow = flow_pictures(result, run.sample)["overlay"]
         return files[0], keep(session, flow), files, details
 
 
@@ -419,11 +425,16 @@ def _prepared(image: Any, person: int = 0, task: Task = Task.TRY_ON) -> "Prepare
 
 
 def _measured(picture: Any, garment: Garment) -> Any:
+    return engine().shot(picture, garment).measure(garment)
+
+
+def _guessed(picture: Any) -> Garment | None:
     import numpy as np
 
-    from leffa.preprocess.garment.measure import measure_garment
+    from leffa.preprocess.garment.kind import guess_kind
+    from leffa.preprocess.garment.product import foreground
 
-    return measure_garment(np.asarray(picture), garment)
+    return guess_kind(foreground(np.asarray(picture)) > 127)
 
 
 def _mask_of(session: Session, path: str | None) -> Any:
@@ -471,18 +482,24 @@ def _kind(garment: Any) -> Garment:
     return Garment(_one_of("garment", garment, KINDS))
 
 
-def _wishes(garment: Any, sleeve: Any, hem: Any, protect: Any) -> Wishes:
+def _wishes(
+    prepared: "Prepared", shot: Any, garment: Any, sleeve: Any, hem: Any, protect: Any
+) -> tuple[Wishes, list[str]]:
+    """What was asked for, with the kind of garment settled, and what should be told of it."""
     kept = PROTECTED if protect is None else protect
     if not isinstance(kept, (list, tuple)):
         raise LeffaError(f"protect must be a list of {', '.join(PROTECTED)}, got {_shortly(kept)}")
     for name in kept:
         _one_of("protect", name, PROTECTED)
-    return Wishes(
-        _kind(garment).value,
+    given = None if garment == "auto" else _kind(garment)
+    wishes = Wishes(
+        (given or Garment.UPPER).value,
         _one_of("sleeve", sleeve, SLEEVES),
         _one_of("hem", hem, HEMS),
         tuple(dict.fromkeys(kept)),
     )
+    kind, told = engine().advise(prepared, given, shot, wishes.options())
+    return replace(wishes, kind=kind.value), [str(advice) for advice in told]
 
 
 def _settings(steps: Any, guidance: Any, rescale: Any, seed: Any, samples: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from demo.pictures import photo_url, thumb_url
 from demo.shelf import SHELF, Kept
 from demo.texts import say
-from leffa.config import Task
+from leffa.config import Task, sample_seed
 
 if TYPE_CHECKING:
     from demo.sessions import Session, Slots
@@ -80,7 +80,7 @@ class Run:
     @property
     def seed(self) -> int:
         """The seed that gives the shown picture alone."""
-        return (self.settings.seed + self.sample) % 2**32
+        return sample_seed(self.settings.seed, self.sample)
 
     def choose(self, place: int) -> None:
         """Show the picture at this place of the ranking; does nothing for a place there is not."""
@@ -103,9 +103,10 @@ class Run:
         if self.sample in self._views:
             return
         from demo.views import difference
+        from leffa.explain.views import flow_pictures
 
         result, sample = self.result, self.sample
-        pictures: dict[str, Any] = result.flow_pictures(sample)
+        pictures: dict[str, Any] = flow_pictures(result, sample)
         self._views[sample] = {
             "flow": photo_url(pictures["overlay"]),
             "warped": photo_url(pictures["warped"]),

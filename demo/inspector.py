@@ -13,7 +13,7 @@ from demo.labels import Labels
 from demo.pictures import photo_url
 from demo.sessions import Session, Sessions
 from demo.texts import problem, say
-from leffa.config import Task
+from leffa.config import MAX_TIMESTEP, Task
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
@@ -143,19 +143,17 @@ def _heat_url(heat: np.ndarray) -> str:
 
 def pictures_of(run: "Run", field: "FlowField") -> dict[str, str]:
     from leffa.explain import pictures
-    from leffa.explain.confidence import confidence, worn
+    from leffa.explain.views import painted, shown_flow
+    from leffa.model.confidence import confidence
 
     result, sample = run.result, run.sample
-    image, inside = result.images[sample], (result.mask > 127).astype(np.float32)
-    weight = (inside * confidence(field)).astype(np.float32)
-    if field.occupancy is not None:
-        weight = weight * worn(field.occupancy)
+    image, inside, weight = result.images[sample], painted(result), shown_flow(result, sample, field)
 
     def laid(values: np.ndarray, low: float, high: float) -> str:
         return photo_url(pictures.painted_area(result.photo, pictures.heat(values, low, high), inside))
 
     return {
-        "flow": photo_url(pictures.overlay(image, field, weight.astype(np.float32))),
+        "flow": photo_url(pictures.overlay(image, field, weight)),
         "legend": photo_url(pictures.legend(result.reference)),
         "confidence": laid(confidence(field), 0, 1),
         "mass": laid(field.mass.numpy(), 0, 1),
@@ -163,7 +161,9 @@ def pictures_of(run: "Run", field: "FlowField") -> dict[str, str]:
 
 
 def _arrows(run: "Run", field: "FlowField") -> list[list[float]]:
-    weight = run.result.shown_flow(run.sample)
+    from leffa.explain.views import shown_flow
+
+    weight = shown_flow(run.result, run.sample)
     height, width = weight.shape
     stride = max(1, int((float((weight > 0.4).sum()) / ARROWS) ** 0.5))
     flow = field.flow.numpy()
@@ -188,14 +188,12 @@ def _layers(run: "Run") -> list[dict[str, str]]:
 
 
 def _steps(run: "Run", language: str) -> list[dict[str, Any]]:
-    from leffa.model.recorder import FlowOptions
-
-    limit = FlowOptions().max_timestep
+    trained = f" ● {say(language, 'inspect_trained')}"
     return [
         {
             "step": step,
-            "trained": step < limit,
-            "label": f"t = {step}" + (f" ● {say(language, 'inspect_trained')}" if step < limit else ""),
+            "trained": step < MAX_TIMESTEP,
+            "label": f"t = {step}" + (trained if step < MAX_TIMESTEP else ""),
         }
         for step in run.result.flows[run.sample].timesteps
     ]

@@ -32,7 +32,8 @@ class Picked:
     path      the file, for the page to show again
     digest    SHA-256 of the file
     prepared  the people found in it; None for garments
-    measure   sleeve and hem of a garment, by its kind, once measured
+    measure   sleeve and hem of a garment, by its kind, once measured; which kind it looks like, and
+              whether somebody wears it
     example   its name among the examples; None for an upload
     """
 

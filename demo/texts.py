@@ -2,6 +2,10 @@
 
 import re
 
+from leffa.config import Garment
+from leffa.preprocess.advice import LOOKS, NO_LEGS
+from leffa.preprocess.advice import TEXTS as ADVICE
+
 LANGUAGES = {"en": "English", "zh": "中文"}
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -254,19 +258,24 @@ TEXTS: dict[str, tuple[str, str]] = {
     "body_left_leg": ("left leg", "左腿"),
     "body_right_leg": ("right leg", "右腿"),
     "score": ("Flow score {score}", "流评分 {score}"),
-    # the mask doctor
-    "doctor_sleeve": (
-        "This garment's sleeves reach the {length}, the mask ends above.",
-        "这件服装的袖子到{length}，而遮罩更短。",
+    # the mask doctor: the library's own sentences
+    "doctor_sleeve": (ADVICE["sleeve"], "这件服装的袖子到{length}，而遮罩更短。"),
+    "doctor_hem": (ADVICE["hem"], "这件服装长到{length}，而遮罩更短。"),
+    "doctor_kind_other": (
+        ADVICE["kind_other"],
+        "从轮廓看，这件服装是{looks}，现按“{kind}”处理：请改选“{other}”。",
     ),
-    "doctor_hem": (
-        "This garment reaches the {length}, the mask ends above.",
-        "这件服装长到{length}，而遮罩更短。",
-    ),
-    "doctor_fitted": (
-        "The mask leaves bare what this garment leaves bare. Choose other lengths if it errs.",
-        "遮罩只覆盖这件服装能遮住的部分。如有偏差，请另选长度。",
-    ),
+    "doctor_on_side": (ADVICE["on_side"], "照片里的人是横着的：如果照片应当竖直，请先旋转。"),
+    "doctor_upside_down": (ADVICE["upside_down"], "照片里的人是倒着的：如果照片应当竖直，请先旋转。"),
+    "doctor_cut_at_hips": (ADVICE["cut_at_hips"], "照片只到臀部以上：连衣裙只能画出上半部分。"),
+    "doctor_cut_at_knees": (ADVICE["cut_at_knees"], "照片只到膝盖以上：服装只画到能看见的腿部为止。"),
+    "doctor_sits": (ADVICE["sits"], "照片里的人坐着，或腿朝向镜头：这样的腿画得不好。"),
+    "doctor_no_legs": (NO_LEGS, "照片里看不到臀部和腿：裤子和裙子需要能看到它们的照片，或请改选服装种类。"),
+    "doctor_worn": (ADVICE["worn"], "服装图片里有人穿着它：从其身上取下属于“{kind}”的部分。"),
+    "doctor_change_kind": ("Change the kind", "更改种类"),
+    "looks_upper": (LOOKS[Garment.UPPER], "上装"),
+    "looks_lower": (LOOKS[Garment.LOWER], "裤子或裙子"),
+    "looks_dress": (LOOKS[Garment.DRESS], "连衣裙"),
     "doctor_mend": ("Extend the mask", "延长遮罩"),
     "length_elbow": ("elbow", "肘部"),
     "length_wrist": ("wrist", "手腕"),

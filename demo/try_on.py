@@ -119,7 +119,7 @@ class TryOn(Tab):
         self.kind.input(self.show_kind, self.kind, self.garments, queue=False, **QUIETLY)
         for wish in wishes:
             wish.input(self.set_wishes, wishes, seen, **LAST).then(*self._ready, **QUIETLY)
-        self.doctor.act(self.mend, wishes, [self.sleeve, self.hem, *seen], **QUIETLY).then(
+        self.doctor.act(self.mend, wishes, [self.kind, self.sleeve, self.hem, *seen], **QUIETLY).then(
             *self._ready, **QUIETLY
         )
         self.mask.choose(self.choose_person, wishes, [self.photo_note, *seen], **LAST).then(
@@ -220,7 +220,7 @@ class TryOn(Tab):
         """Give the mask the room that the garment needs."""
         session = self._session(request)
         wishes = mended(session.slots(TAB), Wishes.given(kind, sleeve, hem, protect))
-        return wishes.sleeve, wishes.hem, *self._seen(session, wishes)
+        return wishes.kind, wishes.sleeve, wishes.hem, *self._seen(session, wishes)
 
     def choose_person(
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request

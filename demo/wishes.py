@@ -1,6 +1,6 @@
 """What a visitor wishes of the mask, the mask that follows, and the mask doctor's advice."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +12,18 @@ from demo.reading import boxes
 from demo.sessions import Session, Slots
 from demo.texts import say
 from demo.views import part_colours
-from leffa.config import Garment
+from leffa.config import Garment, Hem, Sleeve
+from leffa.errors import PersonError
 
 if TYPE_CHECKING:
+    from leffa.preprocess.advice import Advice
     from leffa.preprocess.garment.measure import GarmentMeasure, Shortfall
     from leffa.preprocess.offline.masks import MaskOptions
 
 KINDS = tuple(kind.value for kind in Garment)
-SLEEVES = ("auto", "none", "elbow", "wrist")
-HEMS = ("auto", "waist", "hip", "knee", "ankle")
+SLEEVES = ("auto", *(sleeve.value for sleeve in Sleeve))
+HEMS = ("auto", *(hem.value for hem in Hem))
+GUESS, WORN = "guess", "worn"  # beside the kinds in ``Picked.measure``
 PROTECTED = ("hands", "hair", "face", "bag")
 
 
@@ -65,7 +68,7 @@ class Wishes:
 
     def options(self) -> "MaskOptions":
         """For the engine."""
-        from leffa.preprocess.offline.masks import Hem, MaskOptions, Sleeve
+        from leffa.preprocess.offline.masks import MaskOptions
 
         return MaskOptions(
             sleeve=None if self.sleeve == "auto" else Sleeve(self.sleeve),
@@ -82,7 +85,7 @@ def mask_value(slots: Slots, wishes: Wishes) -> dict:
         slots.automatic = None
         return {}
     prepared = picked.prepared
-    slots.automatic = engine().mask(prepared, wishes.garment, wishes.options(), measured(slots, wishes))
+    slots.automatic = engine().mask(prepared, wishes.garment, wishes.options())
     return {
         "photo": photo_url(prepared.photo, EDITOR_SIDE),
         "mask": mask_url(slots.automatic),
@@ -95,13 +98,12 @@ def mask_value(slots: Slots, wishes: Wishes) -> dict:
 
 def measured(slots: Slots, wishes: Wishes) -> "GarmentMeasure | None":
     """The garment's lengths, measured once for each kind; None where there is none or it cannot be told."""
-    from leffa.preprocess.garment.measure import measure_garment
-
     picked = slots.pictures.get("garment")
     if picked is None:
         return None
     if wishes.kind not in picked.measure:
-        picked.measure[wishes.kind] = measure_garment(np.asarray(picked.image), wishes.garment)
+        shot = engine().shot(picked.image, wishes.garment)
+        picked.measure[wishes.kind], picked.measure[WORN] = shot.measure(wishes.garment), shot.is_worn
     return picked.measure[wishes.kind]
 
 
@@ -115,31 +117,72 @@ def lacking(slots: Slots, wishes: Wishes) -> "Shortfall | None":
     return shortfall(measure, wishes.garment, wishes.options())
 
 
-def is_fitted(slots: Slots, wishes: Wishes) -> bool:
-    """Whether the automatic mask is smaller for this garment than for any."""
-    from leffa.preprocess.garment.measure import fitted
+def advice(session: Session, slots: Slots, wishes: Wishes) -> dict:
+    """The mask doctor's line: what stands against photo or garment, and an offer to mend what can be."""
+    language = session.language
+    try:
+        found = _found(slots, wishes)
+    except PersonError:
+        return parts.error(say(language, "doctor_no_legs"))
+    if not found:
+        return parts.quiet("")
+    told = " ".join(_said(language, one) for one in found)
+    mends = {"kind_other": "doctor_change_kind", "sleeve": "doctor_mend", "hem": "doctor_mend"}
+    act = next((mends[one.key] for one in found if one.key in mends), None)
+    return parts.warn(told, say(language, act) if act else "")
+
+
+def _found(slots: Slots, wishes: Wishes) -> "list[Advice]":
+    """What should be told of the visitor's pictures."""
+    from leffa.preprocess import advice as told
 
     photo = slots.pictures.get("photo")
-    if photo is None or photo.prepared is None or photo.prepared.is_official:
-        return False
-    wished = wishes.options()
-    return fitted(wished, measured(slots, wishes), wishes.garment) != wished
+    found = []
+    if photo is not None and photo.prepared is not None:
+        found += told.of_person(photo.prepared.parts_in_frame()[..., 0], wishes.garment)
+    measured(slots, wishes)
+    picked = slots.pictures.get("garment")
+    if picked is not None and picked.measure[WORN]:
+        return [*found, told.Advice("worn", {"kind": wishes.kind})]
+    found += told.of_kind(wishes.garment, guessed(slots))
+    if lacking(slots, wishes) is not None:
+        found += told.of_lengths(measured(slots, wishes), wishes.garment, wishes.options())
+    return found
 
 
-def advice(session: Session, slots: Slots, wishes: Wishes) -> dict:
-    """The mask doctor's line: what is too short, and an offer to mend it; or what the mask follows."""
-    short = lacking(slots, wishes)
-    if short is None:
-        cut = is_fitted(slots, wishes)
-        return parts.quiet(say(session.language, "doctor_fitted") if cut else "")
-    what, length = ("sleeve", short.sleeve) if short.sleeve else ("hem", short.hem)
-    reached = say(session.language, f"length_{length.value}") if length else ""
-    told = say(session.language, f"doctor_{what}", length=reached)
-    return parts.warn(told, say(session.language, "doctor_mend"))
+def _said(language: str, found: "Advice") -> str:
+    """In the visitor's words: kinds and lengths have names of their own there."""
+    names = {"length": "length_", "kind": "kind_", "other": "kind_"}
+    values = {
+        name: say(language, names[name] + value) if name in names else value
+        for name, value in found.values.items()
+    }
+    if "looks" in values:
+        values["looks"] = say(language, f"looks_{found.values['other']}")
+    return say(language, f"doctor_{found.key}", **values)
+
+
+def guessed(slots: Slots) -> Garment | None:
+    """What kind the garment's outline shows, told once; None where there is none or it cannot be told."""
+    from leffa.preprocess.garment.kind import guess_kind
+    from leffa.preprocess.garment.product import foreground
+
+    picked = slots.pictures.get("garment")
+    if picked is None:
+        return None
+    if GUESS not in picked.measure:
+        picked.measure[GUESS] = guess_kind(foreground(np.asarray(picked.image)) > 127)
+    return picked.measure[GUESS]
 
 
 def mended(slots: Slots, wishes: Wishes) -> Wishes:
-    """The wishes with the room that the garment needs."""
+    """The wishes with the kind that the garment has, or with the room that it needs."""
+    from leffa.preprocess.advice import of_kind
+
+    picked = slots.pictures.get("garment")
+    looks = None if picked is None or picked.measure.get(WORN) else guessed(slots)
+    if looks is not None and of_kind(wishes.garment, looks):
+        return replace(wishes, kind=looks.value)
     short = lacking(slots, wishes)
     if short is None:
         return wishes

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leffa import __version__, doctor
-from leffa.config import Garment
+from leffa.config import Garment, Hem, Sleeve
 from leffa.errors import LeffaError
 from leffa.metrics import command as metrics
+from leffa.run.placement import Memory
 from leffa.synthetic import command as synthetic
 from leffa.training import command as training
 from leffa.weights import downloads
@@ -105,11 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         help="leave bare what this garment leaves bare (default: room for any)",
     )
     mask.add_argument(
-        "--sleeve", choices=["none", "elbow", "wrist"], help="how far the mask follows the arms"
+        "--sleeve", choices=[sleeve.value for sleeve in Sleeve], help="how far the mask follows the arms"
     )
-    mask.add_argument(
-        "--hem", choices=["waist", "hip", "knee", "ankle"], help="how far down the mask reaches"
-    )
+    mask.add_argument("--hem", choices=[hem.value for hem in Hem], help="how far down the mask reaches")
     mask.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
     _add_force(mask)
     mask.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
@@ -163,8 +162,7 @@ def _add_garment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--garment",
         choices=[kind.value for kind in Garment],
-        default="upper",
-        help="kind (default: %(default)s)",
+        help="its kind (default: as its outline tells, which is then said)",
     )
 
 
@@ -187,14 +185,20 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reuse-reference", action="store_true", help="read the reference once: faster")
     parser.add_argument(
-        "--no-detail", dest="detail", action="store_false", default=None, help="no fine structure"
+        "--compose",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="keep the photo's own pixels and lay the garment by its flow (default: the model's)",
+    )
+    parser.add_argument(
+        "--no-detail", dest="compose", action="store_false", help="another name of --no-compose"
     )
     parser.add_argument("--model", help="weights to use (default: the best present)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
     parser.add_argument(
         "--memory",
         default="auto",
-        choices=["auto", "plain", "tiled", "offload", "sequential", "8-bit"],
+        choices=["auto", *(mode.value for mode in Memory)],
         help="how sparingly to use the device's memory (default: what fits)",
     )
     parser.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
@@ -220,7 +224,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         guidance_rescale=options.guidance_rescale,
         seed=options.seed,
         reuse_reference=options.reuse_reference,
-        detail=options.detail,
+        compose=options.compose,
     )
 
 
@@ -262,14 +266,11 @@ def _pose(options: argparse.Namespace) -> None:
 
 
 def _mask(options: argparse.Namespace) -> None:
-    import numpy as np
     from PIL import Image
 
-    from leffa.config import Garment
     from leffa.engine import Engine
     from leffa.files import check_outputs
     from leffa.images import check_output, load_image, save_atomically
-    from leffa.preprocess.garment.measure import measure_garment
     from leffa.preprocess.offline.masks import MaskOptions
 
     output = check_output(options.output)
@@ -277,13 +278,12 @@ def _mask(options: argparse.Namespace) -> None:
     engine = Engine()
     prepared = engine.prepare(load_image(options.person), options.who)
     wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
-    measure = None
-    if options.reference:
-        shot = np.asarray(load_image(options.reference))
-        measure = measure_garment(shot, Garment(options.garment))
-    mask = engine.mask(prepared, options.garment, wishes, measure)
+    shot = load_image(options.reference) if options.reference else None
+    garment, told = engine.advise(prepared, options.garment, shot, wishes)
+    measure = None if shot is None else engine.shot(shot, garment).measure(garment)
+    mask = engine.mask(prepared, garment, wishes, measure)
     save_atomically(Image.fromarray(mask), output)
-    _tell(prepared.notes, f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")
+    _tell([*prepared.notes, *map(str, told)], f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")
 
 
 def _app(options: argparse.Namespace) -> None:
@@ -321,6 +321,8 @@ def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
 
     save_atomically(result.images[0], output, is_made=True)
     given = {name: getattr(options, name, None) for name in INPUTS}
+    if result.garment is not None:
+        given["garment"] = result.garment.value
     record = {
         "software": f"{MARK} {__version__}",
         "task": result.task.value,
@@ -333,7 +335,9 @@ def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
         folder = Path(options.flow)
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        for name, picture in result.flow_pictures().items():
+        from leffa.explain.views import flow_pictures
+
+        for name, picture in flow_pictures(result).items():
             save_atomically(picture, folder / f"{name}.png")
     used = result.settings
     _tell(result.notes, f"{output}: seed {used.seed}, {used.steps} steps, model {result.model}")

@@ -28,6 +28,23 @@ class Garment(str, Enum):
         return {"upper": "upper_body", "lower": "lower_body", "dress": "dresses"}[self.value]
 
 
+class Sleeve(str, Enum):
+    """How far down the arm the mask reaches."""
+
+    NONE = "none"
+    ELBOW = "elbow"
+    WRIST = "wrist"
+
+
+class Hem(str, Enum):
+    """How far down the body the mask reaches."""
+
+    WAIST = "waist"
+    HIP = "hip"
+    KNEE = "knee"
+    ANKLE = "ankle"
+
+
 class DensePoseEncoding(str, Enum):
     """How an IUV map becomes the three condition channels of the generative UNet.
 
@@ -47,6 +64,25 @@ class DensePoseEncoding(str, Enum):
 
 TEMPERATURE = 2.0
 """tau of the loss (paper, section 3.3 and ablation); the flow is read at the temperature it is trained at."""
+
+
+TIMESTEPS = 1000
+"""Levels of noise that the weights were trained at; no picture takes more steps."""
+
+SEEDS = 2**32
+"""How many seeds there are: 0 and up."""
+
+
+def sample_seed(seed: int, sample: int) -> int:
+    """Of a run's samples each is the picture of a run of its own with this seed."""
+    return (seed + sample) % SEEDS
+
+
+MIN_RESOLUTION = 1 / 32
+"""theta_resolution: layers whose height is a smaller share of the picture's are not trained, and not read."""
+
+MAX_TIMESTEP = 500
+"""theta_timestep, of 1000: what is noisier is not trained, and does not enter the flow that is shown."""
 
 
 class GridConvention(str, Enum):
@@ -84,8 +120,8 @@ class LeffaLossConfig:
 
     weight: float = 1e-3
     temperature: float = TEMPERATURE
-    max_timestep: int = 500
-    min_resolution: float = 1 / 32
+    max_timestep: int = MAX_TIMESTEP
+    min_resolution: float = MIN_RESOLUTION
     photometric: Photometric = Photometric.SQUARED
     convention: GridConvention = GridConvention.CENTERS
     mean_over_heads: bool = True

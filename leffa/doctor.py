@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from leffa import __version__
 from leffa.config import Task
 from leffa.errors import LeffaError, WeightsError
+from leffa.report import report
 from leffa.run import speed
-from leffa.training.report import report
+from leffa.run.placement import Memory
 from leffa.weights import models, published
 from leffa.weights.checksums import Checksums
+from leffa.weights.intactness import faults_in, how_to_mend
 
 if TYPE_CHECKING:
     from leffa.run.machine import Machine
@@ -52,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory",
         default="auto",
-        choices=["auto", "plain", "tiled", "offload", "sequential", "8-bit"],
+        choices=["auto", *(mode.value for mode in Memory)],
         help="as for tryon and pose (default: what fits)",
     )
 
@@ -71,8 +73,10 @@ def run(options: argparse.Namespace) -> None:
     _section("this machine", *_machine_and_runs(options))
     damaged = [finding for finding in findings if finding.faults]
     if damaged:
-        names = ", ".join(finding.name for finding in damaged)
-        raise WeightsError(f"damaged weights: {names}; `leffa download` fetches them again")
+        raise WeightsError(
+            "damaged weights: "
+            + "; ".join(f"{finding.name}: {how_to_mend(finding.fetch is None)}" for finding in damaged)
+        )
     if not any(model.is_present for model in models.MODELS.values()):
         raise WeightsError(
             f"there is nothing to run in {models.CHECKPOINTS}: the repository ships small weights, clone it "
@@ -182,7 +186,7 @@ def _look(name: str, thorough: bool) -> Finding:
         title=weights.title if weights else models.BUNDLED.title,
         licence=weights.licence if weights else models.BUNDLED.licence,
         files=files,
-        faults=record.faults(name, thorough) if is_there else [],
+        faults=[*faults_in(folder), *record.faults(name, thorough)] if is_there else [],
         origin=origin,
         fetch=_fetch(name) if weights else None,
         download=weights.download_size if weights else 0,
@@ -233,6 +237,9 @@ def _task(task: Task, machine: "Machine", operations: Speed, memory: str) -> lis
     lines = [f"{task.value:<17}{'nothing: no weights are here' if taken is None else ''}"]
     for model in (model for model in models.MODELS.values() if task in model.tasks):
         if not model.is_present and model is models.BUNDLED:
+            continue
+        if model.is_present and faults_in(model.folder):
+            lines.append(f"  {model.name:<15}damaged, see above")
             continue
         state = "is taken" if model is taken else "on request" if model.is_present else "once fetched"
         lines.append(f"  {model.name:<15}{state}: {_way(model, machine, operations, memory)}")

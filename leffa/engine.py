@@ -1,25 +1,33 @@
 """Pictures in, result out: what the command line, the app and scripts share."""
 
 import threading
+from dataclasses import replace
 from functools import cached_property
+from typing import Any, overload
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PictureError, WeightsError
-from leffa.images import load_image
+from leffa.framing import Box, Region
+from leffa.images import PictureSource, load_image
+from leffa.preprocess import advice
+from leffa.preprocess.advice import Advice
 from leffa.preprocess.encoding import encode_densepose
-from leffa.preprocess.garment.measure import GarmentMeasure, fitted, measure_silhouette
-from leffa.preprocess.garment.product import foreground
+from leffa.preprocess.garment.measure import GarmentMeasure, fitted
+from leffa.preprocess.garment.shot import Shot
 from leffa.preprocess.given_mask import MaskSource, check_mask, read_mask
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.preprocess.offline.parts import body_coordinates
 from leffa.preprocess.prepared import Preparation, Prepared
+from leffa.run import networks
+from leffa.run.compose import Composition, Reading, Scene, compose, read_photo, with_worn
 from leffa.run.job import Job, Watch
+from leffa.run.networks import Networks
 from leffa.run.pipelines import Pipelines
-from leffa.run.region import Box, Region
 from leffa.run.result import Progress, Result, StoppedError
 from leffa.run.settings import Settings
 from leffa.weights import models
@@ -55,10 +63,14 @@ class Engine:
         on_card = machine.kind == "cuda" and machine.total >= ROOM_FOR_NETWORKS
         return Preparation(models.CHECKPOINTS, machine.device if on_card else "cpu")
 
+    @cached_property
+    def _networks(self) -> Networks:
+        return Networks.load(models.BUNDLED.folder / networks.FOLDER)
+
     # ------------------------------------------------------------------------------ before painting
 
     def prepare(
-        self, photo: Image.Image, person: int = 0, task: Task = Task.TRY_ON, model: str | None = None
+        self, photo: PictureSource, person: int = 0, task: Task = Task.TRY_ON, model: str | None = None
     ) -> Prepared:
         """Find the people in a photo and choose one by number, 0 = the largest.
 
@@ -86,61 +98,139 @@ class Engine:
         measure  of the garment that is to be worn: what the options leave open follows it
 
         The masks of the released demo know no garment and no wishes: with ``options`` other than the defaults
-        the mask is made as for the bundled weights.
+        the mask is made as for the bundled weights. Those cover what is read to be the old garment.
         """
         if options not in (None, MaskOptions()):
             prepared = self._preparation.offline(prepared)
-        return prepared.enlarged(_mask_in_frame(prepared, Garment(garment), options, measure))
+        garment = Garment(garment)
+        area = prepared.enlarged(_mask_in_frame(prepared, garment, options, measure))
+        if prepared.is_official or not area.any():
+            return area
+        region = _around(prepared, area, models.BUNDLED)
+        return with_worn(area, region, self._read(prepared, region), garment)
 
     def parts(self, prepared: Prepared) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 I, U, V of the chosen person, at the photo's size."""
         return prepared.frame.invert_map(prepared.parts_in_frame())
 
+    def advise(
+        self,
+        prepared: Prepared,
+        garment: Garment | str | None,
+        reference: PictureSource | None = None,
+        options: MaskOptions | None = None,
+    ) -> tuple[Garment, list[Advice]]:
+        """The kind of garment, and what should be told of photo and garment; ``try_on`` notes the same.
+
+        garment    None = by its outline on ``reference``
+        reference  picture of the garment, if there is one yet
+        options    of the mask that is to be painted
+
+        Raises PersonError for what cannot be done at all.
+        """
+        if reference is None:
+            kind = Garment(garment or Garment.UPPER)
+            told: list[Advice] = []
+        else:
+            kind, shot, told = self._settle(garment, load_image(reference))
+            measure = shot.measure(kind)
+            told += advice.of_lengths(measure, kind, fitted(options or MaskOptions(), measure, kind))
+        return kind, [*advice.of_person(prepared.parts_in_frame()[..., 0], kind), *told]
+
     # ------------------------------------------------------------------------------ painting
 
+    @overload
     def try_on(
         self,
-        person: Image.Image | Prepared,
-        reference: Image.Image,
-        garment: Garment | str,
+        person: PictureSource | Prepared,
+        reference: PictureSource,
+        garment: Garment | str | None = None,
         mask: MaskSource | None = None,
         settings: Settings | None = None,
         model: str | None = None,
         progress: Progress | None = None,
         stop: threading.Event | None = None,
-    ) -> Result:
+    ) -> Result: ...
+
+    @overload
+    def try_on(
+        self,
+        person: list[PictureSource | Prepared],
+        reference: PictureSource | list[PictureSource],
+        garment: Garment | str | None = None,
+        mask: list[MaskSource | None] | None = None,
+        settings: Settings | None = None,
+        model: str | None = None,
+        progress: Progress | None = None,
+        stop: threading.Event | None = None,
+    ) -> list[Result]: ...
+
+    def try_on(
+        self,
+        person: Any,
+        reference: Any,
+        garment: Garment | str | None = None,
+        mask: Any = None,
+        settings: Settings | None = None,
+        model: str | None = None,
+        progress: Progress | None = None,
+        stop: threading.Event | None = None,
+    ) -> Any:
         """Put the garment of ``reference`` on the person.
 
+        person, reference  pictures as ``images.load_image`` takes them: files, PIL pictures or arrays
+        garment   its kind; None = told by its outline, and said in the result's notes
         mask      what to repaint, at the photo's size, however it is kept: see ``given_mask.read_mask``; None
                   = automatic
         progress  see ``Progress``; with it, previews are made
         stop      set it from another thread to end the run with ``StoppedError``
 
+        A list of people gives a list of results, one after the other, with one reference for all of them or a
+        list of as many, and so the masks.
+
         The result has the photo's size, and outside the mask its pixels are the photo's own. Raises
         LeffaError (PersonError, PictureError, WeightsError) with one sentence for the user.
         """
-        garment = Garment(garment)
+        if isinstance(person, (list, tuple)):
+            references = reference if isinstance(reference, (list, tuple)) else [reference] * len(person)
+            masks = [None] * len(person) if mask is None else mask
+            for name, values in (("references", references), ("masks", masks)):
+                if len(values) != len(person):
+                    raise LeffaError(f"{len(person)} people and {len(values)} {name}: give as many of them")
+            shared: dict[str, Any] = {
+                "settings": settings,
+                "model": model,
+                "progress": progress,
+                "stop": stop,
+            }
+            return [
+                self.try_on(one, its_reference, garment, its_mask, **shared)
+                for one, its_reference, its_mask in zip(person, references, masks, strict=True)
+            ]
+        garment, shot, told = self._settle(garment, load_image(reference))
+        reference, shown = shot.picture, shot.shown
         chosen = models.find(Task.TRY_ON, model, garment)
         resolved = (settings or Settings()).resolved(chosen)
         given = None if mask is None else read_mask(mask)
         (progress or _silent)(0.0, "finding the person", None)
         prepared = self._prepared(person, chosen)
-        reference = load_image(reference)
-        shown = foreground(np.asarray(reference))
+        part = prepared.parts_in_frame()[..., 0]
+        told += advice.of_pose(part) if mask is not None else advice.of_person(part, garment)
         region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
-        told: list[str] = []
+        notes = [*prepared.notes, *map(str, told), *_unfamiliar(chosen, garment)]
+        automatic = self.mask(prepared, garment)
         if given is None:
-            measure = measure_silhouette(shown > 127, garment)
-            framed = _mask_in_frame(prepared, garment, None, measure)
-            area = _painted(prepared.enlarged(framed), _NOTHING[garment])
+            notes += map(str, advice.of_lengths(shot.measure(garment), garment, MaskOptions()))
+            area = _painted(automatic, _NOTHING[garment])
         else:
-            told = check_mask(given, prepared.size, self.parts(prepared)[..., 0])
+            notes += check_mask(given, prepared.size, self.parts(prepared)[..., 0])
             area = _painted(given, "the mask is empty")
         if chosen.focus:
-            inner = _union(_box_of(area), _visible_box(prepared.box, area))
-            region = Region.around(inner, prepared.size, chosen.size, PERSON_MARGIN)
+            region = _around(prepared, area, chosen)
+        reading = self._read(prepared, region) if resolved.compose else None
         # An automatic mask in the model's own frame is used as it was made.
-        framed = framed if given is None and prepared.frame == region.letterbox else region.mask(area)
+        is_framed = given is None and prepared.frame == region.letterbox
+        framed = prepared.mask_in_frame(garment) if is_framed else region.mask(area)
         job = Job(
             task=Task.TRY_ON,
             model=chosen,
@@ -154,13 +244,14 @@ class Engine:
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        notes = [*prepared.notes, *told, *_unfamiliar(chosen, garment)]
-        return self._run(job, notes, progress, stop)
+        by_hand = (area > 127) & (automatic <= 127)  # the brush: it is repainted whatever it shows
+        scene = None if reading is None else _scene(job, reading, garment, by_hand)
+        return replace(self._run(job, scene, notes, progress, stop), garment=garment)
 
     def pose_transfer(
         self,
-        reference: Image.Image | Prepared,
-        pose: Image.Image | Prepared,
+        reference: PictureSource | Prepared,
+        pose: PictureSource | Prepared,
         settings: Settings | None = None,
         model: str | None = None,
         progress: Progress | None = None,
@@ -189,24 +280,47 @@ class Engine:
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        return self._run(job, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
+        scene = None
+        if resolved.compose:
+            scene = _scene(job, self._read(target, region), None, np.zeros(target.size, bool))
+        return self._run(job, scene, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
 
-    def _prepared(self, person: Image.Image | Prepared, model: Model) -> Prepared:
+    def _settle(
+        self, garment: Garment | str | None, picture: Image.Image
+    ) -> tuple[Garment, Shot, list[Advice]]:
+        return advice.settle(garment, picture, self._preparation.take_off)
+
+    def shot(self, reference: PictureSource, garment: Garment | str) -> Shot:
+        """A garment's picture as a run takes it: what somebody wears there is taken off them."""
+        return Shot.of(load_image(reference), Garment(garment), self._preparation.take_off)
+
+    def _prepared(self, person: PictureSource | Prepared, model: Model) -> Prepared:
         if isinstance(person, Prepared):
             return self._preparation.fit(person, model)
         return self._preparation.prepare(person, 0, model)
 
+    def _read(self, prepared: Prepared, region: Region) -> Reading:
+        """What the photo shows, by the person as the offline preprocessor finds them."""
+        prepared = self._preparation.offline(prepared)
+        return read_photo(prepared.photo, region, prepared.silhouette(), self.parts(prepared), self._networks)
+
     def _run(
-        self, job: Job, notes: list[str], progress: Progress | None, stop: threading.Event | None
+        self,
+        job: Job,
+        scene: Scene | None,
+        notes: list[str],
+        progress: Progress | None,
+        stop: threading.Event | None,
     ) -> Result:
         report = progress or _silent
         report(0.05, "loading the model", None)
+        paints = scene is None or job.model.official_conditions  # else its flow is all that is used
         watch = Watch(job, report, stop, previews=progress is not None)
 
         def inputs() -> dict:
             return {
                 **job.inputs(),
-                "output_type": "pt",
+                "output_type": "pt" if paints else "latent",
                 "return_flow": True,
                 "callback_on_step_end": watch,
             }
@@ -216,9 +330,14 @@ class Engine:
             raise StoppedError("The run was stopped.")
         report(0.97, "finishing", None)
         flows = output.flow or []
-        finished = [
-            job.finish(picture, flow.merged) for picture, flow in zip(output.images, flows, strict=True)
-        ]
+        fields = [job.field_on_photo(flow.merged) for flow in flows]
+        painted = [job.laid_back(torch.as_tensor(picture)) for picture in output.images] if paints else []
+        composed: list[Composition] = []
+        if scene is not None:
+            composed = [
+                compose(scene, flow.merged, self._networks, painted[i] if paints else None)
+                for i, flow in enumerate(flows)
+            ]
         report(1.0, "done", None)
         return Result(
             task=job.task,
@@ -226,15 +345,30 @@ class Engine:
             settings=job.settings,
             photo=job.photo,
             reference=job.reference,
-            images=[image for image, _ in finished],
+            images=[composition.image for composition in composed] or painted,
             mask=job.mask,
             densepose=Image.fromarray(((job.densepose + 1) * 127.5).round().astype(np.uint8)),
-            fields=[field for _, field in finished],
+            fields=fields,
+            compositions=composed,
             flows=flows,
             region=job.region,
             reference_region=job.reference_region,
             notes=[*notes, *remarks],
         )
+
+
+def _scene(job: Job, reading: Reading, garment: Garment | None, by_hand: NDArray[np.bool_]) -> Scene:
+    return Scene(
+        photo=job.photo,
+        mask=job.mask,
+        by_hand=by_hand,
+        reading=reading,
+        region=job.region,
+        reference=job.reference,
+        shown=job.reference_shown,
+        reference_region=job.reference_region,
+        garment=garment,
+    )
 
 
 def _mask_in_frame(
@@ -291,24 +425,21 @@ def _painted(mask: NDArray[np.uint8], if_empty: str) -> NDArray[np.uint8]:
     return mask
 
 
-def _box_of(mask: NDArray[np.uint8]) -> Box:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+def _around(prepared: Prepared, area: NDArray[np.uint8], model: Model) -> Region:
+    """The region that a model with ``focus`` looks at: what is painted, and what is seen of the person."""
+    inner = Box.of(area).union(_visible_box(prepared.box, area))
+    return Region.around(inner, prepared.size, model.size, PERSON_MARGIN)
 
 
 def _visible_box(person: Box, area: NDArray[np.uint8]) -> Box:
     """The person's box, cut to a little above and below the painted area: context, not the whole body."""
-    _, top, _, bottom = _box_of(area)
+    _, top, _, bottom = Box.of(area)
     reach = round(0.35 * (bottom - top))
-    return person[0], max(person[1], top - reach), person[2], min(person[3], bottom + reach // 2)
-
-
-def _union(a: Box, b: Box) -> Box:
-    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+    return person._replace(top=max(person.top, top - reach), bottom=min(person.bottom, bottom + reach // 2))
 
 
 def _reference_region(shown: NDArray[np.uint8], model: Model) -> Region:
     size = (shown.shape[0], shown.shape[1])
     if not model.focus or not shown.any():
         return Region.whole(size, model.size, model.official_conditions)
-    return Region.around(_box_of(shown), size, model.size, PERSON_MARGIN)
+    return Region.around(Box.of(shown), size, model.size, PERSON_MARGIN)

@@ -19,3 +19,13 @@ class WeightsError(LeffaError):
 
 class FileError(LeffaError):
     """A file cannot be written, or must not be written over."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this is how torch, or Python, says that memory has run out, on any device."""
+    import torch
+
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)

@@ -12,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from leffa import __version__
+from leffa.config import sample_seed
 from leffa.errors import PictureError
 from leffa.files import sha256
 from leffa.images import MOST_PIXELS, signature
@@ -34,7 +35,7 @@ def record(
     choices  what was chosen beside the settings: the garment's kind, lengths, strokes; JSON values
     """
     settings = asdict(result.settings)
-    settings["seed"] = (settings["seed"] + sample) % 2**32  # sample i of a run is the run with seed + i
+    settings["seed"] = sample_seed(settings["seed"], sample)
     settings["samples"] = 1
     return {
         "format": FORMAT,

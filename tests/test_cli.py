@@ -102,7 +102,11 @@ def test_pose(folder):
         (("tryon", "person.jpg", "garment.png", "-o", "x.png", "--steps", "0"), "steps must be"),
         (("tryon", "person.jpg", "garment.png", "-o", "x.png", "--model", "best"), "unknown model"),
         (
-            ("tryon", "person.jpg", "garment.png", "-o", "x.png", "--mask", "garment.png", "--who", "5"),
+            ("tryon", "person.jpg", "garment.png", "-o", "x.png", "--mask", "garment.png"),
+            "'garment.png' is no mask",
+        ),
+        (
+            ("tryon", "person.jpg", "garment.png", "-o", "x.png", "--who", "5"),
             "person 5",
         ),
         (("tryon", "text.jpg", "garment.png", "-o", "x.png"), "text.jpg"),

@@ -15,6 +15,8 @@ from leffa.run.placement import Memory, Needs, Placement, choose
 from leffa.weights import models, published
 from leffa.weights.checksums import Checksums
 
+HEADER = b'{"__metadata__":{"for":"tests"}}'
+EMPTY = len(HEADER).to_bytes(8, "little") + HEADER  # a safetensors file without tensors
 GENERATORS = {
     "viton-hd": "viton-hd",
     "dress-code": "dress-code",
@@ -42,7 +44,7 @@ def everything(checkpoints):
         toy.save_pretrained(checkpoints / name)
     for name in ("densepose", "openpose", "parsing"):
         (checkpoints / name).mkdir()
-        (checkpoints / name / f"{name}.safetensors").write_bytes(bytes(100))
+        (checkpoints / name / f"{name}.safetensors").write_bytes(EMPTY)
     record = {"repository": published.REPOSITORY, "revision": published.REVISION, "dtype": "float16"}
     for name in published.SETS:
         Checksums(checkpoints).record_kept(name, record)
@@ -101,10 +103,10 @@ def test_a_machine_with_everything(everything, capsys):
 
 def test_a_flipped_byte_is_found_by_reading_and_a_missing_file_at_once(everything, capsys):
     path = everything / "openpose" / "openpose.safetensors"
-    path.write_bytes(bytes(99) + b"\x01")
+    path.write_bytes(EMPTY.replace(b"tests", b"testz"))
     assert told(capsys)[0] == 0
     status, out, error = told(capsys, "--thorough")
-    assert status == 2 and "damaged weights: openpose; `leffa download`" in error
+    assert status == 2 and "damaged weights: openpose: `leffa download`" in error
     assert "DAMAGED: openpose/openpose.safetensors has changed since it was recorded" in out
     path.unlink()
     status, out, error = told(capsys)

@@ -11,6 +11,7 @@ from PIL import Image
 from leffa.config import Garment, Task
 from leffa.engine import Engine
 from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
+from leffa.explain.views import flow_pictures
 from leffa.model import presets
 from leffa.model.flow_start import FlowStart
 from leffa.preprocess.garment.measure import measure_garment
@@ -74,7 +75,7 @@ def test_flow_pictures_have_the_sizes_of_what_they_show(engine, prepared, garmen
     result = engine.try_on(prepared, garment, Garment.UPPER, settings=Settings(seed=1))
     height, width = result.mask.shape
     assert result.fields[0].flow.shape == (height, width, 2)
-    pictures = result.flow_pictures()
+    pictures = flow_pictures(result)
     for name in ("overlay", "warped", "spread", "mass"):
         assert pictures[name].size == (width, height), name
     assert pictures["legend"].size == garment.size
@@ -101,6 +102,34 @@ def test_a_given_mask_is_used_and_checked(engine, prepared, garment):
         engine.try_on(prepared, garment, "upper", mask[:-1])
     with pytest.raises(PictureError, match="mask is empty"):
         engine.try_on(prepared, garment, "upper", mask * 0)
+
+
+def test_pictures_come_as_arrays_files_or_lists_of_both(engine, prepared, person, garment, tmp_path):
+    garment.save(tmp_path / "garment.png")
+    array, shot = np.asarray(person), tmp_path / "garment.png"
+    mask = np.zeros(prepared.size, np.uint8)
+    mask[100:160, 80:140] = 255
+    settings = Settings(seed=1)
+    first = engine.try_on(array, shot, "upper", Image.fromarray(mask), settings)
+    for kept in (mask > 0, mask // 255, mask[..., None], mask / 255.0):
+        assert np.array_equal(engine.try_on(prepared, garment, "upper", kept, settings).mask, mask)
+    both = engine.try_on([array / 255.0, person], shot, "upper", [mask, None], settings)
+    assert [type(one) for one in both] == [type(first)] * 2
+    assert np.array_equal(np.asarray(both[0].images[0]), np.asarray(first.images[0]))
+    with pytest.raises(LeffaError, match="2 people and 1 references"):
+        engine.try_on([array, person], [shot], "upper")
+    with pytest.raises(PictureError, match="float must be in"):
+        engine.try_on(array.astype(float), shot)
+    with pytest.raises(PictureError, match=r"shape \(3, 512, 384\)"):
+        engine.prepare(array.transpose(2, 0, 1))
+
+
+def test_the_kind_is_guessed_and_said(engine, prepared, garment):
+    result = engine.try_on(prepared, garment, settings=Settings(seed=1))
+    assert result.garment is Garment.UPPER and any(
+        "taken for the kind upper" in note for note in result.notes
+    )
+    assert not engine.try_on(prepared, garment, "upper", settings=Settings(seed=1)).notes
 
 
 def test_an_automatic_mask_leaves_bare_what_the_garment_leaves_bare(engine, prepared):

@@ -180,6 +180,26 @@ def test_figures_do_not_depend_on_the_batch(packed, pipeline):
         assert value == pytest.approx(three[Task.TRY_ON][MODEL][name], rel=1e-4), name
 
 
+def test_results_of_several_sizes_are_told_and_no_figure_is_an_error(tmp_path, capsys, monkeypatch):
+    for folder in ("ours", "true"):
+        (tmp_path / folder).mkdir()
+        for name, size in (("a", (64, 80)), ("b", (72, 80))):
+            Image.new("RGB", size, (90, 90, 90)).save(tmp_path / folder / f"{name}.png")
+    command = ["evaluate", "--results", str(tmp_path / "ours"), "--truth", str(tmp_path / "true")]
+
+    def unavailable(*_: object) -> float:
+        raise distribution.UnavailableError("not here")
+
+    for name in ("fid", "clean_fid", "kid"):
+        monkeypatch.setattr(f"leffa.metrics.distribution.{name}", unavailable)
+    assert cli.main(command) == 0
+    assert "the results are of 2 sizes (64x80, 72x80)" in capsys.readouterr().out
+    assert cli.main([*command, "--unpaired"]) == 2
+    assert "no figure could be computed" in capsys.readouterr().err
+    assert cli.main([*command, "--device", "tpu"]) == 2
+    assert "auto, cpu, cuda or mps" in capsys.readouterr().err
+
+
 def test_the_command_writes_what_it_prints(packed, pipeline, tmp_path, capsys):
     pipeline.save_pretrained(tmp_path / "model")
     arguments = ["--model", str(tmp_path / "model"), "--data", f"packed:{packed.folder}", "--count", "2"]

@@ -48,7 +48,7 @@ def test_identity_attention_is_the_identity_warp_at_every_scale():
 
 
 def test_the_corner_convention_displaces_a_perfect_correspondence():
-    """METHOD section 4: 3 / 6 / 12 px on average at 1/8, 1/16, 1/32 of 1024x768."""
+    """docs/method.md, section 4: 3 / 6 / 12 px on average at 1/8, 1/16, 1/32 of 1024x768."""
     for scale, expected in ((8, 3), (16, 6), (32, 12)):
         grid = (1024 // scale, 768 // scale)
         size = (1024, 768)
@@ -209,3 +209,9 @@ def test_the_flow_stays_float32_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         mixed = attention_flow(query, key, (8, 6), (8, 6))
     assert mixed.dtype == torch.float32 and torch.equal(mixed, plain)
+
+
+def test_the_flow_of_shapes_alone_can_be_counted():
+    """The meta device, on which full size is counted, knows no autocast."""
+    query, key = (torch.empty(1, 2, 48, 8, device="meta") for _ in "qk")
+    assert attention_flow(query, key, (8, 6), (8, 6)).shape == (1, 8, 6, 2)

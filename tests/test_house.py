@@ -26,6 +26,88 @@ def imported(path):
             yield from (part.value for part in node.args if isinstance(part, ast.Constant))
 
 
+FLOORS = [
+    {"config", "errors", "report"},
+    {"files", "safe_pickle"},
+    {"images"},
+    {"model"},
+    {"framing"},
+    {"weights"},
+    {"preprocess"},
+    {"data", "integrations"},
+    {"synthetic"},
+    {"data.sources"},
+    {"training"},
+    {"metrics"},
+    {"run"},
+    {"explain"},
+    {"record"},
+    {"engine"},
+    {"batch", "doctor"},
+    {"cli"},
+]
+"""From the ground up: wings, and modules that stand alone. An import goes down, or stays in its wing."""
+
+
+def floor_of(module):
+    """Number of the floor a module stands on, by the longest name that fits; and that name."""
+    parts = module.split(".")[1:]
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        for number, names in enumerate(FLOORS):
+            if name in names:
+                return number, name
+    raise AssertionError(f"{module} has no floor: say in FLOORS what it may import")
+
+
+def name_of(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_of_ours():
+    """Module -> the modules of leffa that it names: at its top, later, or for types only."""
+    names = {name_of(path) for path in MODULES}
+    found = {}
+    for path in MODULES:
+        if path == ROOT / "leffa" / "__init__.py":
+            continue  # the front door hands out what stands on any floor
+        named = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("leffa"):
+                named |= {f"{node.module}.{alias.name}" for alias in node.names} & names
+                named |= (
+                    {node.module}
+                    if any(f"{node.module}.{a.name}" not in names for a in node.names)
+                    else set()
+                )
+            elif isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names} & names
+        found[name_of(path)] = named - {name_of(path), "leffa"}
+    return found
+
+
+def test_every_import_goes_down_or_stays_in_its_wing():
+    upward = []
+    for module, named in imports_of_ours().items():
+        floor, wing = floor_of(module)
+        for other in named:
+            other_floor, other_wing = floor_of(other)
+            if other_floor >= floor and other_wing != wing:
+                upward.append(f"{module} -> {other}")
+    assert upward == []
+
+
+def test_no_two_modules_need_each_other():
+    """Not even for types, or in a function: a circle means that a value type stands too high."""
+    graph = imports_of_ours()
+    reached = {module: set(named) for module, named in graph.items()}
+    for middle in graph:
+        for module in graph:
+            if middle in reached[module]:
+                reached[module] |= reached[middle]
+    assert [module for module in graph if module in reached[module]] == []
+
+
 def test_the_library_never_imports_the_app():
     assert len(MODULES) > 100
     guests = {"demo", "tests", "tools", "benchmarks"}
@@ -63,6 +145,28 @@ def test_settings_need_no_torch():
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_diffusers_comes_without_its_quantizers():
+    """Four lines of warnings and a second on every command, where torchao is installed."""
+    script = "import sys, leffa.engine; print('torchao' in sys.modules, 'diffusers' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"] and "torchao" not in done.stderr
+    others = [path.name for path in MODULES if any(name.startswith("diffusers") for name in imported(path))]
+    assert others == ["flux.py", "library.py"]  # Flux is asked for by those who have it
+
+
+def test_every_benchmark_and_tool_has_a_quick_form():
+    """``make bench``, and so CI, runs them all."""
+    asked = subprocess.run(
+        ["make", "--no-print-directory", "-s", "--eval", "told: ; @echo $(SCRIPTS)", "told"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    scripts = {path for room in ("benchmarks", "tools") for path in (ROOT / room).glob("*.py")}
+    assert {ROOT / name for name in asked.stdout.split()} == scripts - {ROOT / "tools" / "chromium.py"}
+    assert all('"--quick"' in (ROOT / name).read_text() for name in asked.stdout.split())
 
 
 def test_every_wing_says_what_is_in_it():

@@ -9,7 +9,6 @@ from leffa.model.losses import (
     AttentionStates,
     KnownCorrespondence,
     correspondence_losses,
-    diffusion_loss,
     leffa_loss,
 )
 
@@ -189,8 +188,3 @@ def test_flow_loss_equals_error_and_variance_written_out():
     expected = (((mean - grid).square().sum(-1) + 0.1 * variance + 0.02**2).sqrt() - 0.02).mean()
     loss, _ = correspondence_losses([AttentionStates(query, key, GRID, GRID)], known())
     assert torch.allclose(loss, expected, atol=1e-5)
-
-
-def test_diffusion_loss_is_the_plain_mean():
-    a, b = torch.randn(2, 2, 4, 8, 6)
-    assert torch.allclose(diffusion_loss(a, b), ((a - b) ** 2).mean())

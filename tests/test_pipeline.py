@@ -7,8 +7,9 @@ from safetensors.torch import save_file
 
 from leffa.errors import WeightsError
 from leffa.model import presets
-from leffa.model.pipeline import LeffaPipeline, guide
+from leffa.model.pipeline import LeffaPipeline
 from leffa.model.recorder import FlowOptions
+from leffa.model.sampling import guide
 
 
 def seeded(seed):

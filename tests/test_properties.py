@@ -12,6 +12,7 @@ pytest.importorskip("hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
+from leffa.weights.safe_pickle import load_arrays
 
 from demo.gate import Names, _files_checked
 from demo.uploads import NotUploadedError, checked, local_path
@@ -24,7 +25,6 @@ from leffa.preprocess.given_mask import read_mask
 from leffa.preprocess.strokes import paint_strokes, parse_strokes
 from leffa.run.settings import Settings
 from leffa.weights.models import BUNDLED
-from leffa.weights.safe_pickle import load_arrays
 
 anything = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20),

@@ -11,6 +11,7 @@ from PIL import Image
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.engine import Engine
 from leffa.errors import LeffaError, PictureError, WeightsError
+from leffa.explain.views import flow_pictures
 from leffa.images import Letterbox, to_tensor
 from leffa.model import presets
 from leffa.preprocess.encoding import encode_densepose
@@ -217,7 +218,7 @@ def test_a_whole_run_in_the_official_frame(checkpoints, person, garment, monkeyp
     before, after = np.asarray(result.photo), np.asarray(result.images[0])
     outside = result.mask == 0
     assert np.array_equal(before[outside], after[outside]) and (before[~outside] != after[~outside]).any()
-    pictures = result.flow_pictures()
+    pictures = flow_pictures(result)
     assert pictures["overlay"].size == person.size
     silhouette = engine.prepare(person).silhouette()
     body = engine.parts(engine.prepare(person))[..., 0] > 0

@@ -12,10 +12,11 @@ from leffa.config import Task
 from leffa.errors import LeffaError
 from leffa.explain import trace
 from leffa.explain.score import flow_score, rank, scattered
+from leffa.explain.views import flow_pictures
+from leffa.framing import Box, Region
 from leffa.model.flow import FlowField, coordinates
 from leffa.model.recorder import SampleFlow
 from leffa.preprocess.labels import Part
-from leffa.run.region import Region
 from leffa.run.result import Result
 from leffa.run.settings import ResolvedSettings
 
@@ -30,7 +31,7 @@ def field(flow, spread=0.05, mass=0.9):
 
 def made_up(shift=(0.0, 0.0), spread=0.05, images=1, seed=0):
     """A run whose every layer looks at its own place of the frame, moved by ``shift`` of half the frame."""
-    region = Region.around((20, 30, 100, 140), PHOTO, FRAME, 0.0)
+    region = Region.around(Box(20, 30, 100, 140), PHOTO, FRAME, 0.0)
     reference_region = Region.whole(REFERENCE, FRAME)
     moved = torch.tensor(shift)
     flows = {
@@ -175,7 +176,7 @@ def brightness(picture):
 
 
 def test_confidence_is_bright_where_attention_is_gathered_and_spread_where_it_is_not():
-    shown = gathered_on_the_left().flow_pictures()
+    shown = flow_pictures(gathered_on_the_left())
     gathered, scattered_ = brightness(shown["confidence"])
     assert gathered > scattered_ + 50
     gathered, scattered_ = brightness(shown["spread"])

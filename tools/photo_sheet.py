@@ -1,6 +1,7 @@
 """Run a list of pairs and lay the results on one sheet, to be looked at.
 
     python tools/photo_sheet.py PAIRS.tsv --out sheet.jpg [--kinds upper lower] [--count 10]
+    python tools/photo_sheet.py --quick      one example pair in few steps, nothing kept: that it runs
 
 PAIRS.tsv has the columns kind, person_or_reference, garment_or_target_pose (kind: upper, lower, dress,
 pose), with paths relative to its own folder. One row of the sheet a pair: person, garment, mask, result,
@@ -10,6 +11,7 @@ outside the mask, which must be 0.
 
 import argparse
 import csv
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,11 +20,14 @@ from PIL import Image, ImageDraw
 
 from leffa.engine import Engine
 from leffa.errors import LeffaError
+from leffa.explain.views import flow_pictures
 from leffa.images import load_image, save_atomically
 from leffa.run.result import Result
 from leffa.run.settings import Settings
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "assets" / "examples" / "pairs.tsv"
 HEIGHT = 384
+QUICK_STEPS = 6
 TITLES = {
     "pose": ("reference", "pose", "body parts", "result", "reference, warped by the flow", "flow"),
     "try-on": ("person", "garment", "mask", "result", "garment, warped by the flow", "flow"),
@@ -31,6 +36,17 @@ TITLES = {
 
 def main() -> None:
     options = parse()
+    if options.quick:
+        with tempfile.TemporaryDirectory() as folder:
+            options.kinds, options.count, options.steps = ["upper"], 1, QUICK_STEPS
+            options.out = Path(folder) / "sheet.jpg"
+            make(options)
+    else:
+        make(options)
+
+
+def make(options: argparse.Namespace) -> None:
+    """Run the pairs and write the sheet."""
     with options.pairs.open() as file:
         pairs = [row for row in csv.DictReader(file, delimiter="\t") if row["kind"] in options.kinds]
     seen: dict[str, int] = {}
@@ -81,7 +97,7 @@ def run(
 
 
 def row(result: Result, kind: str, first: Image.Image, second: Image.Image, number: int) -> Image.Image:
-    pictures = result.flow_pictures()
+    pictures = flow_pictures(result)
     masked = np.asarray(result.photo).copy()
     masked[result.mask > 0] = 128
     shown = [
@@ -109,7 +125,7 @@ def row(result: Result, kind: str, first: Image.Image, second: Image.Image, numb
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("pairs", type=Path)
+    parser.add_argument("pairs", type=Path, nargs="?", default=EXAMPLES)
     parser.add_argument("--out", type=Path, default=Path("sheet.jpg"))
     parser.add_argument("--kinds", nargs="+", default=["upper", "lower", "dress", "pose"])
     parser.add_argument("--count", type=int, default=10, help="pairs of each kind")
@@ -118,6 +134,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--model")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--quick", action="store_true", help="one example pair, nothing kept")
     return parser.parse_args()
 
 

@@ -2,16 +2,19 @@
 
     python tools/screenshots.py                     into assets/screenshots/
     python tools/screenshots.py --into /tmp/look    somewhere else, to look at them first
+    python tools/screenshots.py --quick             the first one, not kept; without Chromium nothing
 
 Seeds are fixed, so that a picture changes only where the app or its weights did.
 """
 
 import argparse
 import io
+import tempfile
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
-from chromium import ROOT, browser, open_page, running_app
+from chromium import ROOT, browser, find_chromium, open_page, running_app
 from PIL import Image
 
 GARMENT, PERSON, POSE = "upper/02", "02-man", "walking_quarter"
@@ -99,15 +102,27 @@ def walk(open_one: Callable) -> Iterator[tuple[str, bytes]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Screenshots of the app for the README.")
     parser.add_argument("--into", type=Path, default=ROOT / "assets" / "screenshots")
+    parser.add_argument("--quick", action="store_true", help="the first one, not kept")
     options = parser.parse_args()
-    options.into.mkdir(parents=True, exist_ok=True)
+    if not options.quick:
+        take(options.into, None)
+    elif find_chromium() is None:
+        print("no Chromium here: no screenshots")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            take(Path(folder), 1)
+
+
+def take(folder: Path, count: int | None) -> None:
+    """Write the first ``count`` screenshots, or all, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     with running_app() as (address, _), browser() as opened:
 
         def open_one(**page_options):
             return open_page(opened, address, **page_options)
 
-        for name, content in walk(open_one):
-            file = options.into / f"{name}.jpg"
+        for name, content in islice(walk(open_one), count):
+            file = folder / f"{name}.jpg"
             with Image.open(io.BytesIO(content)) as picture:
                 picture.convert("RGB").save(file, quality=QUALITY, optimize=True, progressive=True)
             print(f"{file}  {file.stat().st_size / 1000:.0f} kB", flush=True)

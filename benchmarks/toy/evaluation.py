@@ -28,7 +28,7 @@ def flow_figures(model: torch.nn.Module, rows: Rows, temperature: float = TEMPER
         noise = torch.randn(latents.shape, generator=generator)
         steps = torch.full((len(latents),), TIMESTEP)
         noisy = scheduler().add_noise(latents, noise, steps)
-        collector = StateCollector(GRID, SIZE[0], 1 / 32)
+        collector = StateCollector(GRID, SIZE[0])
         model(torch.cat([noisy, batch["condition"]], dim=1), steps, batch["reference_latents"], collector)
         for state in collector.close():
             flow = attention_flow(

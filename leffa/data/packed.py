@@ -1,7 +1,9 @@
 """Samples on disk as plain memory-mapped arrays: what a CPU can read as fast as it trains.
 
-A packed folder holds ``packed.json`` (count, size, fields) and one ``.npy`` per field. Pictures are uint8,
-masks one bit a pixel, the flow float16 at a quarter of the size (no attention layer is finer than 1/8).
+A packed folder holds ``packed.json`` (count, size) and one ``.npy`` per field. Pictures are uint8, masks one
+bit a pixel, the flow float16 at a quarter of the size (no attention layer is finer than 1/8). With redressed
+people there are ``old_person``, ``old_labels`` and ``old_mask`` too; ``redressed`` tells the rows that have
+them.
 """
 
 import json
@@ -46,7 +48,17 @@ _FIELDS = {
     "kind": _Field(lambda h, w: (), "uint8"),
     "done": _Field(lambda h, w: (), "uint8"),
 }
+_OLD_FIELDS = {
+    "old_person": _FIELDS["person"],
+    "old_labels": _FIELDS["labels"],
+    "old_mask": _FIELDS["mask"],
+    "redressed": _FIELDS["done"],
+}
 _PICTURES, _MASKS = ("person", "reference"), ("mask", "loss_mask", "reference_mask")
+
+
+def _fields(redressed: bool) -> dict[str, _Field]:
+    return {**_FIELDS, **_OLD_FIELDS} if redressed else _FIELDS
 
 
 def _open(folder: Path, name: str, mode: str) -> np.memmap:
@@ -54,26 +66,29 @@ def _open(folder: Path, name: str, mode: str) -> np.memmap:
 
 
 class PackedWriter:
-    """Makes or continues a packed folder. Several processes may write different rows at once."""
+    """Makes or continues a packed folder. Several processes may write different rows at once.
 
-    def __init__(self, folder: str | Path, count: int, size: tuple[int, int]):
-        folder = Path(folder)
-        names = (HEADER, *(f"{name}.npy" for name in _FIELDS))
+    ``redressed``: there are arrays for the former outfits of redressed people.
+    """
+
+    def __init__(self, folder: str | Path, count: int, size: tuple[int, int], redressed: bool = False):
+        folder, fields = Path(folder), _fields(redressed)
+        names = (HEADER, *(f"{name}.npy" for name in fields))
         check_folder(folder, names, lambda place: holds_record(place / HEADER, ("count", "size")))
         folder.mkdir(parents=True, exist_ok=True)
-        header = {"count": count, "size": list(size)}
+        header = {"count": count, "size": list(size), **({"redressed": True} if redressed else {})}
         path = folder / HEADER
         if path.exists():
             if json.loads(path.read_text()) != header:
                 raise LeffaError(f"{folder} holds {path.read_text()}, not {header}: give another folder")
         else:
             write_json(path, header, indent=None)  # first: it tells that the folder is ours
-        for name, field in _FIELDS.items():
+        for name, field in fields.items():
             if not (folder / f"{name}.npy").exists():
                 shape = (count, *field.shape(*size))
                 with replaced(folder / f"{name}.npy") as empty:
                     np.lib.format.open_memmap(empty, mode="w+", dtype=field.dtype, shape=shape)
-        self._arrays = {name: _open(folder, name, "r+") for name in _FIELDS}
+        self._arrays = {name: _open(folder, name, "r+") for name in fields}
 
     def __contains__(self, row: int) -> bool:
         """Whether the row has been written."""
@@ -94,6 +109,12 @@ class PackedWriter:
             sample.flow[None], sample.visible[None], (rows["flow"].shape[1], rows["flow"].shape[2])
         )
         rows["flow"][row], rows["visible"][row] = flow[0].numpy(), visible[0].numpy()
+        if "redressed" in rows and sample.old_person is not None:
+            assert sample.old_labels is not None and sample.old_mask is not None
+            rows["old_person"][row] = ((sample.old_person + 1) * 127.5).round().byte().numpy()
+            rows["old_labels"][row] = sample.old_labels.numpy()
+            rows["old_mask"][row] = np.packbits(sample.old_mask.numpy() > 0.5, axis=-1)
+            rows["redressed"][row] = 1
         rows["kind"][row] = _KINDS.index(sample.garment)
         rows["done"][row] = 1
 
@@ -109,15 +130,17 @@ class PackedDataset(Dataset):
         if not (folder / HEADER).is_file():
             raise LeffaError(f"{folder} has no {HEADER}: `leffa synth --packed` makes such a folder")
         self.folder = folder
-        self.size: tuple[int, int] = tuple(json.loads((folder / HEADER).read_text())["size"])
-        self._arrays = {name: _open(folder, name, "r") for name in _FIELDS}
+        header = json.loads((folder / HEADER).read_text())
+        self.size: tuple[int, int] = tuple(header["size"])
+        fields = _fields(header.get("redressed", False))
+        self._arrays = {name: _open(folder, name, "r") for name in fields}
         self._rows = np.nonzero(self._arrays["done"])[0]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def picture(self, index: int, name: str) -> Tensor:
-        """Only "person" or "reference" of a sample, (3, H, W) in [-1, 1]."""
+        """Only "person", "reference" or "old_person" of a sample, (3, H, W) in [-1, 1]."""
         return torch.from_numpy(np.array(self._arrays[name][self._rows[index]])).float() / 127.5 - 1
 
     def __getitem__(self, index: int) -> Sample:
@@ -125,10 +148,14 @@ class PackedDataset(Dataset):
         arrays = {name: np.array(array[row]) for name, array in self._arrays.items()}
         garment = _KINDS[int(arrays["kind"])]
         pictures = {name: torch.from_numpy(arrays[name]).float() / 127.5 - 1 for name in _PICTURES}
-        masks = {
-            name: torch.from_numpy(np.unpackbits(arrays[name], axis=-1, count=self.size[1])).float()
-            for name in _MASKS
-        }
+        masks = {name: self._mask(arrays[name]) for name in _MASKS}
+        old: dict[str, Tensor] = {}
+        if arrays.get("redressed", 0):
+            old = {
+                "old_person": torch.from_numpy(arrays["old_person"]).float() / 127.5 - 1,
+                "old_labels": torch.from_numpy(arrays["old_labels"]),
+                "old_mask": self._mask(arrays["old_mask"]),
+            }
         return Sample(
             name=f"{self.folder.name}-{row:06d}",
             task=Task.POSE_TRANSFER if garment is None else Task.TRY_ON,
@@ -139,4 +166,8 @@ class PackedDataset(Dataset):
             flow=torch.from_numpy(arrays["flow"]).float(),
             visible=torch.from_numpy(arrays["visible"]).bool(),
             labels=torch.from_numpy(arrays["labels"]),
+            **old,
         )
+
+    def _mask(self, bits: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.unpackbits(bits, axis=-1, count=self.size[1])).float()

@@ -1,8 +1,7 @@
 """The one type that every data source yields and the training, evaluation and tests take."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from leffa.config import Garment, Task
@@ -19,7 +18,7 @@ class Sample:
     reference    (3, H, W) float32 in [-1, 1]: product shot, or the same person in another pose
     mask         (1, H, W) float32 in {0, 1}: 1 = repaint; all ones in pose transfer
     densepose    (3, H, W) float32 in [-1, 1]: the condition, encoded for the model to be trained
-    loss_mask    (1, H, W) float32 in {0, 1}: I_m of the Leffa loss, the worn garment (METHOD section 4),
+    loss_mask    (1, H, W) float32 in {0, 1}: I_m of the Leffa loss, the worn garment (docs/method.md),
                  or the dilated person in pose transfer
 
     reference_mask  (1, H, W) float32 in {0, 1}: the garment, or the person, on the reference; None if unknown
@@ -32,6 +31,12 @@ class Sample:
     labels       (H, W) uint8, ``Parse`` labels of the person picture
     parts        (3, H, W) uint8, I, U, V of the body under the clothes
     landmarks    (33, 4) float32: x, y in pixels, z in pixels (smaller is nearer), visibility in [0, 1]
+
+    Known for redressed synthetic people only, else None: the same person before the garment was put on
+
+    old_person   (3, H, W) float32 in [-1, 1]: the photo as it would be given
+    old_labels   (H, W) uint8, ``Parse`` labels of ``old_person``
+    old_mask     (1, H, W) float32 in {0, 1}: where the garments that had to go are seen
     """
 
     name: str
@@ -48,18 +53,6 @@ class Sample:
     labels: Tensor | None = None
     parts: Tensor | None = None
     landmarks: Tensor | None = None
-
-
-def collate(samples: list[Sample]) -> dict[str, Tensor | list]:
-    """Stack samples of one size into a batch: tensors get a leading B, names and enums become lists.
-
-    A field that is None in any of the samples is left out of the batch.
-    """
-    batch: dict[str, Tensor | list] = {}
-    for field in fields(Sample):
-        values = [getattr(sample, field.name) for sample in samples]
-        if isinstance(values[0], Tensor) and all(value is not None for value in values):
-            batch[field.name] = torch.stack(values)
-        elif field.name in ("name", "task", "garment"):
-            batch[field.name] = values
-    return batch
+    old_person: Tensor | None = None
+    old_labels: Tensor | None = None
+    old_mask: Tensor | None = None

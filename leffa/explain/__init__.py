@@ -2,8 +2,10 @@
 
 To change
 
-how sure a look is             confidence
 what a click on the result shows   trace
-the pictures of a flow         pictures
-the score of a flow            score
+which pictures a flow is shown in  views
+how such a picture is drawn        pictures
+the score of a flow                score
+
+All are functions over a plain ``leffa.run.result.Result``. How sure a look is: ``leffa.model.confidence``.
 """

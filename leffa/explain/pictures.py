@@ -24,7 +24,8 @@ def place_colours(flow: NDArray[np.float32]) -> Picture:
     hue = (np.arctan2(-y, x) / (2 * np.pi)) % 1
     saturation = np.clip(np.hypot(x, y), 0, 1)
     hsv = np.stack([hue * 179, 40 + 215 * saturation, np.full_like(hue, 240)], -1).astype(np.uint8)
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    colours: Picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    return colours
 
 
 def colour_wheel(size: tuple[int, int]) -> Picture:
@@ -76,7 +77,8 @@ def heat(values: NDArray[np.float32], low: float, high: float) -> Picture:
     """Scalars (H, W) as colours from dark blue (low) to yellow (high)."""
     scaled = np.clip((values - low) / (high - low), 0, 1)
     coloured = cv2.applyColorMap((scaled * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
-    return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
+    rgb: Picture = cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
+    return rgb
 
 
 def arrows(

@@ -1,16 +1,15 @@
 """How far a run's flow can be trusted: one number for a picture, and the parts where it scatters."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leffa.explain import pictures
+from leffa.explain.views import shown_flow
+from leffa.model.confidence import confidence
 from leffa.preprocess.labels import Part
-
-if TYPE_CHECKING:
-    from leffa.run.result import Result
+from leffa.run.result import Result
 
 WORST_ERROR = 0.35  # mean colour difference, of the full range, that scores nothing
 SCATTERED = 0.4  # confidence below which attention counts as scattered
@@ -39,13 +38,13 @@ BODY: dict[str, tuple[Part, ...]] = {
 """Parts of the body that clothes are named after. Left and right are the person's own."""
 
 
-def flow_score(result: "Result", sample: int = 0) -> float:
+def flow_score(result: Result, sample: int = 0) -> float:
     """Agreement of a picture with the reference that its flow carries into it, in [0, 1].
 
     One minus the mean colour difference (of ``WORST_ERROR``), over the painted places where the flow means
     something: a picture whose attention looked at what it then painted scores high. 0 where no place does.
     """
-    weight = result.shown_flow(sample)
+    weight = shown_flow(result, sample)
     if weight.sum() < 1:
         return 0.0
     warped = pictures.warped_reference(np.asarray(result.reference), result.fields[sample])
@@ -56,7 +55,7 @@ def flow_score(result: "Result", sample: int = 0) -> float:
     return float(np.clip(1 - error / WORST_ERROR, 0, 1))
 
 
-def rank(result: "Result") -> list[tuple[int, float]]:
+def rank(result: Result) -> list[tuple[int, float]]:
     """Samples and their scores, best first."""
     scores = [flow_score(result, sample) for sample in range(len(result.images))]
     return sorted(enumerate(scores), key=lambda scored: -scored[1])
@@ -74,13 +73,11 @@ class Scatter:
     share: float
 
 
-def scattered(result: "Result", parts: NDArray[np.uint8], sample: int = 0) -> list[Scatter]:
+def scattered(result: Result, parts: NDArray[np.uint8], sample: int = 0) -> list[Scatter]:
     """Parts over whose painted area attention is scattered, worst first.
 
     parts  (H, W) uint8 of ``Part`` at the photo's size
     """
-    from leffa.explain.confidence import confidence
-
     painted = result.mask > 127
     loose = painted & (confidence(result.fields[sample]) < SCATTERED)
     found = []

@@ -5,19 +5,18 @@ Places are (x, y) in [0, 1] of a picture's width and height: x to the right, y d
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from leffa.config import MAX_TIMESTEP
 from leffa.errors import LeffaError
-from leffa.model.flow import FlowField, warp
-from leffa.run.region import Region
-
-if TYPE_CHECKING:
-    from leffa.run.result import Result
+from leffa.explain.views import laid_flow, shown_flow
+from leffa.framing import Region
+from leffa.model.flow import FlowField, certainty, merge, warp
+from leffa.run.result import Result
 
 MAP_SIDE = 384  # px: maps of where a place of the reference went need no more; the flow itself is coarser
 REACH = 0.035  # of the reference's width: what is that near to a clicked place counts as that place
@@ -59,7 +58,7 @@ class Trace:
 
 
 def to_reference(
-    result: "Result",
+    result: Result,
     x: float,
     y: float,
     sample: int = 0,
@@ -69,8 +68,9 @@ def to_reference(
 ) -> Trace:
     """Places on the reference that a place of the result looks at, each layer and step apart.
 
-    layer, timestep  only this layer, only this step; None = all of those that are merged. Each place has the
-    weight its layer and step have in the merged flow there: its mass over its variance.
+    layer, timestep  only this layer, only this step; None = the refined flow where the picture was laid by
+                     one, else all layers and steps that are merged. Each place has the weight its layer and
+                     step have in the merged flow there, see ``certainty``.
 
     Raises LeffaError for a place outside the picture, or an unknown layer, step or sample.
     """
@@ -79,13 +79,19 @@ def to_reference(
     row, column = _pixel(x, y, (height, width))
     if result.mask[row, column] <= 127:
         return Trace([])
+    if layer is None and timestep is None and result.compositions:
+        laid, lies = laid_flow(result, sample)
+        if lies[row, column] > 0.5:  # surer than the attention: the picture was made by it
+            place = (laid.flow[row, column].numpy() + 1) / 2
+            middle = Place(float(place[0]), float(place[1]), 1.0)
+            return Trace([middle], middle, 0.0, float(result.fields[sample].mass[row, column]))
     framed = _to_frame(result.region, x * width, y * height)
     looks, weights, spreads, masses = [], [], [], []
     for name, step, field in _chosen(result, sample, layer, timestep):
         flow, spread, mass = _at(field, framed)
         target = result.reference_region.places(flow)
         looks.append((name, step, (target + 1) / 2))
-        weights.append(mass / (spread**2 + 1e-3))
+        weights.append(certainty(mass, spread))
         spreads.append(spread)
         masses.append(mass)
     share = np.array(weights) / max(sum(weights), 1e-12)
@@ -104,7 +110,7 @@ def to_reference(
 
 
 def to_result(
-    result: "Result",
+    result: Result,
     x: float,
     y: float,
     sample: int = 0,
@@ -115,12 +121,15 @@ def to_result(
     """Places on the result that look at a place of the reference, with a map of how near they look to it.
 
     A place of the result counts by how near its look falls, and by how much its flow means something at all
-    (``Result.shown_flow``). Arguments and errors as in ``to_reference``.
+    (``views.shown_flow``). Arguments and errors as in ``to_reference``.
     """
     _check(result, x, y, sample)
-    field = field_on_photo(result, sample, layer, timestep)
+    if layer is None and timestep is None:
+        field, lies = laid_flow(result, sample)
+    else:
+        field, lies = field_on_photo(result, sample, layer, timestep), shown_flow(result, sample)
     size = _map_size((result.mask.shape[0], result.mask.shape[1]))
-    shown = cv2.resize(result.shown_flow(sample), size[::-1], interpolation=cv2.INTER_AREA)
+    shown = cv2.resize(lies, size[::-1], interpolation=cv2.INTER_AREA)
     flow = cv2.resize(field.flow.numpy(), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     reference_width, reference_height = result.reference.size
     aspect = np.array([1.0, reference_height / reference_width], np.float32)
@@ -133,7 +142,7 @@ def to_result(
 
 
 def field_on_photo(
-    result: "Result", sample: int = 0, layer: str | None = None, timestep: int | None = None
+    result: Result, sample: int = 0, layer: str | None = None, timestep: int | None = None
 ) -> FlowField:
     """The flow of a layer, a step, or both, at the photo's size and with places on the reference.
 
@@ -141,8 +150,6 @@ def field_on_photo(
     """
     if layer is None and timestep is None:
         return result.fields[sample]
-    from leffa.model.flow import merge
-
     fields = [
         field.map(lambda values: values[None]) for _, _, field in _chosen(result, sample, layer, timestep)
     ]
@@ -151,18 +158,16 @@ def field_on_photo(
 
 
 def _chosen(
-    result: "Result", sample: int, layer: str | None, timestep: int | None
+    result: Result, sample: int, layer: str | None, timestep: int | None
 ) -> Iterator[tuple[str, int, FlowField]]:
     """Captured fields of a layer and step; with no step asked for, those the loss trains, if any."""
-    from leffa.model.recorder import FlowOptions
-
     flows = result.flows[sample]
     if layer is not None and layer not in flows.layers:
         raise LeffaError(f"layer must be one of {', '.join(flows.layers)}, got {layer!r}")
     if timestep is not None and timestep not in flows.timesteps:
         known = ", ".join(str(step) for step in flows.timesteps)
         raise LeffaError(f"timestep must be one of {known}, got {timestep}")
-    trained = [step for step in flows.timesteps if step < FlowOptions().max_timestep]
+    trained = [step for step in flows.timesteps if step < MAX_TIMESTEP]
     steps = [timestep] if timestep is not None else trained or flows.timesteps
     for (name, step), field in flows.fields.items():
         if step in steps and layer in (None, name):
@@ -216,7 +221,7 @@ def _pixel(x: float, y: float, size: tuple[int, int]) -> tuple[int, int]:
     return min(int(y * size[0]), size[0] - 1), min(int(x * size[1]), size[1] - 1)
 
 
-def _check(result: "Result", x: float, y: float, sample: int) -> None:
+def _check(result: Result, x: float, y: float, sample: int) -> None:
     if not (0 <= x <= 1 and 0 <= y <= 1):
         raise LeffaError(f"a place must lie in [0, 1], got ({x}, {y})")
     if not 0 <= sample < len(result.images):

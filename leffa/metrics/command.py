@@ -10,8 +10,8 @@ from leffa import __version__
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
 from leffa.files import MARK, check_outputs, write_json
+from leffa.report import report
 from leffa.synthetic.command import parse_size
-from leffa.training.report import report
 
 if TYPE_CHECKING:
     from leffa.weights.models import Model
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     models.add_argument("--pictures", type=Path, metavar="DIR", help="keep the painted pictures here")
     parser.add_argument("--unpaired", action="store_true", help="another garment than the person's own")
-    parser.add_argument("--device", default="auto", help="cpu, cuda (default: the best present)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write the figures as JSON")
     parser.add_argument("--force", action="store_true", help="write over files that leffa has not written")
 
@@ -71,12 +71,15 @@ def _folders(options: argparse.Namespace) -> dict:
     if not options.truth:
         raise LeffaError("--results needs --truth, the folder of true pictures")
     figures, notes = evaluate_folders(
-        options.results, options.truth, not options.unpaired, options.against, _device(options)
+        options.results, options.truth, not options.unpaired, options.against, _measuring_device(options)
     )
     for note in notes:
-        report(f"left out: {note}")
-    if figures:
-        report(table({str(options.results): figures}))
+        report(f"note: {note}")
+    if not figures:
+        raise LeffaError(
+            "no figure could be computed: install what the notes name; paired there are SSIM and PSNR"
+        )
+    report(table({str(options.results): figures}))
     return figures
 
 
@@ -102,7 +105,7 @@ def _model(options: argparse.Namespace) -> dict:
         size = samples.size  # a model of one's own has no size but that of its data
     lpips, notes = None, []
     try:
-        lpips = Lpips(device=device)
+        lpips = Lpips(device=_measuring_device(options))
     except UnavailableError as error:
         notes.append(str(error))
     if options.pictures:
@@ -115,7 +118,7 @@ def _model(options: argparse.Namespace) -> dict:
     if options.unpaired:
         report("unpaired: the person's own picture is not what should come out; compare by --results and FID")
     for note in notes:
-        report(f"left out: {note}")
+        report(f"note: {note}")
     figures = {}
     for task, by_arm in tables.items():
         shown = {options.model if name == MODEL else name: values for name, values in by_arm.items()}
@@ -184,10 +187,19 @@ def _number(value: float) -> str:
 def _device(options: argparse.Namespace) -> str:
     import torch
 
-    if options.device.partition(":")[0] not in ("auto", "cpu", "cuda"):
-        raise LeffaError(f"--device {options.device}: give auto, cpu or cuda")
+    if options.device.partition(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+        raise LeffaError(f"--device {options.device}: give auto, cpu, cuda or mps")
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise LeffaError(f"--device {options.device}: torch sees no CUDA GPU here; leave it out, or give cpu")
+    has_mps = torch.backends.mps.is_available()
+    if options.device == "mps" and not has_mps:
+        raise LeffaError("--device mps: torch sees no Apple GPU here; leave it out, or give cpu")
     if options.device != "auto":
         return options.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+
+
+def _measuring_device(options: argparse.Namespace) -> str:
+    """Where the figures are computed: they sum up in float64, which Apple's GPUs do not have."""
+    device = _device(options)
+    return "cpu" if device == "mps" else device

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from leffa.errors import LeffaError
-from leffa.images import SUFFIXES, load_image, to_tensor
+from leffa.images import SUFFIXES, load_image, open_upright, to_tensor
 from leffa.metrics import distribution
 from leffa.metrics.distribution import Lpips, UnavailableError
 from leffa.metrics.pictures import psnr, ssim
@@ -41,6 +41,13 @@ def evaluate_folders(
             )
         true = {name: true[name] for name in ours}
         figures |= _paired(ours, true, notes, device)
+    sizes = sorted({_size_of(path) for path in ours.values()})
+    if len(sizes) > 1:
+        some = ", ".join(f"{width}x{height}" for width, height in sizes[:3])
+        notes.append(
+            f"the results are of {len(sizes)} sizes ({some}{' ...' if len(sizes) > 3 else ''}): each is "
+            "compared at its own, and the distances take them all as they are"
+        )
     with tempfile.TemporaryDirectory() as folder:
         compared = against
         if compared is None:
@@ -92,9 +99,8 @@ def _pictures(folder: Path) -> dict[str, Path]:
 
 
 def _size_of(path: Path) -> tuple[int, int]:
-    """PIL's (width, height)."""
-    picture = load_image(path)
-    return picture.width, picture.height
+    """PIL's (width, height), as the picture is seen."""
+    return open_upright(path, smallest=1).size
 
 
 def _resized_copies(pictures: dict[str, Path], folder: Path, size: tuple[int, int]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from leffa.config import Task
+from leffa.config import Task, sample_seed
 from leffa.data.sample import Sample
 from leffa.images import save_atomically, to_pil
 from leffa.metrics import bars
@@ -101,7 +101,7 @@ def evaluate_model(
             task, {name: Scores(lpips) for name in (MODEL, UNCHANGED, COLOUR, STRETCHED, IDENTITY, CONSTANT)}
         )
         stacked = _stack(rows, size)
-        seeds = [torch.Generator().manual_seed((seed + first + i) % 2**32) for i in range(len(rows))]
+        seeds = [torch.Generator().manual_seed(sample_seed(seed, first + i)) for i in range(len(rows))]
         painted, flow = paint(pipeline, model, stacked, seeds)
         arms[MODEL].update(painted, stacked)
         arms[MODEL].update_flow(flow, stacked)

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from leffa.config import MIN_RESOLUTION
 from leffa.model.library import Attention, UNet2DConditionModel
 
 Bank: TypeAlias = dict[str, Tensor]
@@ -29,11 +30,13 @@ LAYER_SUFFIX = ".processor"
 
 def split_heads(states: Tensor, heads: int) -> Tensor:
     """(B, N, heads * D) -> (B, heads, N, D)."""
-    return states.unflatten(-1, (heads, -1)).transpose(1, 2)
+    split: Tensor = states.unflatten(-1, (heads, -1))
+    return split.transpose(1, 2)
 
 
 def _project_out(attn: Attention, attended: Tensor) -> Tensor:
-    return attn.to_out[1](attn.to_out[0](attended.transpose(1, 2).flatten(2)))
+    projected: Tensor = attn.to_out[1](attn.to_out[0](attended.transpose(1, 2).flatten(2)))
+    return projected
 
 
 class ReferenceWriter:
@@ -133,3 +136,45 @@ def self_attention_layers(unet: UNet2DConditionModel) -> list[str]:
     names = [n.removesuffix(LAYER_SUFFIX) for n in unet.attn_processors if ".attn1." in n]
     order = {"down_blocks": 0, "mid_block": 1, "up_blocks": 2}
     return sorted(names, key=lambda name: order[name.split(".")[0]])
+
+
+def is_trained(
+    layer: str, grid: tuple[int, int], height: int, min_resolution: float = MIN_RESOLUTION
+) -> bool:
+    """Whether the Leffa loss trains a layer, and its flow is read: not the middle block, and not too coarse.
+
+    grid    (height, width) of its tokens
+    height  of the picture
+    """
+    return "mid_block" not in layer and grid[0] / height >= min_resolution
+
+
+def read_reference(reference_unet: UNet2DConditionModel, latents: Tensor, timestep: Tensor | int) -> Bank:
+    """One forward of the reference UNet on clean latents (B, C, h, w); returns a fresh bank."""
+    bank: Bank = {}
+    reference_unet(
+        latents,
+        timestep,
+        encoder_hidden_states=None,
+        cross_attention_kwargs={"bank": bank},
+        return_dict=False,
+    )
+    return bank
+
+
+def paint(
+    unet: UNet2DConditionModel,
+    generative_input: Tensor,
+    timestep: Tensor | int,
+    bank: Bank,
+    observer: AttentionObserver | None = None,
+) -> Tensor:
+    """One forward of the generative UNet: (B, 2 C + 4, h, w) -> prediction (B, C, h, w)."""
+    prediction: Tensor = unet(
+        generative_input,
+        timestep,
+        encoder_hidden_states=None,
+        cross_attention_kwargs={"bank": bank, "observer": observer},
+        return_dict=False,
+    )[0]
+    return prediction

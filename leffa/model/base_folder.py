@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from leffa.errors import WeightsError
 from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from leffa.weights.safe_pickle import RefusedError, read_torch
+from leffa.safe_pickle import RefusedError, read_torch
+from leffa.weights.intactness import fault_of, how_to_mend
 
 DENSEPOSE_AND_MASK_CHANNELS = 4
 LISTED = 8  # names shown of each kind of mismatch
@@ -80,6 +81,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Tensors by name from ``.safetensors``, or from a torch file, of which nothing is executed."""
     if not path.is_file():
         raise WeightsError(f"{path} is not there; `leffa download` fetches the published weights")
+    if fault := fault_of(path):
+        raise WeightsError(f"{path} {fault}: {how_to_mend(is_shipped=False)}")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

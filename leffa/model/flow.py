@@ -5,18 +5,22 @@ A flow is *absolute*: for each place of the painted picture the (x, y) on the re
 to the reference tokens only, averaged over heads, and C the coordinates of those tokens.
 
 No attention map is ever built: the mean over heads commutes with the product, so the fused attention with
-coordinates as its values gives the flow itself (derived, METHOD section 4), and with the columns
+coordinates as its values gives the flow itself (docs/method.md, section 4), and with the columns
 ``x, y, x^2 + y^2, 1`` that are zero on the own tokens it gives flow, spread and reference mass in one pass.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from leffa.config import TEMPERATURE, GridConvention
+
+LEAST_VARIANCE = 1e-3  # of a look: nothing is told more exactly
 
 
 def coordinates(
@@ -77,7 +81,8 @@ def attention_flow(
     flow = _attend(query, reference_key, values, temperature)
     if mean_over_heads:
         flow = flow.mean(dim=1)
-    return flow.unflatten(-2, query_grid)
+    gridded: Tensor = flow.unflatten(-2, query_grid)
+    return gridded
 
 
 def attended_map(
@@ -93,7 +98,8 @@ def attended_map(
     """
     values = maps.float().flatten(2).transpose(1, 2)[:, None]
     seen = _attend(query, reference_key, values, temperature).mean(dim=1)
-    return seen.transpose(1, 2).unflatten(-1, query_grid)
+    gridded: Tensor = seen.transpose(1, 2).unflatten(-1, query_grid)
+    return gridded
 
 
 @dataclass(frozen=True)
@@ -182,9 +188,14 @@ def _attend(query: Tensor, key: Tensor, values: Tensor, temperature: float) -> T
     # The fused kernels want values as wide as the keys; coordinates stay in float32.
     values = F.pad(values, (0, max(0, width - columns))).expand(batch, heads, -1, -1)
     query, key = query.float(), key.float()
-    with torch.autocast(query.device.type, enabled=False):  # it would round the coordinates
+    with _no_autocast(query.device.type):  # it would round the coordinates
         attended = F.scaled_dot_product_attention(query, key, values, scale=1 / (temperature * width**0.5))
     return attended[..., :columns]
+
+
+def _no_autocast(kind: str) -> AbstractContextManager[torch.autocast | None]:
+    """Autocast off, on kinds of device that have it: the meta device has not."""
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def _check_tokens(name: str, states: Tensor, grid: tuple[int, int]) -> None:
@@ -241,10 +252,18 @@ def warp(reference: Tensor, flow: Tensor, padding: str = "border") -> Tensor:
     )
 
 
+Scalars = TypeVar("Scalars", float, Tensor)
+
+
+def certainty(mass: Scalars, spread: Scalars) -> Scalars:
+    """How much a look counts beside others: its mass over its variance, both as in ``FlowField``."""
+    return mass / (spread**2 + LEAST_VARIANCE)
+
+
 def merge(fields: list[FlowField], size: tuple[int, int]) -> FlowField:
     """One field at (height, width) from several of any size, each place weighted by how sure it is.
 
-    The weight of a field at a place is its mass over its variance, so that layers that scatter, or do not
+    The weight of a field at a place is its ``certainty``, so that layers that scatter, or do not
     look at the reference, hardly count. Takes and gives a leading batch dimension.
     """
     if not fields:
@@ -256,7 +275,7 @@ def merge(fields: list[FlowField], size: tuple[int, int]) -> FlowField:
         columns = [resized.flow, resized.spread[..., None], resized.mass[..., None]]
         if has_occupancy and resized.occupancy is not None:
             columns.append(resized.occupancy[..., None])
-        weight = (resized.mass / (resized.spread.square() + 1e-3))[..., None]
+        weight = certainty(resized.mass, resized.spread)[..., None]
         total = total + weight
         weighted = weighted + weight * torch.cat(columns, dim=-1)
     mean = weighted / total.clamp_min(1e-12)

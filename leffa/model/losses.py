@@ -1,4 +1,4 @@
-"""The two losses: denoising, and the Leffa loss that makes attention a flow field (Eq. 1 to 5).
+"""The Leffa loss, which makes attention a flow field (Eq. 2 to 5), and the loss of a known correspondence.
 
 ``leffa_loss`` takes queries and reference keys of any attention, not our classes, so it can be attached to
 other models; docs/other-models.md has recipes.
@@ -37,11 +37,6 @@ class AttentionStates:
     reference_key: Tensor
     query_grid: tuple[int, int]
     reference_grid: tuple[int, int]
-
-
-def diffusion_loss(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of the predicted noise (or v), without weighting by signal-to-noise (Eq. 1)."""
-    return F.mse_loss(prediction.float(), target.float())
 
 
 def leffa_loss(

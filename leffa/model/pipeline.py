@@ -4,15 +4,16 @@ A diffusers ``DiffusionPipeline`` of stock parts, so saving, loading, device pla
 progress bar come from the library. Section numbers refer to arXiv 2412.08486.
 """
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -24,6 +25,8 @@ from leffa.model.attention import (
     ReferenceReader,
     ReferenceWriter,
     install_processors,
+    paint,
+    read_reference,
 )
 from leffa.model.flow_start import FlowStart
 from leffa.model.library import (
@@ -36,11 +39,17 @@ from leffa.model.library import (
 )
 from leffa.model.read_ahead import ReadAhead
 from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
+from leffa.model.sampling import Guidance, Inputs, Restart, Watcher
 
 DENSEPOSE_CHANNELS = 3
 MASK_CHANNELS = 1
 OFFICIAL_PREFIXES = {"unet": "unet", "reference_unet": "unet_encoder", "vae": "vae"}
 """Our module names -> the prefixes of the released state dicts."""
+
+
+Pictures: TypeAlias = list[Image.Image] | NDArray[np.float32] | Tensor
+Generator: TypeAlias = torch.Generator | list[torch.Generator] | None
+StepCallback: TypeAlias = Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict[str, Tensor] | None]
 
 
 @dataclass
@@ -52,7 +61,7 @@ class LeffaOutput(BaseOutput):
     flow    one ``SampleFlow`` per picture if ``return_flow``, else None
     """
 
-    images: list[Image.Image] | np.ndarray | Tensor
+    images: Pictures
     flow: list[SampleFlow] | None = None
 
 
@@ -162,7 +171,8 @@ class LeffaPipeline(DiffusionPipeline):
     @property
     def downscale(self) -> int:
         """Pixels of a picture per latent, along each side."""
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+        halvings = len(self.vae.config.block_out_channels) - 1
+        return 1 << halvings
 
     def _keep_vae_from_overflowing(self) -> None:
         """SDXL's VAE gives NaN in half precision; its config says so."""
@@ -171,13 +181,15 @@ class LeffaPipeline(DiffusionPipeline):
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures (B, 3, H, W) in [-1, 1] -> latents (B, C, h, w), the mode of the posterior."""
-        latents = self.vae.encode(pictures.to(self.vae.dtype)).latent_dist.mode()
-        return (latents - (self.vae.config.shift_factor or 0.0)) * self.vae.config.scaling_factor
+        latents: Tensor = self.vae.encode(pictures.to(self.vae.dtype)).latent_dist.mode()
+        latents = (latents - (self.vae.config.shift_factor or 0.0)) * self.vae.config.scaling_factor
+        return latents
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (B, C, h, w) -> pictures (B, 3, H, W) float32, clamped to [-1, 1]."""
         latents = latents / self.vae.config.scaling_factor + (self.vae.config.shift_factor or 0.0)
-        return self.vae.decode(latents.to(self.vae.dtype)).sample.float().clamp(-1, 1)
+        pictures: Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
+        return pictures.float().clamp(-1, 1)
 
     def condition(self, person: Tensor, mask: Tensor, densepose: Tensor) -> Tensor:
         """The constant part of the generative input: [mask, masked-image latents, densepose].
@@ -194,15 +206,7 @@ class LeffaPipeline(DiffusionPipeline):
 
     def read_reference(self, reference_latents: Tensor, timestep: Tensor | int) -> Bank:
         """Run the reference UNet on clean latents at ``timestep``; returns its bank."""
-        bank: Bank = {}
-        self.reference_unet(
-            reference_latents,
-            timestep,
-            encoder_hidden_states=None,
-            cross_attention_kwargs={"bank": bank},
-            return_dict=False,
-        )
-        return bank
+        return read_reference(self.reference_unet, reference_latents, timestep)
 
     def paint(
         self,
@@ -212,13 +216,7 @@ class LeffaPipeline(DiffusionPipeline):
         observer: AttentionObserver | None = None,
     ) -> Tensor:
         """One forward of the generative UNet: (B, 2 C + 4, h, w) -> prediction (B, C, h, w)."""
-        return self.unet(
-            generative_input,
-            timestep,
-            encoder_hidden_states=None,
-            cross_attention_kwargs={"bank": bank, "observer": observer},
-            return_dict=False,
-        )[0]
+        return paint(self.unet, generative_input, timestep, bank, observer)
 
     def predict_noise(
         self,
@@ -256,20 +254,23 @@ class LeffaPipeline(DiffusionPipeline):
         num_inference_steps: int = 30,
         guidance_scale: float = 2.5,
         guidance_rescale: float | None = None,
-        generator: torch.Generator | list[torch.Generator] | None = None,
+        generator: Generator = None,
         latents: Tensor | None = None,
         reuse_reference: bool = False,
         bank_memory: int = 0,
         output_type: str = "pil",
-        callback_on_step_end: Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict] | None = None,
+        callback_on_step_end: StepCallback | None = None,
         return_flow: bool | FlowOptions = False,
         reference_mask: Tensor | None = None,
         flow_start: FlowStart | None = None,
     ) -> LeffaOutput:
         """Paint ``reference`` onto ``person`` inside ``mask``.
 
-        person, reference, densepose  (B, 3, H, W) in [-1, 1]; H, W multiples of ``downscale``
-        mask               (B, 1, H, W), 1 = paint
+        person, reference, densepose  (B, 3, H, W) float in [-1, 1]; H, W multiples of ``downscale``. Of a
+                           picture ``leffa.images.to_tensor(picture)[None]`` makes one; densepose is the
+                           body-part map in the encoding of the weights (``leffa.preprocess.encoding``). The
+                           ``Engine`` takes pictures and does all this
+        mask               (B, 1, H, W) float, 1 = paint: ``leffa.images.mask_to_tensor(mask)[None]``
         num_inference_steps  DDPM steps, 1 to 1000
         guidance_scale     1 or less switches guidance off; the unconditional branch sees reference latents
                            of zeros
@@ -293,93 +294,73 @@ class LeffaPipeline(DiffusionPipeline):
         """
         # 1. Check the arguments
         self._interrupt = False
-        batch = self.check_inputs(
+        self.check_inputs(
             person, reference, mask, densepose, num_inference_steps, generator, latents, output_type
         )
         if flow_start is not None and reference_mask is None:
             raise ValueError("flow_start needs reference_mask, to tell the garment from its background")
-        device, dtype = self._execution_device, self.unet.dtype
+        guidance = Guidance(guidance_scale, guidance_scale if guidance_rescale is None else guidance_rescale)
         self._keep_vae_from_overflowing()
-        guided = guidance_scale > 1
-        rescale = guidance_scale if guidance_rescale is None else guidance_rescale
-        if not (math.isfinite(guidance_scale) and math.isfinite(rescale)):
-            raise ValueError(f"guidance must be finite, got {guidance_scale} rescaled by {rescale}")
 
         # 2. Encode the conditions; they are the same in every step
-        person, reference, mask, densepose = (
-            x.to(device, torch.float32) for x in (person, reference, mask, densepose)
-        )
-        height, width = person.shape[-2:]
-        condition = self.condition(person, mask, densepose).to(dtype)
-        reference_latents = self.encode(reference).to(dtype)
-        if guided:
-            condition = torch.cat([condition, condition])
-            reference_latents = torch.cat([torch.zeros_like(reference_latents), reference_latents])
+        inputs = self._inputs(person, reference, mask, densepose, reference_mask, guidance)
 
         # 3. Timesteps and start noise
-        turns = self._set_timesteps(num_inference_steps, flow_start, device)
-        timesteps = self.scheduler.timesteps
-        shape = (batch, self.vae.config.latent_channels, *condition.shape[-2:])
+        turns = self._set_timesteps(num_inference_steps, flow_start)
         if latents is None:
-            latents = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
-        latents = latents.to(device, dtype) * self.scheduler.init_noise_sigma
+            latents = self._noise(inputs, generator)
+        latents = latents.to(self._execution_device, self.unet.dtype) * self.scheduler.init_noise_sigma
 
-        # 4. Denoise
-        garment = None if reference_mask is None else reference_mask.to(device, torch.float32)
-
-        def recorder(options: FlowOptions, chosen: set[int]) -> FlowRecorder:
-            size = (condition.shape[-2], condition.shape[-1])
-            return FlowRecorder(options, chosen, batch, size, (height, width), garment)
-
-        every = [int(timestep) for timestep in timesteps]
+        # 4. Who watches: the flow that is shown, and the flow that is started from
+        every = [int(timestep) for timestep in self.scheduler.timesteps]
+        watchers: list[Watcher] = []
         options = FlowOptions() if return_flow is True else return_flow
-        shown = recorder(options, options.choose(every)) if options else None
-        read = recorder(FlowOptions(), set(every)) if turns else None
-        bank = (
-            self.read_reference(reference_latents, timesteps[len(timesteps) // 2])
-            if reuse_reference
-            else None
-        )
-        ahead = ReadAhead(
-            lambda timestep: self.read_reference(reference_latents, timestep), timesteps, bank_memory, device
-        )
-        with self.progress_bar(total=num_inference_steps) as progress:
-            for step, timestep in enumerate(timesteps):
-                if self._interrupt:
-                    break
-                latents, predicted = self._denoise(
-                    latents,
-                    timestep,
-                    condition,
-                    bank if bank is not None else ahead[step],
-                    guidance_scale if guided else None,
-                    rescale,
-                    generator,
-                    observe_all([r.observer(int(timestep)) for r in (shown, read) if r]),
-                )
-                if flow_start and read and garment is not None and step in turns:
-                    picture = flow_start.composite(
-                        reference, self.decode(predicted), person, mask, read.merged(), garment
-                    )
-                    noise = randn_tensor(shape, generator=generator, device=device, dtype=dtype)
-                    start = self.encode(picture).to(dtype)
-                    latents = self.scheduler.add_noise(start, noise, timesteps[step + 1 : step + 2])
-                    read = recorder(FlowOptions(), set(every))
-                if callback_on_step_end is not None:
-                    changed = callback_on_step_end(self, step, int(timestep), {"latents": latents})
-                    latents = (changed or {}).get("latents", latents)
-                progress.update()
+        shown = self._recorder(inputs, options, options.choose(every)) if options else None
+        if shown is not None:
+            watchers.append(shown)
+        if flow_start is not None:
+            fresh = partial(self._recorder, inputs, FlowOptions(), set(every))
+            renoise = partial(self._renoise, inputs, generator)
+            watchers.append(Restart(flow_start, turns, inputs, fresh, self.decode, renoise))
 
-        # 5. Decode
+        # 5. Denoise
+        banks = self._banks(inputs.reference_latents, reuse_reference, bank_memory)
+        latents = self._denoise(latents, inputs, guidance, banks, generator, watchers, callback_on_step_end)
+
+        # 6. Decode
         images = latents if output_type == "latent" else self._pictures(self.decode(latents), output_type)
         flow = shown.finish() if shown else None
         self.maybe_free_model_hooks()
         return LeffaOutput(images=images, flow=flow)
 
-    def _set_timesteps(
-        self, count: int, flow_start: FlowStart | None, device: torch.device | str
-    ) -> set[int]:
+    def _inputs(
+        self,
+        person: Tensor,
+        reference: Tensor,
+        mask: Tensor,
+        densepose: Tensor,
+        reference_mask: Tensor | None,
+        guidance: Guidance,
+    ) -> Inputs:
+        """Everything on the device, and encoded."""
+        device, dtype = self._execution_device, self.unet.dtype
+        person, reference, mask, densepose = (
+            x.to(device, torch.float32) for x in (person, reference, mask, densepose)
+        )
+        condition = self.condition(person, mask, densepose).to(dtype)
+        reference_latents = self.encode(reference).to(dtype)
+        return Inputs(
+            person=person,
+            reference=reference,
+            mask=mask,
+            reference_mask=None if reference_mask is None else reference_mask.to(device, torch.float32),
+            condition=guidance.both(condition),
+            reference_latents=guidance.references(reference_latents),
+        )
+
+    def _set_timesteps(self, count: int, flow_start: FlowStart | None) -> set[int]:
         """Set the scheduler's timesteps; returns the steps that are followed by a composite."""
+        device = self._execution_device
         if flow_start is None:
             self.scheduler.set_timesteps(count, device=device)
             return set()
@@ -387,27 +368,69 @@ class LeffaPipeline(DiffusionPipeline):
         self.scheduler.set_timesteps(timesteps=[t for stretch in stretches for t in stretch], device=device)
         return {int(end) - 1 for end in np.cumsum([len(stretch) for stretch in stretches[:-1]])}
 
+    def _noise(self, inputs: Inputs, generator: Generator) -> Tensor:
+        """(B, C, h, w) of standard normal noise."""
+        shape = (len(inputs.person), self.vae.config.latent_channels, *inputs.condition.shape[-2:])
+        noise: Tensor = randn_tensor(
+            shape, generator=generator, device=self._execution_device, dtype=self.unet.dtype
+        )
+        return noise
+
+    def _renoise(self, inputs: Inputs, generator: Generator, picture: Tensor, step: int) -> Tensor:
+        """Latents of a picture (B, 3, H, W) at the noise level that follows a step."""
+        noise = self._noise(inputs, generator)
+        start = self.encode(picture).to(self.unet.dtype)
+        after = self.scheduler.timesteps[step + 1 : step + 2]
+        latents: Tensor = self.scheduler.add_noise(start, noise, after)
+        return latents
+
+    def _recorder(self, inputs: Inputs, options: FlowOptions, timesteps: set[int]) -> FlowRecorder:
+        height, width = inputs.condition.shape[-2:]
+        size = (inputs.person.shape[-2], inputs.person.shape[-1])
+        return FlowRecorder(
+            options, timesteps, len(inputs.person), (height, width), size, inputs.reference_mask
+        )
+
+    def _banks(self, reference_latents: Tensor, reuse: bool, memory: int) -> Sequence[Bank] | ReadAhead:
+        """The reference features of each step."""
+        timesteps = self.scheduler.timesteps
+        if reuse:
+            return [self.read_reference(reference_latents, timesteps[len(timesteps) // 2])] * len(timesteps)
+        read = partial(self.read_reference, reference_latents)
+        return ReadAhead(read, timesteps, memory, self._execution_device)
+
     def _denoise(
         self,
         latents: Tensor,
-        timestep: Tensor,
-        condition: Tensor,
-        bank: Bank,
-        guidance_scale: float | None,
-        rescale: float,
-        generator: torch.Generator | list[torch.Generator] | None,
-        observer: AttentionObserver | None,
-    ) -> tuple[Tensor, Tensor]:
-        """One DDPM step: x_{t-1} and the prediction of x_0; ``guidance_scale`` None = no guidance."""
-        noisy = latents if guidance_scale is None else torch.cat([latents, latents])
-        noisy = self.scheduler.scale_model_input(noisy, timestep)
-        prediction = self.paint(torch.cat([noisy, condition], dim=1), timestep, bank, observer)
-        if guidance_scale is not None:
-            unconditional, conditional = prediction.chunk(2)
-            prediction = guide(unconditional, conditional, guidance_scale, rescale)
-        return self.scheduler.step(prediction, timestep, latents, generator=generator, return_dict=False)
+        inputs: Inputs,
+        guidance: Guidance,
+        banks: Sequence[Bank] | ReadAhead,
+        generator: Generator,
+        watchers: Sequence[Watcher],
+        callback: StepCallback | None,
+    ) -> Tensor:
+        """From noise (B, C, h, w) to the latents of a picture, by DDPM; unfinished after ``interrupt``."""
+        timesteps = self.scheduler.timesteps
+        with self.progress_bar(total=len(timesteps)) as progress:
+            for step, timestep in enumerate(timesteps):
+                if self._interrupt:
+                    break
+                observer = observe_all([watcher.observer(int(timestep)) for watcher in watchers])
+                noisy = self.scheduler.scale_model_input(guidance.both(latents), timestep)
+                noisy = torch.cat([noisy, inputs.condition], dim=1)
+                prediction = guidance.combined(self.paint(noisy, timestep, banks[step], observer))
+                latents, predicted = self.scheduler.step(
+                    prediction, timestep, latents, generator=generator, return_dict=False
+                )
+                for watcher in watchers:
+                    latents = watcher.after(step, latents, predicted)
+                if callback is not None:
+                    changed = callback(self, step, int(timestep), {"latents": latents})
+                    latents = (changed or {}).get("latents", latents)
+                progress.update()
+        return latents
 
-    def _pictures(self, decoded: Tensor, output_type: str) -> list[Image.Image] | np.ndarray | Tensor:
+    def _pictures(self, decoded: Tensor, output_type: str) -> Pictures:
         decoded = decoded / 2 + 0.5
         if output_type == "pt":
             return decoded
@@ -423,11 +446,11 @@ class LeffaPipeline(DiffusionPipeline):
         mask: Tensor,
         densepose: Tensor,
         num_inference_steps: int,
-        generator: torch.Generator | list[torch.Generator] | None,
+        generator: Generator,
         latents: Tensor | None,
         output_type: str,
-    ) -> int:
-        """Raise ValueError for what would fail later; returns the batch size."""
+    ) -> None:
+        """Raise ValueError for what would fail later."""
         for name, value in (
             ("person", person),
             ("reference", reference),
@@ -437,7 +460,14 @@ class LeffaPipeline(DiffusionPipeline):
             channels = MASK_CHANNELS if name == "mask" else 3
             if not isinstance(value, Tensor) or value.dim() != 4 or value.shape[1] != channels:
                 got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-                raise ValueError(f"{name} must be a tensor (B, {channels}, H, W), got {got}")
+                maker = "mask_to_tensor" if name == "mask" else "to_tensor"
+                raise ValueError(
+                    f"{name} must be a tensor (B, {channels}, H, W), got {got}: of a picture "
+                    f"leffa.images.{maker}(picture)[None] makes one"
+                )
+            if not value.is_floating_point():
+                values = "0 and 1" if name == "mask" else "[-1, 1]"
+                raise ValueError(f"{name} must be a float tensor of {values}, got {value.dtype}")
             if (name != "reference" and value.shape[-2:] != person.shape[-2:]) or len(value) != len(person):
                 raise ValueError(
                     f"batch and size must agree, but {name} is {tuple(value.shape)} "
@@ -449,7 +479,8 @@ class LeffaPipeline(DiffusionPipeline):
                     f"but {name} is {value.shape[-2]}x{value.shape[-1]}"
                 )
         if not 1 <= num_inference_steps <= self.scheduler.config.num_train_timesteps:
-            raise ValueError(f"num_inference_steps must be 1 to 1000, got {num_inference_steps}")
+            most = self.scheduler.config.num_train_timesteps
+            raise ValueError(f"num_inference_steps must be 1 to {most}, got {num_inference_steps}")
         if isinstance(generator, list) and len(generator) != len(person):
             raise ValueError(f"generator is a list of {len(generator)} for a batch of {len(person)}")
         shape = (
@@ -461,17 +492,3 @@ class LeffaPipeline(DiffusionPipeline):
             raise ValueError(f"latents must be {shape}, got {tuple(latents.shape)}")
         if output_type not in ("pil", "np", "pt", "latent"):
             raise ValueError(f'output_type must be "pil", "np", "pt" or "latent", got {output_type!r}')
-        return len(person)
-
-
-def guide(unconditional: Tensor, conditional: Tensor, scale: float, rescale: float) -> Tensor:
-    """Classifier-free guidance, then the rescaled prediction blended in (arXiv 2305.08891, Eq. 15 and 16).
-
-    ``rescale`` above 1 extrapolates; the released weights are used with ``rescale = scale``.
-    """
-    guided = unconditional + scale * (conditional - unconditional)
-    if rescale == 0:
-        return guided
-    dims = tuple(range(1, guided.dim()))
-    rescaled = guided * (conditional.std(dim=dims, keepdim=True) / guided.std(dim=dims, keepdim=True))
-    return rescale * rescaled + (1 - rescale) * guided

@@ -1,10 +1,12 @@
 """Named model shapes that need no base folder."""
 
+from typing import Any
+
 from leffa.config import DensePoseEncoding
 from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.model.pipeline import DENSEPOSE_CHANNELS, MASK_CHANNELS, LeffaPipeline
 
-_VAES: dict[str, dict] = {
+_VAES: dict[str, dict[str, Any]] = {
     # 8x down, 8 latent channels for the stripes; few channels at full size, where a CPU spends its time.
     # Few groups: norms over pairs of channels wash out the difference between colours.
     "tiny": {
@@ -23,7 +25,7 @@ _VAES: dict[str, dict] = {
     },
 }
 
-_UNETS: dict[str, dict] = {
+_UNETS: dict[str, dict[str, Any]] = {
     # for 256x192: attention on 32x24, 16x12 and 8x6 tokens, heads 32 wide
     "tiny": {"block_out_channels": (64, 128, 192), "attention_head_dim": (2, 4, 6), "norm_num_groups": 16},
     # for tests: the same layout, learns nothing useful

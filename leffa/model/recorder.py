@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from leffa.config import TEMPERATURE, GridConvention
-from leffa.model.attention import AttentionObserver
+from leffa.config import MAX_TIMESTEP, MIN_RESOLUTION, TEMPERATURE, GridConvention
+from leffa.model.attention import AttentionObserver, is_trained
 from leffa.model.flow import FlowField, grid_of, merge, observe_flow
 
 
@@ -15,14 +15,14 @@ class FlowOptions:
 
     steps           how many of the sampling steps, spread evenly over all of them
     temperature     of the softmax the flow is read with; the loss trains it at 2
-    min_resolution  layers with h / H below are left out (the loss's own rule; the middle block goes with it)
+    min_resolution  layers with h / H below are left out, see ``is_trained``
     max_timestep    captured steps at or above do not enter the merged flow (the loss's own gate)
     """
 
     steps: int = 6
     temperature: float = TEMPERATURE
-    min_resolution: float = 1 / 32
-    max_timestep: int = 500
+    min_resolution: float = MIN_RESOLUTION
+    max_timestep: int = MAX_TIMESTEP
     convention: GridConvention = GridConvention.CENTERS
 
     def choose(self, timesteps: list[int]) -> set[int]:
@@ -78,7 +78,7 @@ class FlowRecorder:
 
         def observe(layer: str, query: Tensor, own_key: Tensor, reference_key: Tensor) -> None:
             grid = grid_of(query.shape[2], self.latent_size)
-            if "mid_block" in layer or grid[0] / self.size[0] < self.options.min_resolution:
+            if not is_trained(layer, grid, self.size[0], self.options.min_resolution):
                 return
             self._fields[layer, timestep] = observe_flow(
                 query[-self.batch :],
@@ -92,6 +92,10 @@ class FlowRecorder:
             )
 
         return observe
+
+    def after(self, step: int, latents: Tensor, predicted: Tensor) -> Tensor:
+        """The step's own latents: who records changes nothing."""
+        return latents
 
     def merged(self) -> FlowField:
         """All that was captured below ``max_timestep``, or if there is nothing all of it, in one field."""

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.config import Garment
+from leffa.framing import Box
 
 if TYPE_CHECKING:
     from leffa.preprocess.offline.masks import MaskOptions
@@ -37,8 +38,8 @@ class Found(Protocol):
     """Somebody in a photo. What else is known of them only the preprocessor that found them understands."""
 
     @property
-    def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right, bottom in whole pixels, right and bottom exclusive."""
+    def box(self) -> Box:
+        """Around them, in whole pixels of the photo."""
 
     @property
     def area(self) -> float:

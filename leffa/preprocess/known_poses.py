@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from leffa.framing import Box
 from leffa.images import Letterbox, load_image
 from leffa.preprocess.labels import Landmark
 from leffa.preprocess.offline.pose import Person
@@ -35,7 +36,7 @@ def known_pose(path: str | Path) -> Prepared | None:
         silhouette = np.asarray(opened.convert("L").resize(photo.size), np.float32) / 255
     height, width, landmarks = known
     stretch = np.array([photo.width / width, photo.height / height, photo.width / width, 1], np.float32)
-    person = Person(landmarks * stretch, silhouette, _box(silhouette))
+    person = Person(landmarks * stretch, silhouette, Box.of(silhouette > 0.5))
     size = (photo.height, photo.width)
     frame = Letterbox(size, size, 0, 0, *size)
     return Prepared(photo, [person.box], 0, frame, np.asarray(photo), [person], OfflinePreprocessor())
@@ -44,22 +45,20 @@ def known_pose(path: str | Path) -> Prepared | None:
 def mirrored(prepared: Prepared) -> Prepared:
     """The same with left and right exchanged: photo, people, and the sides of the chosen body."""
     width, analysis_width = prepared.photo.width, prepared.analysis.shape[1]
-    boxes = [(width - right, top, width - left, bottom) for left, top, right, bottom in prepared.people]
     return replace(
         prepared,
         photo=ImageOps.mirror(prepared.photo),
-        people=boxes,
+        people=[box.mirrored(width) for box in prepared.people],
         analysis=np.ascontiguousarray(prepared.analysis[:, ::-1]),
         found=[_mirrored(person, analysis_width) for person in prepared.found],
     )
 
 
 def _mirrored(person: Person, width: int) -> Person:
-    left, top, right, bottom = person.box
     landmarks = person.landmarks[_swapped()].copy()
     landmarks[:, 0] = width - landmarks[:, 0]
     outline = np.ascontiguousarray(person.silhouette[:, ::-1])
-    return Person(landmarks, outline, (width - right, top, width - left, bottom))
+    return Person(landmarks, outline, person.box.mirrored(width))
 
 
 def _swapped() -> list[int]:
@@ -71,11 +70,6 @@ def _swapped() -> list[int]:
         return name.replace("RIGHT", "LEFT")
 
     return [int(Landmark[other(landmark.name)]) for landmark in Landmark]
-
-
-def _box(silhouette: NDArray[np.float32]) -> tuple[int, int, int, int]:
-    rows, columns = np.flatnonzero((silhouette > 0.5).any(1)), np.flatnonzero((silhouette > 0.5).any(0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 @lru_cache(maxsize=4)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from PIL import Image
 
 from leffa.config import Garment
 from leffa.errors import LeffaError
-from leffa.images import Letterbox, load_image
-from leffa.run.region import Box
+from leffa.framing import Box
+from leffa.images import Letterbox, PictureSource, load_image
 from leffa.weights import models
 from leffa.weights.models import Model
 
@@ -92,7 +93,11 @@ class Prepared:
         return self.enlarged(grown)
 
     def parts_in_frame(self) -> NDArray[np.uint8]:
-        """(h, w, 3) uint8 I, U, V of the chosen person, in the analysis picture."""
+        """(h, w, 3) uint8 I, U, V of the chosen person, in the analysis picture; not to be written to."""
+        return self._parts
+
+    @cached_property
+    def _parts(self) -> NDArray[np.uint8]:
         return self.preprocessor.iuv(self.analysis, self.person)
 
     def mask_in_frame(self, garment: Garment, options: "MaskOptions | None" = None) -> NDArray[np.uint8]:
@@ -119,7 +124,7 @@ class Preparation:
         self._offline: OfflinePreprocessor | None = None
         self._networks: OfficialNetworks | None = None
 
-    def prepare(self, photo: Image.Image, person: int, model: Model) -> Prepared:
+    def prepare(self, photo: PictureSource, person: int, model: Model) -> Prepared:
         """Find the people in a photo as the model wants it, and choose one by number, 0 = the largest.
 
         Raises PersonError if there is nobody, LeffaError if there are not that many.
@@ -143,6 +148,10 @@ class Preparation:
         if not prepared.is_official:
             return prepared
         return _same_person(self._find(prepared.photo, None), prepared.box)
+
+    def take_off(self, image: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
+        """The garment that somebody wears on its picture, see ``shot.TakeOff``."""
+        return self._get_offline().take_off(image, garment)
 
     def _find(self, photo: Image.Image, official: Model | None) -> Prepared:
         size = (photo.height, photo.width)
@@ -192,18 +201,10 @@ def _on_photo(box: Box, frame: Letterbox) -> Box:
     corners = frame.points_to_photo(np.array(box, np.float32).reshape(2, 2))
     limits = [frame.photo[1], frame.photo[0]]
     (left, top), (right, bottom) = np.clip(np.rint(corners), 0, limits).astype(int).tolist()
-    return left, top, right, bottom
+    return Box(left, top, right, bottom)
 
 
 def _same_person(prepared: Prepared, wanted: Box) -> Prepared:
     """With the person chosen whose box is most like the wanted one."""
-    overlaps = [_overlap(box, wanted) for box in prepared.people]
+    overlaps = [box.iou(wanted) for box in prepared.people]
     return replace(prepared, chosen=int(np.argmax(overlaps)))
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0) * max(height, 0)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
-    return shared / max(sum(areas) - shared, 1)

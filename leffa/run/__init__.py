@@ -3,7 +3,7 @@
 To change
 
 what can be asked for               settings
-how a photo is framed and laid back region, seam
+how the picture is put together     compose; its networks in networks
 the order of the steps              job, and ``leffa.engine`` above it
 what comes out                      result
 where a model runs, and how fast    pipelines, placement, machine, speed

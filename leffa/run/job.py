@@ -9,15 +9,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from leffa.config import Task
-from leffa.explain.confidence import worn
+from leffa.config import Task, sample_seed
+from leffa.framing import Box, Region
 from leffa.images import blend, mask_to_tensor, to_pil, to_tensor
 from leffa.model.flow import FlowField
 from leffa.model.pipeline import LeffaPipeline
 from leffa.preprocess.garment.product import contrasting
-from leffa.run.region import Box, Region, detailed
 from leffa.run.result import Progress
-from leffa.run.seam import fitted
 from leffa.run.settings import ResolvedSettings
 from leffa.weights.models import Model
 
@@ -77,26 +75,22 @@ class Job:
     def generators(self) -> list[torch.Generator]:
         """One per sample, so that a picture does not depend on how many are painted with it."""
         return [
-            torch.Generator().manual_seed((self.settings.seed + i) % 2**32)
+            torch.Generator().manual_seed(sample_seed(self.settings.seed, i))
             for i in range(self.settings.samples)
         ]
 
-    def finish(self, painted: torch.Tensor, merged: FlowField) -> tuple[Image.Image, FlowField]:
-        """From the model's frame back to the photo: the picture, and the flow at the photo's size.
+    def laid_back(self, painted: torch.Tensor) -> Image.Image:
+        """What was painted, from the model's frame back in the photo.
 
-        painted  (3, H, W) in [0, 1] at the model's size; ``merged`` the flow there
+        painted  (3, H, W) in [0, 1] at the model's size
         """
-        field = self.region.unframed(merged, self.reference_region)
         inner = self.region.letterbox.invert(to_pil(painted * 2 - 1))
-        if self.settings.detail:
-            inner = detailed(inner, self.reference, field, self.region.letterbox)
         whole = self.region.lay_back(inner, self.photo)
-        field = self.region.on_photo(field)
-        if self.settings.detail and self.task is Task.TRY_ON and field.occupancy is not None:
-            garment = worn(field.occupancy)
-            whole = Image.fromarray(fitted(np.asarray(whole), np.asarray(self.photo), self.mask, garment))
-        image = blend(self.photo, whole, self.mask, SEAM * max(self.region.size))
-        return image, field
+        return blend(self.photo, whole, self.mask, SEAM * max(self.region.size))
+
+    def field_on_photo(self, merged: FlowField) -> FlowField:
+        """A flow of the model's frame at the photo's size, with places on the reference."""
+        return self.region.on_photo(self.region.unframed(merged, self.reference_region))
 
     def preview(self, painted: torch.Tensor) -> Image.Image:
         """A quick look at an unfinished picture: the photo, small, with what is painted so far in the mask.
@@ -109,7 +103,7 @@ class Job:
             (framing.left, framing.top, framing.left + framing.width, framing.top + framing.height)
         )
         whole = photo.copy()
-        whole.paste(inner.resize((box[2] - box[0], box[3] - box[1])), box)
+        whole.paste(inner.resize(box.size[::-1]), box)
         return Image.composite(whole, photo, mask)
 
     @cached_property
@@ -122,7 +116,7 @@ class Job:
         return (
             self.photo.convert("RGB").resize(size),
             mask,
-            (left, top, max(left + 1, right), max(top + 1, bottom)),
+            Box(left, top, max(left + 1, right), max(top + 1, bottom)),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from leffa.errors import LeffaError, WeightsError
+from leffa.errors import LeffaError, WeightsError, is_out_of_memory
 from leffa.model.pipeline import LeffaOutput, LeffaPipeline
 from leffa.run.machine import Machine, inspect
 from leffa.run.placement import (
@@ -15,11 +15,11 @@ from leffa.run.placement import (
     Needs,
     Placement,
     choose,
-    is_out_of_memory,
     place,
     quantize,
     release_memory,
 )
+from leffa.weights.intactness import faults_in, how_to_mend
 from leffa.weights.models import Model
 
 _BROKEN = (
@@ -98,6 +98,7 @@ class Pipelines:
         return self._loaded[model.name]
 
     def _choose(self, model: Model, samples: int) -> tuple[Placement, Needs]:
+        check_intact(model)
         try:
             needs = Needs.of(model.folder, model.size, samples)
         except _BROKEN as error:
@@ -147,6 +148,13 @@ class Pipelines:
         if loaded.placement.memory is not Memory.OFFLOAD:
             return {}
         return {"bank_memory": int(_BANK_SHARE * self.machine().ram_free)}
+
+
+def check_intact(model: Model) -> None:
+    """Raise WeightsError for files that are not what they should be; it says what they are instead."""
+    if faults := faults_in(model.folder):
+        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise WeightsError(f"{model.folder.parent / faults[0]}{more}: {how_to_mend(model.fetch is None)}")
 
 
 def _load(model: Model, placement: Placement, needs: Needs) -> LeffaPipeline:
@@ -208,5 +216,6 @@ def _quantized(model: Model, placement: Placement) -> dict[str, Any]:
 
 def _unreadable(model: Model, error: Exception) -> WeightsError:
     return WeightsError(
-        f"the weights in {model.folder} cannot be read ({type(error).__name__}): fetch them again"
+        f"the weights in {model.folder} cannot be read ({type(error).__name__}): "
+        f"{how_to_mend(model.fetch is None)}"
     )

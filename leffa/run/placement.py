@@ -252,16 +252,6 @@ def quantize(network: "torch.nn.Module") -> None:
     _QUANTIZED.add(network)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether this is how torch, or Python, says that memory has run out, on any device."""
-    import torch
-
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-
-
 def release_memory() -> None:
     """Give what is no longer used back to the device, and to the system."""
     import ctypes

@@ -22,8 +22,8 @@ class Settings:
     seed             -1 draws one; the result reports it. Sample i of a run uses seed + i
     samples          1 to 4 pictures at once
     reuse_reference  read the reference once instead of in every step
-    detail           bring the reference's fine structure back where the flow is sure, at the photo's size,
-                     and fit what is painted around the garment to the photo
+    compose          keep what is real of the photo and lay the garment by its refined flow (see
+                     ``run.compose``); False shows what the model itself painted
     encoding         pose transfer: how the body parts are told, ``DensePoseEncoding.POSE_DEMO`` (as the
                      released demo) or ``POSE_TRAINING`` (as in training); None = as the weights were saved
     """
@@ -34,7 +34,7 @@ class Settings:
     seed: int = -1
     samples: int = 1
     reuse_reference: bool = False
-    detail: bool | None = None
+    compose: bool | None = None
     encoding: DensePoseEncoding | None = None
 
     def resolved(self, model: Model) -> "ResolvedSettings":
@@ -55,7 +55,7 @@ class Settings:
             seed=secrets.randbelow(2**31) if seed == -1 else seed,
             samples=samples,
             reuse_reference=self.reuse_reference,
-            detail=model.detail if self.detail is None else self.detail,
+            compose=model.compose if self.compose is None else self.compose,
             encoding=None if self.encoding is None else DensePoseEncoding(self.encoding),
         )
 
@@ -88,7 +88,7 @@ class ResolvedSettings:
     seed: int
     samples: int
     reuse_reference: bool
-    detail: bool
+    compose: bool
     encoding: DensePoseEncoding | None = None
 
     def again(self) -> Settings:

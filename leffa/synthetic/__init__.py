@@ -8,13 +8,13 @@ body/        who is drawn: baked (shape, expression, skeleton, skinning), poses 
 cloth/       what they wear: meshes (what garments are cut from), garments, collars, drape (hanging, sliding,
              folds), outfit (layers), wardrobe (random garments, haircuts and outfits)
 paint/       colours: fabrics (patterns, details, textures, photographs), looks, skin, backgrounds, damage
-render/      from meshes to pixels: camera, raster, gbuffer (what is seen, before any light), occlusion,
+render/      from meshes to pixels: camera, raster, gbuffer (what is seen, before any light), shadows,
              shading, correspond (where a seen surface point lies in another picture)
+lent/        photographs of real garments that stand for product shots, the correspondence still exact
 scene        who wears what, standing how, seen from where, drawn from a seed
 observation  what a detector and the masking code make of a rendered person
-samples      all of it as ``leffa.data.sample.Sample``: pure functions and endless streams
+samples      all of it as ``leffa.data.sample.Sample``: pure functions of a number
 people       samples rendered when they are asked for, as a map-style data set
-cache        G-buffers on disk, shaded afresh on reading
 folder       a VITON-HD-like folder of samples; pack: arrays for training; command: ``leffa synth``
 gallery      the pictures of the app and the README
 

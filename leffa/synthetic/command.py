@@ -13,6 +13,7 @@ EXAMPLES = """leffa synth --count 200 --out people
 leffa synth --count 2000 --out people --size 256x192    # the same command again goes on where it stopped
 leffa synth --count 50 --out held-out --split test --kind dress --size 1024x768
 leffa synth --count 100 --out people --textures garment-photographs
+leffa synth --count 100 --out people --textures garment-photographs --lent 0.5
 leffa synth --count 6000 --out packed --packed --reuse 5 --size 256x192"""
 
 
@@ -47,6 +48,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="folder of garment photographs whose cloth some garments are made of",
+    )
+    parser.add_argument(
+        "--lent",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of product shots that are photographs of --textures themselves (default 0)",
+    )
+    parser.add_argument(
+        "--varied",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of scenes with bags, pictures cut anywhere, hangers, folded sleeves (default 0)",
+    )
+    parser.add_argument(
+        "--redressed",
+        action="store_true",
+        help="with --packed: every try-on sample also holds the same person in a former outfit",
     )
     parser.add_argument("--clean", action="store_true", help="no blur, grain or JPEG damage of a camera")
     parser.add_argument(
@@ -87,6 +107,13 @@ def run(args: argparse.Namespace) -> None:
         raise LeffaError(f"--pose-share must be between 0 and 1, got {args.pose_share}.")
     if args.textures is not None and not args.textures.is_dir():
         raise LeffaError(f"There is no folder {str(args.textures)!r} for --textures.")
+    for name in ("lent", "varied"):
+        if not 0 <= getattr(args, name) <= 1:
+            raise LeffaError(f"--{name} must be between 0 and 1, got {getattr(args, name)}.")
+    if args.lent and args.textures is None:
+        raise LeffaError("--lent needs the photographs' folder: give --textures DIR too.")
+    if args.redressed and not args.packed:
+        raise LeffaError("--redressed writes arrays only: give --packed too.")
     settings = Settings(
         seed=args.seed,
         split=Split(args.split),
@@ -94,11 +121,19 @@ def run(args: argparse.Namespace) -> None:
         reuse=args.reuse,
         damage=not args.clean,
         textures=None if args.textures is None else str(args.textures),
+        lent=args.lent,
+        varied=args.varied,
+        redressed=args.redressed,
     )
     settings = with_kind(settings, args.kind)
+    processes = args.processes or os.cpu_count() or 1
+    if args.lent:
+        from leffa.synthetic.lent.catalogue import prepare_catalogue
+
+        prepare_catalogue(args.textures, settings.split, processes)
     if args.packed:
         from leffa.synthetic.pack import pack
 
-        pack(args.out, args.count, settings, args.pose_share, args.processes or os.cpu_count() or 1)
+        pack(args.out, args.count, settings, args.pose_share, processes)
     else:
-        write_folder(FolderJob(args.out, args.count, settings), args.processes)
+        write_folder(FolderJob(args.out, args.count, settings), processes)

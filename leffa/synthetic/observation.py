@@ -74,10 +74,10 @@ def try_on_mask(
 
 
 def untouchable(picture: Picture) -> np.ndarray:
-    """(H, W) bool: seen face and hands."""
+    """(H, W) bool: seen face, hands and bag."""
     labels = picture.buffer.labels()
     hand = np.isin(picture.parts[..., 0], HANDS) & np.isin(labels, (Parse.LEFT_ARM, Parse.RIGHT_ARM))
-    return (labels == Parse.HEAD) | hand
+    return np.isin(labels, (Parse.HEAD, Parse.BAG)) | hand
 
 
 def pixel_flow(

@@ -29,7 +29,7 @@ def pack(
     ``first`` is the number of the first block's scene: give another for a folder with other people.
     Raises LeffaError if the folder was begun with other settings.
     """
-    PackedWriter(folder, count, settings.size)
+    PackedWriter(folder, count, settings.size, settings.redressed)
     _keep_recipe(folder / RECIPE, {**asdict(settings), "pose_share": pose_share, "first": first})
     blocks = [
         (folder, count, settings, pose_share, first, block) for block in range(-(-count // settings.reuse))
@@ -60,7 +60,7 @@ def _single_thread() -> None:
 
 def _write_block(arguments: tuple[Path, int, Settings, float, int, int]) -> None:
     folder, count, settings, pose_share, first, block = arguments
-    writer = PackedWriter(folder, count, settings.size)
+    writer = PackedWriter(folder, count, settings.size, settings.redressed)
     # every task's blocks are spread evenly: block b is a pose pair when b * share steps over an integer
     is_pose = int((block + 1) * pose_share) > int(block * pose_share)
     make = make_pose_pair if is_pose else make_try_on

@@ -1,32 +1,39 @@
 """Samples for training and evaluation: scenes with fresh colours, light and camera each time."""
 
 import os
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
 from leffa.config import Garment, Task
 from leffa.data.sample import Sample
-from leffa.synthetic.observation import condition, garment_pixels, observe, pixel_flow, try_on_mask
-from leffa.synthetic.paint.backgrounds import draw_background, draw_product_ground
-from leffa.synthetic.paint.damage import apply_damage, draw_damage
+from leffa.errors import LeffaError
+from leffa.synthetic.body.mesh import Material
+from leffa.synthetic.observation import (
+    condition,
+    garment_pixels,
+    observe,
+    pixel_flow,
+    try_on_mask,
+    untouchable,
+)
+from leffa.synthetic.paint.backgrounds import draw_background, draw_product_ground, hang_up
+from leffa.synthetic.paint.damage import Damage, apply_damage, draw_damage
 from leffa.synthetic.paint.fabrics import Fabric, draw_fabric, draw_leather
 from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting, product_lighting
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid, draw_print
-from leffa.synthetic.render.gbuffer import GBuffer
 from leffa.synthetic.render.shading import Banks, shade
 from leffa.synthetic.scene import (
+    Former,
     Picture,
     PosePairScene,
     Split,
     TryOnScene,
     generator,
+    make_lent_scene,
     make_pose_pair_scene,
     make_try_on_scene,
 )
@@ -37,7 +44,7 @@ PRINTS = 160
 
 @dataclass(frozen=True)
 class Settings:
-    """What every sample of a stream shares.
+    """What samples share.
 
     seed      the same seed gives the same samples
     split     see ``Split``
@@ -48,6 +55,9 @@ class Settings:
     jitter    noise of the landmarks that condition and mask are made from, 1 = mediapipe's on photos
     damage    whether cameras blur, grain and JPEG-code the pictures
     textures  folder of garment photographs whose cloth is printed on some fabrics, None = none
+    lent      share of try-on scenes whose product shot is one of these photographs itself
+    varied    share of try-on scenes with bags, pictures cut anywhere and untidy product shots (``Extras``)
+    redressed whether try-on samples also hold the same person in a former outfit, see ``make_redressed``
     """
 
     seed: int = 0
@@ -59,6 +69,9 @@ class Settings:
     jitter: float = 1.0
     damage: bool = True
     textures: str | os.PathLike | None = None
+    lent: float = 0.0
+    varied: float = 0.0
+    redressed: bool = False
 
 
 DEFAULTS = Settings()
@@ -79,8 +92,42 @@ def load_banks(split: Split, textures: str | None = None, device: str = "cpu") -
 
 @lru_cache(maxsize=3)
 def _try_on_scene(index: int, settings: Settings) -> TryOnScene:
+    lent, varied = generator(settings.seed, settings.split, 6, index).random(2) < (
+        settings.lent,
+        settings.varied,
+    )
+    if lent:
+        scene = _lent_scene(index, settings, bool(varied))
+        if scene is not None:
+            return scene
     return make_try_on_scene(
-        index, settings.seed, settings.split, settings.size, settings.kind, settings.style
+        index,
+        settings.seed,
+        settings.split,
+        settings.size,
+        settings.kind,
+        settings.style,
+        settings.redressed,
+        bool(varied),
+    )
+
+
+def _lent_scene(index: int, settings: Settings, varied: bool) -> TryOnScene | None:
+    from leffa.synthetic.lent.catalogue import load_catalogue
+
+    folder = _name(settings.textures)
+    if folder is None:
+        raise LeffaError("Product shots are lent by photographs: name their folder as textures.")
+    catalogue = load_catalogue(folder, settings.split)
+    return make_lent_scene(
+        index,
+        settings.seed,
+        catalogue,
+        settings.split,
+        settings.size,
+        settings.kind,
+        settings.redressed,
+        varied,
     )
 
 
@@ -92,21 +139,62 @@ def _pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
 def make_try_on(index: int, settings: Settings = DEFAULTS, scene: TryOnScene | None = None) -> Sample:
     """Try-on sample number ``index``: a pure function of the number and the settings.
 
-    ``scene`` may be given where it was read from a cache; else it is rendered (and kept for the next call).
+    ``scene`` may be given where it is there already; else it is rendered (and kept for the next call).
     """
-    scene = scene or _try_on_scene(index // settings.reuse, settings)
+    return _make_try_on(index, settings, scene or _try_on_scene(index // settings.reuse, settings))
+
+
+def make_redressed(
+    index: int, settings: Settings = DEFAULTS, garish: tuple[float, float, float] | None = None
+) -> Sample:
+    """Try-on sample number ``index`` with the same person in a former outfit as well.
+
+    The picture of the person is the truth: the garment on the person whose photo is ``old_person``. Pose,
+    camera, light, ground and all other garments are the same in both. Mask and condition are read from
+    ``old_person``, as they are for a photo; the mask has room for both garments.
+
+    garish  sRGB in [0, 1]: everything that has to go is of this one colour in ``old_person``, lit as cloth is
+    """
+    settings = replace(settings, redressed=True)
+    return _make_try_on(index, settings, _try_on_scene(index // settings.reuse, settings), garish)
+
+
+def _make_try_on(
+    index: int,
+    settings: Settings,
+    scene: TryOnScene,
+    garish: tuple[float, float, float] | None = None,
+) -> Sample:
     rng = generator(settings.seed, settings.split, 3, index)
     banks = load_banks(settings.split, _name(settings.textures))
     look, product_look = draw_try_on_looks(rng, scene, settings, banks)
-    person = _photograph(rng, shade([scene.person.buffer], [look], banks)[0], settings, scene.snapshot)
-    reference = _photograph(rng, shade([scene.product], [product_look], banks)[0], settings, False)
+    dyed, cover = None, scene.product.coverage()
+    if scene.loan is None:
+        product = shade([scene.product], [product_look], banks)[0]
+    else:
+        scene, dyed, product, cover = _lend(rng, scene)
+    damage = draw_damage(rng, scene.snapshot)
+    person = _photograph(shade([scene.person.buffer], [look], banks, dyed=dyed)[0], settings, damage)
+    reference = _photograph(product, settings, draw_damage(rng, False))
 
-    landmarks, silhouette = observe(rng, scene.person, settings.jitter)
-    image = to_bytes(person) if rng.random() < 0.5 else None
     garment = scene.person.buffer.material == scene.material
     worn = garment_pixels(scene.person, garment)
-    mask = try_on_mask(scene.person, worn, scene.kind, landmarks, silhouette, image)
-    flow, visible = pixel_flow(scene.person, garment, scene.product.coverage())
+    seen, given, gone = scene.person, person, worn  # what is read off a photo is read off the former one
+    old: dict[str, Tensor] = {}
+    if settings.redressed and scene.former is not None:
+        seen = scene.former.picture
+        given = _old_person(index, scene.former, look, settings, banks, damage, garish)
+        gone = garment_pixels(seen, np.isin(seen.buffer.material, scene.former.gone))
+        worn = worn & ~untouchable(seen)
+        old = {
+            "old_person": given,
+            "old_labels": torch.from_numpy(seen.buffer.labels()),
+            "old_mask": torch.from_numpy(gone.astype(np.float32))[None],
+        }
+    landmarks, silhouette = observe(rng, seen, settings.jitter)
+    image = to_bytes(given) if rng.random() < 0.5 else None
+    mask = try_on_mask(seen, worn | gone, scene.kind, landmarks, silhouette, image)
+    flow, visible = pixel_flow(scene.person, garment, cover)
     return Sample(
         name=f"{scene.name}-{index % settings.reuse}",
         task=Task.TRY_ON,
@@ -116,11 +204,36 @@ def make_try_on(index: int, settings: Settings = DEFAULTS, scene: TryOnScene | N
         mask=torch.from_numpy(mask.astype(np.float32))[None],
         densepose=condition(landmarks, silhouette),
         loss_mask=torch.from_numpy(worn.astype(np.float32))[None],
-        reference_mask=shown(scene.product),
+        reference_mask=shown(cover),
         flow=torch.from_numpy(flow),
         visible=torch.from_numpy(visible & worn),
         **_truths(scene.person),
+        **old,
     )
+
+
+def _old_person(
+    index: int,
+    former: Former,
+    look: Look,
+    settings: Settings,
+    banks: Banks,
+    damage: Damage,
+    garish: tuple[float, float, float] | None,
+) -> Tensor:
+    """(3, H, W) in [-1, 1]: the person in the former outfit, under the same light and through one camera."""
+    rng = generator(settings.seed, settings.split, 9, index)
+    gone = [number - Material.GARMENT for number in former.gone]
+    fabrics = [
+        _fabric(rng, banks, style) if number in gone else look.fabrics[number]
+        for number, style in enumerate(former.styles)
+    ]
+    buffer, dyed = former.picture.buffer, None
+    if garish is not None:
+        dyed = np.full((len(buffer.pixel), 3), np.nan, np.float32)
+        dyed[np.isin(buffer.material, former.gone)] = garish
+    old = shade([buffer], [replace(look, fabrics=tuple(fabrics))], banks, dyed=dyed)[0]
+    return _photograph(old, settings, damage)
 
 
 def make_pose_pair(index: int, settings: Settings = DEFAULTS, scene: PosePairScene | None = None) -> Sample:
@@ -141,9 +254,8 @@ def make_pose_pair(index: int, settings: Settings = DEFAULTS, scene: PosePairSce
         look = Look(fabrics, complexion, lighting, ground, shoes, float(rng.uniform(0, 0.2)))
         pictures.append(shade([picture.buffer], [look], banks)[0])
     camera_seed = int(rng.integers(2**31))
-    shots = [
-        _photograph(np.random.default_rng(camera_seed), shot, settings, scene.snapshot) for shot in pictures
-    ]
+    damage = draw_damage(np.random.default_rng(camera_seed), scene.snapshot)
+    shots = [_photograph(shot, settings, damage) for shot in pictures]
     landmarks, silhouette = observe(rng, scene.target, settings.jitter)
     everything = np.ones(len(scene.target.buffer.pixel), bool)
     flow, visible = pixel_flow(scene.target, everything, scene.source.buffer.coverage())
@@ -159,16 +271,33 @@ def make_pose_pair(index: int, settings: Settings = DEFAULTS, scene: PosePairSce
         mask=torch.ones(1, height, width),
         densepose=condition(landmarks, silhouette),
         loss_mask=torch.from_numpy(wide.astype(np.float32))[None],
-        reference_mask=shown(scene.source.buffer),
+        reference_mask=shown(scene.source.buffer.coverage()),
         flow=torch.from_numpy(flow),
         visible=torch.from_numpy(visible),
         **_truths(scene.target),
     )
 
 
-def shown(buffer: GBuffer) -> Tensor:
-    """(1, H, W) float32 in {0, 1}: pixels that are mostly covered."""
-    return torch.from_numpy((buffer.coverage() >= 0.5).astype(np.float32))[None]
+def shown(cover: np.ndarray) -> Tensor:
+    """(1, H, W) float32 in {0, 1}: pixels that are mostly covered, given the share that is."""
+    return torch.from_numpy((cover >= 0.5).astype(np.float32))[None]
+
+
+def _lend(rng: np.random.Generator, scene: TryOnScene) -> tuple[TryOnScene, np.ndarray, Tensor, np.ndarray]:
+    """Put the photograph in the product shot's place.
+
+    Returns the scene with its flow into the photograph, the colours of the person's surfels, the product
+    shot (3, H, W) in [0, 1] and the garment's share (H, W) of its pixels.
+    """
+    from leffa.synthetic.lent.shot import draw_shot, dress
+
+    assert scene.loan is not None
+    buffer = scene.person.buffer
+    shot = draw_shot(rng, scene.loan, (buffer.height, buffer.width))
+    worn = buffer.material == scene.material
+    moved, dyed = dress(buffer, worn, scene.loan, scene.product.coverage(), shot)
+    product = torch.from_numpy(np.ascontiguousarray(shot.picture.transpose(2, 0, 1)))
+    return replace(scene, person=replace(scene.person, buffer=moved)), dyed, product, shot.cover
 
 
 def _truths(picture: Picture) -> dict[str, Tensor]:
@@ -196,6 +325,7 @@ def draw_try_on_looks(
     rng: np.random.Generator, scene: TryOnScene, settings: Settings, banks: Banks
 ) -> tuple[Look, Look]:
     """Fresh looks of a scene: the person's, and the product shot's with the same cloth."""
+    aside = rng.spawn(1)[0]  # what only some scenes have must not shift the draws of the others
     fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
     complexion = draw_complexion(rng, scene.female, scene.older)
     lights = len(scene.person.buffer.lights)
@@ -216,12 +346,14 @@ def draw_try_on_looks(
         None,
         float(rng.uniform(0, 0.35)),
     )
-    return person, product
+    if scene.varied and aside.random() < 0.35:
+        cover = scene.product.coverage()
+        product = replace(product, background=hang_up(aside, product.background, cover, scene.kind))
+    return replace(person, bag=draw_leather(aside)), product
 
 
-def _photograph(rng: np.random.Generator, picture: Tensor, settings: Settings, snapshot: bool) -> Tensor:
+def _photograph(picture: Tensor, settings: Settings, damage: Damage) -> Tensor:
     """(3, H, W) in [0, 1] -> in [-1, 1], through a camera if the settings want one."""
-    damage = draw_damage(rng, snapshot)
     if settings.damage:
         shot = apply_damage(picture.permute(1, 2, 0).cpu().numpy(), damage)
         picture = torch.from_numpy(np.ascontiguousarray(shot.transpose(2, 0, 1)))
@@ -232,42 +364,3 @@ def to_bytes(picture: Tensor) -> np.ndarray:
     """(3, H, W) in [-1, 1] -> (H, W, 3) uint8."""
     values = ((picture + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(values.permute(1, 2, 0).numpy())
-
-
-@dataclass
-class _Stream(IterableDataset, ABC):
-    """Endless (or ``length`` long) stream of samples from ``start`` on, divided among loader workers.
-
-    Each worker takes whole scenes, so that none is rendered twice; with one worker the samples come in order.
-    """
-
-    settings: Settings = field(default_factory=Settings)
-    start: int = 0
-    length: int | None = None
-
-    def __iter__(self) -> Iterator[Sample]:
-        worker = get_worker_info()
-        number, count = (worker.id, worker.num_workers) if worker else (0, 1)
-        index = self.start
-        while self.length is None or index < self.start + self.length:
-            if (index // self.settings.reuse) % count == number:
-                yield self._make(index)
-            index += 1
-
-    @abstractmethod
-    def _make(self, index: int) -> Sample:
-        """One sample of the stream."""
-
-
-class TryOnStream(_Stream):
-    """``make_try_on`` of 0, 1, 2, ..."""
-
-    def _make(self, index: int) -> Sample:
-        return make_try_on(index, self.settings)
-
-
-class PosePairStream(_Stream):
-    """``make_pose_pair`` of 0, 1, 2, ..."""
-
-    def _make(self, index: int) -> Sample:
-        return make_pose_pair(index, self.settings)

@@ -1,24 +1,30 @@
 """Scenes drawn from numbers: who wears what, how they stand, where the camera is; and their G-buffers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leffa.config import Garment as Kind
 from leffa.preprocess.labels import Landmark
+from leffa.synthetic.body.bags import Bag, bag_meshes, draw_bag
 from leffa.synthetic.body.baked import load_body
 from leffa.synthetic.body.figure import Figure, Layout, Posed, body_mesh, extent, lay_out, pose_figure
 from leffa.synthetic.body.landmarks import project_landmarks
-from leffa.synthetic.body.mesh import Material, join
-from leffa.synthetic.body.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS
-from leffa.synthetic.body.poses import Pose, random_pose
+from leffa.synthetic.body.mesh import Material, Mesh, join
+from leffa.synthetic.body.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS, random_pose
+from leffa.synthetic.body.poses import Pose
 from leffa.synthetic.cloth.drape import Drape
-from leffa.synthetic.cloth.wardrobe import draw_expression, draw_hair, draw_outfit
+from leffa.synthetic.cloth.garments import Garment
+from leffa.synthetic.cloth.wardrobe import draw_expression, draw_former, draw_hair, draw_outfit
 from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.correspond import correspondence
 from leffa.synthetic.render.gbuffer import GBuffer, View, draw, resolve
 from leffa.synthetic.render.raster import EMPTY, rasterise
+
+if TYPE_CHECKING:
+    from leffa.synthetic.lent.catalogue import Catalogue, Loan
 
 
 class Split(str, Enum):
@@ -63,8 +69,25 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Former:
+    """The same person, pose, camera and light before the garment was put on.
+
+    gone    materials of the garments that had to go
+    styles  of all garments worn, inner to outer
+    """
+
+    picture: Picture
+    gone: tuple[int, ...]
+    styles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class TryOnScene:
-    """A person in an outfit and the product shot of garment number ``main`` of it."""
+    """A person in an outfit and the product shot of garment number ``main`` of it.
+
+    ``varied`` scenes were drawn with ``Extras``. With a ``loan`` a photograph takes the product shot's place
+    once the scene is shaded, see ``lent``.
+    """
 
     name: str
     kind: Kind
@@ -76,6 +99,9 @@ class TryOnScene:
     older: bool
     identity: int
     snapshot: bool
+    loan: "Loan | None" = None
+    former: Former | None = None
+    varied: bool = False
 
     @property
     def style(self) -> str:
@@ -203,19 +229,24 @@ def take_picture(
     return Picture(buffer, project_landmarks(posed.landmarks, camera, parts[..., 0], fragments.depth), parts)
 
 
-def _draw_pose(rng: np.random.Generator) -> Pose:
-    kind = rng.random()
+def _draw_pose(rng: np.random.Generator, from_behind: bool = True) -> Pose:
+    kind = rng.random() * (1 if from_behind else 0.95)
     if kind < 0.86:
         return random_pose(rng, FRONTAL)
     return random_pose(rng, SEATED_VIEWS if kind < 0.9 else SIDE_VIEWS if kind < 0.95 else BACK_VIEWS)
 
 
 def _draw_figure(
-    rng: np.random.Generator, person: Person, kind: Kind, style: str | None
+    rng: np.random.Generator,
+    person: Person,
+    kind: Kind,
+    style: str | None,
+    garment: Garment | None = None,
+    from_behind: bool = True,
 ) -> tuple[Figure, int]:
-    garments, main = draw_outfit(rng, kind, person.female, style)
+    garments, main = draw_outfit(rng, kind, person.female, style, garment)
     hair = draw_hair(rng, person.female)
-    pose = _draw_pose(rng)
+    pose = _draw_pose(rng, from_behind)
     figure = Figure(
         coefficients=person.coefficients,
         garments=tuple(garments),
@@ -256,6 +287,56 @@ def frame_product(
     return Camera(target, float(span), distance=20.0, roll=float(rng.normal(0, 0.8)), shift=shift)
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What makes a scene less tidy.
+
+    bag    carried by the person
+    crop   the person's picture is cut at any height
+    folds  the product shot's sleeves are laid across, see ``Layout``; tilt degrees that it is turned by
+    """
+
+    bag: Bag | None = None
+    crop: bool = False
+    folds: tuple[float, float] | None = None
+    tilt: float = 0.0
+
+
+NO_EXTRAS = Extras()
+
+
+def draw_extras(rng: np.random.Generator) -> Extras:
+    """A few of the extras."""
+    bag = draw_bag(rng) if rng.random() < 0.45 else None
+    folds = None
+    if rng.random() < 0.35:
+        bent = rng.uniform(95, 135, 2)
+        folds = (float(bent[0]), float(bent[1]) if rng.random() < 0.7 else 4.0)
+    tilt = float(rng.normal(0, 9)) if rng.random() < 0.4 else 0.0
+    return Extras(bag, bool(rng.random() < 0.5), folds, tilt)
+
+
+def crop(rng: np.random.Generator, camera: Camera, posed: Posed, kind: Kind) -> Camera:
+    """Another frame of the same view: cut at any height that leaves most of the garment's place in it."""
+    points = posed.landmarks
+    top = float(posed.vertices[:, 1].max())
+    eyes, shoulders, hips, knees, ankles = (
+        float(points[[Landmark[f"LEFT_{name}"], Landmark[f"RIGHT_{name}"]], 1].mean())
+        for name in ("EYE", "SHOULDER", "HIP", "KNEE", "ANKLE")
+    )
+    thigh = hips + 0.45 * (knees - hips)
+    highest, lowest = {
+        Kind.UPPER: ((shoulders + 0.06, top + 0.15), (thigh, hips + 0.06)),
+        Kind.LOWER: ((hips + 0.1, eyes), (ankles - 0.12, knees)),
+        Kind.DRESS: ((shoulders + 0.06, top + 0.15), (ankles - 0.1, thigh)),
+    }[kind]
+    upper, lower = (rng.uniform(min(ends), max(ends)) for ends in (highest, lowest))
+    span = max(float(upper - lower), 0.35)
+    target = (camera.target[0], float(upper + lower) / 2, camera.target[2])
+    shift = (float(np.clip(rng.normal(0, 0.05), -0.12, 0.12)), 0.0)
+    return replace(camera, target=target, span=span, distance=max(camera.distance, 1.2 * span), shift=shift)
+
+
 def make_try_on_scene(
     index: int,
     seed: int,
@@ -263,8 +344,13 @@ def make_try_on_scene(
     size: tuple[int, int] = (256, 192),
     kind: Kind | None = None,
     style: str | None = None,
+    redressed: bool = False,
+    varied: bool = False,
 ) -> TryOnScene:
-    """Scene number ``index``: G-buffers of person and product shot, with exact flow between them."""
+    """Scene number ``index``: G-buffers of person and product shot, with exact flow between them.
+
+    ``redressed`` adds the person's former outfit and changes nothing else; ``varied`` draws ``Extras``.
+    """
     rng = generator(seed, split, 1, index)
     kind = kind or draw_kind(rng)
     person, identity = draw_person(rng, split, WOMEN[kind])
@@ -272,20 +358,114 @@ def make_try_on_scene(
     snapshot = bool(rng.random() < 0.4)
     posed = pose_figure(figure)
     camera = draw_camera(rng, posed, kind, snapshot)
+    extras, camera = _extras(varied, camera, posed, kind, generator(seed, split, 12, index))
 
     garment = figure.garments[main]
     shape = person.coefficients * rng.uniform(0, 1)
-    meshes = lay_out(garment, draw_layout(rng), shape)
-    product_view = draw(join(meshes), frame_product(rng, *extent(meshes), size), *size)
+    layout = draw_layout(rng)
+    if extras.folds is not None:
+        layout = replace(layout, arms=min(layout.arms, 16.0), flat=0.5 * layout.flat, folds=extras.folds)
+    meshes = lay_out(garment, layout, shape)
+    product_camera = frame_product(rng, *extent(meshes), size)
+    if extras.tilt:
+        wider = 1 + 0.008 * abs(extras.tilt)
+        product_camera = replace(product_camera, roll=extras.tilt, span=product_camera.span * wider)
+    return _render(
+        rng, f"{split.value}-{seed}-{index:06d}", kind, (person, identity), (figure, posed, camera), main,
+        (meshes, product_camera), size, snapshot,
+        extras=extras, before=generator(seed, split, 8, index) if redressed else None,
+    )  # fmt: skip
+
+
+def make_lent_scene(
+    index: int,
+    seed: int,
+    catalogue: "Catalogue",
+    split: Split = Split.TRAIN,
+    size: tuple[int, int] = (256, 192),
+    kind: Kind | None = None,
+    redressed: bool = False,
+    varied: bool = False,
+) -> TryOnScene | None:
+    """Scene number ``index`` with a garment that a photograph can stand for; None if the kind has none.
+
+    Nobody is seen from behind: a photograph shows but the front.
+    """
+    from leffa.synthetic.lent.catalogue import draw_template, front_camera
+
+    rng = generator(seed, split, 5, index)
+    kind = kind or draw_kind(generator(seed, split, 1, index))  # as in the scene whose place it takes
+    loan = catalogue.draw(rng, kind)
+    if loan is None:
+        return None
+    template = draw_template(split, loan.cut, loan.template)
+    person, identity = draw_person(rng, split, 1.0 if template.female else WOMEN[kind])
+    figure, main = _draw_figure(rng, person, kind, None, template.garment, from_behind=False)
+    snapshot = bool(rng.random() < 0.4)
+    posed = pose_figure(figure)
+    camera = draw_camera(rng, posed, kind, snapshot)
+    extras, camera = _extras(varied, camera, posed, kind, generator(seed, split, 12, index))
+    meshes = template.meshes()
+    name = f"lent-{split.value}-{seed}-{index:06d}"
+    return _render(
+        rng, name, kind, (person, identity), (figure, posed, camera), main,
+        (meshes, front_camera(meshes, size)), size, snapshot, loan,
+        extras=extras, before=generator(seed, split, 8, index) if redressed else None,
+    )  # fmt: skip
+
+
+def _extras(
+    varied: bool, camera: Camera, posed: Posed, kind: Kind, rng: np.random.Generator
+) -> tuple[Extras, Camera]:
+    if not varied:
+        return NO_EXTRAS, camera
+    extras = draw_extras(rng)
+    return extras, crop(rng, camera, posed, kind) if extras.crop else camera
+
+
+def _render(
+    rng: np.random.Generator,
+    name: str,
+    kind: Kind,
+    who: tuple[Person, int],
+    stage: tuple[Figure, Posed, Camera],
+    main: int,
+    laid_out: tuple[list[Mesh], Camera],
+    size: tuple[int, int],
+    snapshot: bool,
+    loan: "Loan | None" = None,
+    extras: Extras = NO_EXTRAS,
+    before: np.random.Generator | None = None,
+) -> TryOnScene:
+    """Draw product shot and person, with the flow between them, and with ``before`` the former outfit.
+
+    who       the person and the number of the identity
+    laid_out  the garment's meshes and the camera of its product shot
+    """
+    (person, identity), (figure, posed, camera), (meshes, product_camera) = who, stage, laid_out
+    product_view = draw(join(meshes), product_camera, *size)
     product_lights = np.array([[-0.35, 0.55, 0.76]], np.float32)
     product = resolve(product_view, product_lights)
 
+    carried = [] if extras.bag is None else bag_meshes(extras.bag, posed.meshes, posed.landmarks)
+    posed = replace(posed, meshes=[*posed.meshes, *carried])
     view = draw(join(posed.meshes), camera, *size)
     pieces = range(posed.first[main], posed.first[main + 1])
     flow = correspondence(view, product_view, {own: number for number, own in enumerate(pieces)})
-    picture = take_picture(posed, camera, size, draw_lights(rng), view, flow)
+    lights = draw_lights(rng)
+    picture = take_picture(posed, camera, size, lights, view, flow)
+    former = None
+    if before is not None:
+        garments, gone = draw_former(before, kind, person.female, list(figure.garments), main)
+        old = pose_figure(replace(figure, garments=tuple(garments)))
+        old = replace(old, meshes=[*old.meshes, *carried])
+        former = Former(
+            take_picture(old, camera, size, lights),
+            tuple(Material.GARMENT + number for number in gone),
+            tuple(garment.style for garment in garments),
+        )
     return TryOnScene(
-        name=f"{split.value}-{seed}-{index:06d}",
+        name=name,
         kind=kind,
         person=picture,
         product=product,
@@ -295,6 +475,9 @@ def make_try_on_scene(
         older=person.older,
         identity=identity,
         snapshot=snapshot,
+        loan=loan,
+        former=former,
+        varied=extras is not NO_EXTRAS,
     )
 
 
@@ -303,8 +486,6 @@ def make_pose_pair_scene(
 ) -> PosePairScene:
     """Pose pair number ``index``: one person in one outfit, two poses and cameras, exact flow from the target
     to the source."""
-    from dataclasses import replace
-
     rng = generator(seed, split, 2, index)
     kind = draw_kind(rng)
     person, identity = draw_person(rng, split, WOMEN[kind])

@@ -1,8 +1,9 @@
 """Batches by step: which samples a step sees depends on the seed and the step alone, so a run can resume."""
 
 from collections.abc import Iterator, Sized
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -37,19 +38,13 @@ class StepSampler(Sampler[list[int]]):
 
 def step_seed(seed: int, step: int, rank: int = 0, stream: int = 0) -> int:
     """A seed for everything drawn in one step; different for every step, rank and stream."""
-    # splitmix64 of the four numbers, one after the other
-    mixed = 0
-    for value in (seed, step, rank, stream):
-        mixed = (mixed ^ (value & 0xFFFFFFFF)) + 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-        mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
-        mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & 0xFFFFFFFFFFFFFFFF
-        mixed ^= mixed >> 31
-    return mixed & 0x7FFFFFFFFFFFFFFF
+    numbers = [value & 0xFFFFFFFF for value in (seed, step, rank, stream)]
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def loader(
-    dataset: Dataset, batch: int, seed: int, first_step: int, rank: int, world: int, workers: int
-) -> DataLoader:
+    dataset: Dataset[Any], batch: int, seed: int, first_step: int, rank: int, world: int, workers: int
+) -> DataLoader[Any]:
     """Endless loader of batches, one per forward pass, starting at a step."""
     sampler = StepSampler(len(cast(Sized, dataset)), batch, seed, first_step, rank, world)
     return DataLoader(dataset, batch_sampler=sampler, num_workers=workers, persistent_workers=workers > 0)

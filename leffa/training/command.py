@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from leffa.config import DensePoseEncoding, GridConvention, LeffaLossConfig, Photometric
 from leffa.data.sources import HELP, KINDS, Source
 from leffa.errors import LeffaError
-from leffa.training.report import report
+from leffa.report import report
 from leffa.training.settings import PRESETS, TrainingSettings
 
 if TYPE_CHECKING:
@@ -223,7 +223,8 @@ def start(source: str, vae: str | None, base: str | None, encoding: DensePoseEnc
         return pipeline_of(base).load_official(source.removeprefix("official:"))
     folder = models.BUNDLED.folder if source == "bundled" else Path(source)
     if (folder / "model_index.json").is_file() and (folder / "reference_unet").is_dir():
-        return LeffaPipeline.from_pretrained(folder)
+        saved: LeffaPipeline = LeffaPipeline.from_pretrained(folder)
+        return saved
     return pipeline_of(folder)
 
 
@@ -233,7 +234,7 @@ def open_rows(
     settings: TrainingSettings,
     cached: bool,
     split: str = "train",
-) -> "Dataset":
+) -> "Dataset[Any]":
     """One data set of training rows from ``KIND:WHERE`` sources; every file is looked for now.
 
     Raises LeffaError where the settings ask for known correspondence that a source does not have.
@@ -251,7 +252,7 @@ def open_rows(
                 "switch its losses off with --set flow_weight=0 --set occupancy_weight=0"
             )
     correspondence = all(source.knows_flow for source in named)
-    parts: list[Dataset] = []
+    parts: list[Dataset[Any]] = []
     for source in named:
         samples = source.open(settings.size, pipeline.config.densepose_encoding, split)
         if cached and isinstance(samples, PackedDataset):

@@ -13,7 +13,7 @@ from leffa.training.latents import encode
 from leffa.training.model import StateCollector
 
 
-def _batch(pipeline: LeffaPipeline, rows: Dataset, indices: range) -> dict[str, Any]:
+def _batch(pipeline: LeffaPipeline, rows: Dataset[Any], indices: range) -> dict[str, Any]:
     """Rows of pictures or of latents as one batch that has latents, on the pipeline's device."""
     stacked = torch.utils.data.default_collate([rows[i] for i in indices])
     data = {name: value.to(pipeline.device) for name, value in stacked.items()}
@@ -22,7 +22,7 @@ def _batch(pipeline: LeffaPipeline, rows: Dataset, indices: range) -> dict[str, 
 
 @torch.no_grad()
 def flow_errors(
-    pipeline: LeffaPipeline, rows: Dataset, count: int = 64, timestep: int = 250, batch: int = 16
+    pipeline: LeffaPipeline, rows: Dataset[Any], count: int = 64, timestep: int = 250, batch: int = 16
 ) -> dict[str, float]:
     """End-point error of each layer's flow in % of the reference's width, and "mean" over the layers.
 
@@ -40,7 +40,7 @@ def flow_errors(
         steps = torch.full((len(latents),), timestep, device=latents.device)
         noisy = pipeline.scheduler.add_noise(latents, noise, steps)
         size = (latents.shape[-2], latents.shape[-1])
-        collector = StateCollector(size, size[0] * pipeline.downscale, 1 / 32)
+        collector = StateCollector(size, size[0] * pipeline.downscale)
         pipeline.predict_noise(
             torch.cat([noisy, data["condition"]], dim=1), steps, data["reference_latents"], collector
         )
@@ -62,7 +62,7 @@ def short_name(layer: str) -> str:
 
 @torch.no_grad()
 def sample_grid(
-    pipeline: LeffaPipeline, rows: Dataset, count: int = 8, steps: int = 12, seed: int = 0
+    pipeline: LeffaPipeline, rows: Dataset[Any], count: int = 8, steps: int = 12, seed: int = 0
 ) -> Tensor:
     """A sheet (3, H, W) in [0, 1] with a column for each sample.
 

@@ -1,6 +1,7 @@
 """From samples to what a step needs: encoded on the fly, or once into a cache beside the data."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,13 +63,15 @@ def encode(pipeline: LeffaPipeline, pictures: dict[str, Tensor]) -> dict[str, Te
     }
 
 
-class PictureRows(Dataset):
+class PictureRows(Dataset[Any]):
     """Samples as dicts of pictures at the training size, to be encoded in the loop.
 
     correspondence  give the known flow too, where a sample has it
     """
 
-    def __init__(self, samples: Dataset, size: tuple[int, int], downscale: int, correspondence: bool = True):
+    def __init__(
+        self, samples: Dataset[Any], size: tuple[int, int], downscale: int, correspondence: bool = True
+    ):
         self._samples, self._size, self._correspondence = samples, size, correspondence
         self._latent_size = (size[0] // downscale, size[1] // downscale)
 
@@ -81,7 +84,7 @@ class PictureRows(Dataset):
         return row | known_correspondence(sample, self._latent_size) if self._correspondence else row
 
 
-class LatentRows(Dataset):
+class LatentRows(Dataset[Any]):
     """Rows encoded once by a VAE and kept as float16 arrays in the packed folder.
 
     The cache is named after the size and the VAE's weights, so another VAE never reads it. With
@@ -113,7 +116,7 @@ class LatentRows(Dataset):
             row |= {name: resized[name] for name in ("person", "reference", "loss_mask")}
         return row
 
-    def _build(self, pipeline: LeffaPipeline, batch: int) -> dict[str, np.memmap]:
+    def _build(self, pipeline: LeffaPipeline, batch: int) -> dict[str, np.memmap[Any, Any]]:
         """Encode what is not there yet; a cut-off build goes on where it stopped."""
         channels = pipeline.vae.config.latent_channels
         widths = dict(zip(ENCODED, (channels, channels + 4, channels), strict=True))

@@ -14,13 +14,13 @@ from leffa.files import check_folder, holds_record
 from leffa.images import save_atomically, to_pil
 from leffa.model.library import EMAModel
 from leffa.model.pipeline import LeffaPipeline
+from leffa.report import report
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
 from leffa.training.evaluation import flow_errors, sample_grid
 from leffa.training.latents import encode
 from leffa.training.model import TwoUNets
 from leffa.training.objective import Losses, compute_losses
-from leffa.training.report import report
 from leffa.training.settings import TrainingSettings
 
 SETTINGS = "settings.json"
@@ -32,10 +32,10 @@ SAMPLES = "samples"  # pictures of every evaluation
 
 def train(
     pipeline: LeffaPipeline,
-    rows: Dataset,
+    rows: Dataset[Any],
     run: Path,
     settings: TrainingSettings,
-    held_out: Dataset | None = None,
+    held_out: Dataset[Any] | None = None,
     workers: int = 0,
     stop_at: int | None = None,
     origin: Mapping[str, Any] | None = None,
@@ -170,7 +170,11 @@ def averaged(average: EMAModel, parameters: list[torch.nn.Parameter]) -> Iterato
 
 
 def _evaluate(
-    pipeline: LeffaPipeline, held_out: Dataset, logger: "RunLogger", step: int, settings: TrainingSettings
+    pipeline: LeffaPipeline,
+    held_out: Dataset[Any],
+    logger: "RunLogger",
+    step: int,
+    settings: TrainingSettings,
 ) -> None:
     for net in (pipeline.unet, pipeline.reference_unet):
         net.eval()

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from leffa.model.attention import AttentionObserver, self_attention_layers
+from leffa.config import MIN_RESOLUTION
+from leffa.model.attention import AttentionObserver, is_trained, paint, read_reference, self_attention_layers
 from leffa.model.flow import grid_of
 from leffa.model.losses import AttentionStates
 from leffa.model.pipeline import LeffaPipeline
@@ -53,21 +54,8 @@ class TwoUNets(nn.Module):
         observer: AttentionObserver | None = None,
     ) -> Tensor:
         """See ``LeffaPipeline.predict_noise``."""
-        bank: dict[str, Tensor] = {}
-        self.reference_unet(
-            reference_latents,
-            timestep,
-            encoder_hidden_states=None,
-            cross_attention_kwargs={"bank": bank},
-            return_dict=False,
-        )
-        return self.unet(
-            generative_input,
-            timestep,
-            encoder_hidden_states=None,
-            cross_attention_kwargs={"bank": bank, "observer": observer},
-            return_dict=False,
-        )[0]
+        bank = read_reference(self.reference_unet, reference_latents, timestep)
+        return paint(self.unet, generative_input, timestep, bank, observer)
 
 
 def unused_parameters(pipeline: LeffaPipeline) -> set[str]:
@@ -98,20 +86,18 @@ def unused_parameters(pipeline: LeffaPipeline) -> set[str]:
 class StateCollector:
     """Attention observer that keeps queries and reference keys, with their graph, for the losses.
 
-    Leaves out the middle block, and layers coarser than ``min_resolution`` of a picture ``height`` high.
+    Only of layers that are trained in a picture ``height`` high, see ``is_trained``.
     Recomputation under checkpointing runs the observer again; ``close`` makes it deaf before the backward.
     """
 
-    def __init__(self, latent_size: tuple[int, int], height: int, min_resolution: float):
+    def __init__(self, latent_size: tuple[int, int], height: int, min_resolution: float = MIN_RESOLUTION):
         self.states: dict[str, AttentionStates] = {}
         self._latent_size, self._height, self._min_resolution = latent_size, height, min_resolution
         self._open = True
 
     def __call__(self, layer: str, query: Tensor, own_key: Tensor, reference_key: Tensor) -> None:
-        if not self._open or "mid_block" in layer:
-            return
         grid = grid_of(query.shape[2], self._latent_size)
-        if grid[0] / self._height >= self._min_resolution:
+        if self._open and is_trained(layer, grid, self._height, self._min_resolution):
             reference_grid = grid_of(reference_key.shape[2], self._latent_size)
             self.states[layer] = AttentionStates(query, reference_key, grid, reference_grid)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from leffa.config import MIN_RESOLUTION
 from leffa.model.library import DDPMScheduler
 from leffa.model.losses import KnownCorrespondence, correspondence_losses, leffa_loss
 from leffa.model.pipeline import DENSEPOSE_CHANNELS
@@ -59,7 +60,7 @@ def compute_losses(
         target = scheduler.get_velocity(latents, noise, timestep)
 
     needs_states = settings.leffa or settings.flow_weight or settings.occupancy_weight
-    min_resolution = settings.leffa.min_resolution if settings.leffa else 1 / 32
+    min_resolution = settings.leffa.min_resolution if settings.leffa else MIN_RESOLUTION
     collector = StateCollector((latents.shape[-2], latents.shape[-1]), settings.size[0], min_resolution)
     prediction = model(
         torch.cat([noisy, condition], dim=1), timestep, reference_latents, collector if needs_states else None

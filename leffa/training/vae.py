@@ -19,9 +19,9 @@ from leffa.errors import LeffaError
 from leffa.files import check_folder, holds_record, write_json
 from leffa.images import load_image
 from leffa.model.library import AutoencoderKL
+from leffa.report import report
 from leffa.training import checkpoint
 from leffa.training.batches import loader, step_seed
-from leffa.training.report import report
 
 LATENT_NOISE = 0.1  # fixed: in a plain VAE early channels drown in their own variance
 LATENT_WEIGHT = 1e-3  # keeps the latents from growing away from the noise
@@ -29,7 +29,7 @@ SCALES = 4
 SETTINGS = "settings.json"
 
 
-class Crops(Dataset):
+class Crops(Dataset[Any]):
     """Random square crops, flipped and recoloured, from packed folders and picture files.
 
     Row i is drawn from a generator seeded with i, so an epoch is fixed. Each source is used equally often.
@@ -116,7 +116,7 @@ def keep_origin(run: Path, origin: dict[str, Any]) -> None:
 
 def train_vae(
     vae: AutoencoderKL,
-    rows: Dataset,
+    rows: Dataset[Any],
     run: Path,
     steps: int,
     batch: int = 8,

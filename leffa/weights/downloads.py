@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leffa.errors import WeightsError
-from leffa.training.report import report
+from leffa.report import report
 from leffa.weights import hub
 from leffa.weights.checksums import Checksums, Stamp
 from leffa.weights.published import CHOICES, REPOSITORY, REVISION, PublishedFile, WeightSet

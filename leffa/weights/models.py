@@ -9,6 +9,7 @@ from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import WeightsError
 from leffa.model.flow_start import FlowStart
 from leffa.weights import published
+from leffa.weights.intactness import fault_of, how_to_mend
 
 CHECKPOINTS = Path(os.environ.get("LEFFA_CHECKPOINTS", Path(__file__).resolve().parents[2] / "checkpoints"))
 """Folder of all weights; the environment variable LEFFA_CHECKPOINTS names another."""
@@ -41,8 +42,7 @@ class Model:
     steps, guidance_scale, guidance_rescale, flow_start   defaults of a run
     focus        cut the photo to the person first; else the whole photo is letterboxed, as the released
                  weights were trained
-    detail       bring back the reference's fine structure, which the model paints too small to show, and
-                 fit its surroundings to the photo
+    compose      keep what is real and lay the garment by its refined flow: see ``run.compose``
     official_conditions  DensePose, OpenPose and parsing instead of the offline preprocessor
     garments     kinds it was trained on
     mask_recipe  which of the released mask functions it was used with
@@ -61,7 +61,7 @@ class Model:
     guidance_rescale: float | None = None
     flow_start: FlowStart | None = None
     focus: bool = False
-    detail: bool = False
+    compose: bool = False
     official_conditions: bool = True
     garments: tuple[Garment, ...] = tuple(Garment)
     mask_recipe: str = "viton-hd"
@@ -80,10 +80,9 @@ class Model:
             config = json.loads((self.folder / "model_index.json").read_text())
             return DensePoseEncoding(config["densepose_encoding"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(
-                f"{self.folder / 'model_index.json'} cannot be read ({type(error).__name__}): "
-                "fetch the weights again"
-            ) from error
+            path = self.folder / "model_index.json"
+            fault = fault_of(path) or f"cannot be read ({type(error).__name__})"
+            raise WeightsError(f"{path} {fault}: {how_to_mend(self.fetch is None)}") from error
 
 
 _SD = Cost(step=14.55, once=28.09)
@@ -127,12 +126,11 @@ BUNDLED = Model(
     tasks=(Task.TRY_ON, Task.POSE_TRANSFER),
     folder=CHECKPOINTS / "bundled",
     size=(256, 192),
-    steps=12,
+    steps=4,
     guidance_scale=1.0,
     guidance_rescale=0.0,
-    flow_start=FlowStart(levels=(500, 60)),
     focus=True,
-    detail=True,
+    compose=True,
     official_conditions=False,
     cost=Cost(step=0.00707, once=0.02307),
 )

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
-from leffa.weights.safe_pickle import RefusedError, load_arrays, read_torch
+from leffa.safe_pickle import RefusedError, load_arrays, read_torch
+from leffa.weights.intactness import fault_of, how_to_mend
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -30,6 +31,8 @@ def load_state(path: str | Path) -> dict[str, Tensor]:
     }
     if path.suffix not in readers:
         raise WeightsError(f"{path} is of an unknown kind; one of {', '.join(readers)} would do.")
+    if fault := fault_of(path):
+        raise WeightsError(f"{path} {fault}: {how_to_mend(is_shipped=False)}.")
     state = readers[path.suffix](path)
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 

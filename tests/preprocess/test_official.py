@@ -12,7 +12,7 @@ from leffa.images import Letterbox
 from leffa.preprocess.labels import Part
 from leffa.preprocess.official.densepose.charts import iuv_picture
 from leffa.preprocess.official.masks import official_mask
-from leffa.preprocess.official.preprocessor import FRAME, OfficialPreprocessor
+from leffa.preprocess.official.preprocessor import FRAME, OfficialNetworks, OfficialPreprocessor
 from leffa.preprocess.offline.masks import MaskOptions
 
 
@@ -126,9 +126,7 @@ def test_short_of_memory_the_networks_move_to_the_cpu(framed):
 
 
 def test_missing_weights_are_named(tmp_path):
-    with pytest.raises(WeightsError, match="leffa download --what preprocess"):
-        OfficialPreprocessor.from_folder(tmp_path)
-    (tmp_path / "densepose").mkdir()
-    preprocessor = OfficialPreprocessor.from_folder(tmp_path)
+    assert OfficialNetworks.missing(tmp_path)
+    preprocessor = OfficialPreprocessor(OfficialNetworks(tmp_path))
     with pytest.raises(WeightsError, match="leffa download"):
         preprocessor.people(np.zeros((64, 64, 3), np.uint8))

@@ -170,3 +170,14 @@ def test_the_preprocessor_fills_the_interface(portrait: np.ndarray) -> None:
         assert mask[chest[1] + 40, chest[0]] == 255
         with pytest.raises(ValueError, match="same picture"):
             preprocessor.mask(portrait[:-1], person, Garment.UPPER)
+
+
+def test_a_server_keeps_its_standard_error(portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are served on threads of their own: nothing there redirects what the others print."""
+    moved = []
+    monkeypatch.setattr("os.dup2", lambda *descriptors: moved.append(descriptors))
+    with PoseEstimator() as fresh:
+        served = threading.Thread(target=fresh.estimate, args=(portrait,))
+        served.start()
+        served.join()
+    assert moved == []

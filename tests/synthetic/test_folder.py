@@ -116,3 +116,17 @@ def test_packed_rows_hold_the_samples_of_both_tasks(tmp_path):
     assert (tmp_path / "person.npy").stat().st_mtime_ns == before
     with pytest.raises(LeffaError, match="other settings"):
         synth(*words.replace("--seed 2", "--seed 3").split(), str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--lent", "0.5"], "--textures"),
+        (["--lent", "1.5"], "between 0 and 1"),
+        (["--varied", "-1"], "between 0 and 1"),
+        (["--redressed"], "--packed"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(words, told, tmp_path):
+    with pytest.raises(LeffaError, match=told):
+        synth("--count", "1", "--out", str(tmp_path / "people"), *words)

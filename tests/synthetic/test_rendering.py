@@ -8,7 +8,6 @@ from leffa.config import Garment
 from leffa.synthetic.body.baked import load_body
 from leffa.synthetic.body.pose_library import POSES
 from leffa.synthetic.body.poses import Arm, Pose, rotations
-from leffa.synthetic.cache import load_scene, save_scene
 from leffa.synthetic.cloth.drape import Drape
 from leffa.synthetic.cloth.garments import Garment as Worn
 from leffa.synthetic.cloth.garments import LegShape, TopShape, legs, top
@@ -18,7 +17,7 @@ from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting
 from leffa.synthetic.paint.patterns import stepped
 from leffa.synthetic.render.raster import rasterise
 from leffa.synthetic.render.shading import shade
-from leffa.synthetic.samples import Settings, load_banks, make_try_on
+from leffa.synthetic.samples import load_banks
 from leffa.synthetic.scene import Split, make_try_on_scene
 
 
@@ -149,16 +148,3 @@ def test_gpu_shades_as_the_cpu_does():
     look = Look(cloth, draw_complexion(rng, True), draw_lighting(rng, 2), ground, cloth[0])
     there = shade([buffer], [look], load_banks(Split.TRAIN, None, "cuda"), "cuda").cpu()
     assert (there - shade([buffer], [look], load_banks(Split.TRAIN))).abs().mean() < 2e-3
-
-
-def test_a_scene_read_from_disk_shades_alike(tmp_path):
-    settings = Settings(seed=9, size=(128, 96), reuse=1)
-    scene = make_try_on_scene(0, 9, Split.TRAIN, (128, 96))
-    save_scene(scene, tmp_path / "scene.npz")
-    fresh, read = (
-        make_try_on(0, settings, scene),
-        make_try_on(0, settings, load_scene(tmp_path / "scene.npz")),
-    )
-    assert (fresh.person - read.person).abs().mean() < 0.01
-    assert (fresh.flow - read.flow).abs()[fresh.visible].max() < 1e-3
-    assert (fresh.visible == read.visible).float().mean() > 0.995

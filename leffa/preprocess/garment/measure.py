@@ -61,7 +61,7 @@ def measure_garment(image: NDArray[np.uint8], garment: Garment) -> GarmentMeasur
 
 def measure_silhouette(shown: NDArray[np.bool_], garment: Garment) -> GarmentMeasure | None:
     """Measure the silhouette (H, W) of a garment; None where there is none, or nothing else."""
-    silhouette = _upright(shown)
+    silhouette = upright(shown)
     if silhouette is None:
         return None
     width = _body_width(silhouette, garment)
@@ -115,7 +115,12 @@ def shortfall(measure: GarmentMeasure, garment: Garment, options: MaskOptions) -
     return Shortfall(sleeve, hem) if sleeve or hem else None
 
 
-def _upright(silhouette: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+def body_lengths(silhouette: NDArray[np.bool_]) -> float:
+    """How long an ``upright`` silhouette is in widths of its body, if it has sleeves or straps."""
+    return silhouette.shape[0] / _body_width(silhouette, Garment.DRESS)
+
+
+def upright(silhouette: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     """The silhouette cut to its box, at working height; None if there is none or it runs off the picture."""
     rows, columns = np.flatnonzero(silhouette.any(1)), np.flatnonzero(silhouette.any(0))
     border = np.concatenate([silhouette[0], silhouette[-1], silhouette[:, 0], silhouette[:, -1]])

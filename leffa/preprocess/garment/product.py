@@ -7,6 +7,11 @@ from numpy.typing import NDArray
 WORKING_SIZE = 320  # longest side; a silhouette needs no more
 LEAST_SHARE, MOST_SHARE = 0.02, 0.93
 ONE_COLOUR = 32  # mean difference, of 255, below which a small model takes garment and ground for one thing
+GROUND_LIKE = (
+    1.5  # in Lab, of 255: what differs less from the ground, or less than thrice its spread, may be ground
+)
+FAINTEST_STEP = 0.5  # of 255 per pixel
+LEAST_WINDOW, MOST_WINDOW = 0.12, 0.25  # of the picture's longer side; of the garment's area
 MID_GREY = 140
 FAINT_GAIN = 1.12  # how much larger a garment must be for one that can hardly be told from its ground
 
@@ -24,11 +29,17 @@ def foreground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     mask, faint = _against_border(small), _against_border(small, faint=True)
     if FAINT_GAIN * _solid(mask).mean() < _solid(faint).mean() < MOST_SHARE:
         mask = faint  # white cloth on white: else its frayed edge is not worth the last shade
+    outlined = _outlined(small)
+    if FAINT_GAIN * _solid(mask).mean() < outlined.mean() < MOST_SHARE and _fullness(outlined) > _fullness(
+        mask
+    ):
+        mask = outlined  # white cloth on white, part of which was taken for ground
     if not LEAST_SHARE < mask.mean() < MOST_SHARE:
         mask = _cut(small)
     if not LEAST_SHARE < mask.mean() < MOST_SHARE:
         return np.full((height, width), 255, np.uint8)
-    smooth = cv2.resize(_solid(mask).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    whole = _solid(mask) & ~_windows(small, _solid(mask))
+    smooth = cv2.resize(whole.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(smooth >= 0.5, 255, 0).astype(np.uint8)
 
 
@@ -71,6 +82,47 @@ def _against_border(image: NDArray[np.uint8], faint: bool = False) -> NDArray[np
     _, labels = cv2.connectedComponents(ground, connectivity=4)
     touching = np.unique(labels[border & (ground > 0)])
     return ~np.isin(labels, touching[touching > 0])
+
+
+def _outlined(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What faint edges close in: the ground is smooth, and ends at the first step above its grain."""
+    grey = cv2.GaussianBlur(image.astype(np.float32).mean(-1), (0, 0), 0.8)
+    step = np.hypot(cv2.Scharr(grey, cv2.CV_32F, 1, 0), cv2.Scharr(grey, cv2.CV_32F, 0, 1)) / 32
+    rim = max(2, round(0.02 * max(step.shape)))
+    border = np.ones(step.shape, bool)
+    border[rim:-rim, rim:-rim] = False
+    edges = (step > max(FAINTEST_STEP, 3 * float(np.percentile(step[border], 90)))).astype(np.uint8)
+    closed = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    _, labels = cv2.connectedComponents(1 - closed, connectivity=4)
+    outside = np.isin(labels, np.unique(labels[border & (closed == 0)]))
+    return _solid(cv2.erode((~outside).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+
+def _fullness(mask: NDArray[np.bool_]) -> float:
+    """Share of its convex hull that a mask fills, in [0, 1]."""
+    points = cv2.findNonZero(_solid(mask).astype(np.uint8))
+    return 0.0 if points is None else len(points) / max(cv2.contourArea(cv2.convexHull(points)), 1.0)
+
+
+def _windows(image: NDArray[np.uint8], garment: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Ground seen through the garment: between two legs, or a sleeve and the body, that touch.
+
+    Only where the garment as a whole has another colour than its ground: else nobody can tell.
+    """
+    if garment.all() or not garment.any():
+        return np.zeros_like(garment)
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    ground = np.median(lab[~garment], axis=0)
+    spread = np.median(np.abs(lab[~garment] - ground), axis=0)
+    alike = (np.abs(lab - ground) <= np.maximum(GROUND_LIKE, 3 * spread)).all(-1) & garment
+    if alike.sum() > MOST_WINDOW * garment.sum():
+        return np.zeros_like(garment)
+    flat = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(flat)
+    tall, wide = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
+    long = (tall > LEAST_WINDOW * max(image.shape)) & (tall > 1.5 * wide)  # else it is a print
+    window = np.isin(labels, 1 + np.flatnonzero(long[1:]))
+    return cv2.dilate(window.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
 def _cut(image: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.config import Garment
-from leffa.errors import LeffaError, PersonError, WeightsError
+from leffa.errors import LeffaError, PersonError, is_out_of_memory
+from leffa.framing import Box
 from leffa.images import Letterbox
 from leffa.preprocess.official.densepose.charts import iuv_picture
 from leffa.preprocess.official.masks import HEIGHT, WIDTH, Recipe, official_mask
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.preprocess.picture import NO_PERSON, require_rgb, size_of
-from leffa.run.placement import is_out_of_memory
 from leffa.weights import published
 from leffa.weights.published import WeightSet
 
@@ -98,12 +98,12 @@ class OfficialNetworks:
 class OfficialPerson:
     """One person of a photo.
 
-    box        left, top, right, bottom in whole photo pixels, right and bottom exclusive
+    box        in whole photo pixels
     detection  what DensePose found, in pixels of the frame
     look       the photo in its frame, and what else was found in it
     """
 
-    box: tuple[int, int, int, int]
+    box: Box
     detection: "Detection"
     look: "_Look" = field(repr=False)
 
@@ -162,20 +162,6 @@ class OfficialPreprocessor:
         self.networks = networks
         self.recipe = Recipe(recipe)
         self.strict = strict
-
-    @classmethod
-    def from_folder(
-        cls, folder: Path, recipe: Recipe | str = Recipe.VITON_HD, strict: bool = False, device: str = "cpu"
-    ) -> "OfficialPreprocessor":
-        """Use what ``leffa download --what preprocess`` has left in a folder of weights.
-
-        Raises WeightsError if there is nothing of it.
-        """
-        if OfficialNetworks.missing(folder, (published.DENSEPOSE,)):
-            raise WeightsError(
-                f"there is no DensePose in {folder}: fetch it with `leffa download --what preprocess`"
-            )
-        return cls(OfficialNetworks(folder, strict, device), recipe, strict)
 
     def people(self, image: NDArray[np.uint8]) -> list[OfficialPerson]:
         """Everybody in ``image`` (H, W, 3) uint8 RGB, the largest first; ``PersonError`` if nobody."""
@@ -256,13 +242,13 @@ def _box_area(box: tuple[float, float, float, float]) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _photo_box(box: tuple[float, float, float, float], look: _Look) -> tuple[int, int, int, int]:
+def _photo_box(box: tuple[float, float, float, float], look: _Look) -> Box:
     """A box in the frame as whole pixels of the photo, at least one each way."""
     corners = look.letterbox.points_to_photo(np.array(box, np.float32).reshape(2, 2))
     height, width = look.size
     left, top = (int(value) for value in np.clip(np.floor(corners[0]), 0, [width - 1, height - 1]))
     right, bottom = (int(value) for value in np.ceil(corners[1]))
-    return left, top, min(max(right, left + 1), width), min(max(bottom, top + 1), height)
+    return Box(left, top, min(max(right, left + 1), width), min(max(bottom, top + 1), height))
 
 
 def _look_of(image: NDArray[np.uint8], person: OfficialPerson) -> _Look:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from leffa.preprocess.offline.colours import FEWEST, Colours, overlap
 from leffa.preprocess.offline.drawing import Array, Mask, closed, connected, grown, opened
 from leffa.preprocess.offline.figure import Figure, Group
-from leffa.preprocess.offline.hem import Hem, find_hem, top_near_hem
+from leffa.preprocess.offline.hem import FoundHem, find_hem, top_near_hem
 
 _LIKENESS = 0.25  # to the face's middle colour, in [0, 1], from which a pixel counts as skin
 # Lab of OpenCV (a and b around 128) between which every human skin lies in any usual light.
@@ -31,7 +31,7 @@ class Cues:
 
     skin: Mask | None = None
     hair: Mask | None = None
-    hem: Hem | None = None
+    hem: FoundHem | None = None
     top: Mask | None = None
     hands: Mask | None = None
     bag: Mask | None = None

@@ -22,7 +22,7 @@ _TILTS = (-4, -2, 0, 2, 4)  # rows that a border may rise from one edge of the s
 
 
 @dataclass(frozen=True)
-class Hem:
+class FoundHem:
     """Heights above the hips, in pixels, between which top and bottom meet; one and the same if it is clear.
 
     A print or a belt can look like a border too: a mask for tops goes down to ``low``, one for bottoms up
@@ -33,7 +33,7 @@ class Hem:
     high: float
 
 
-def find_hem(figure: Figure, colours: Colours, skin: Mask | None) -> Hem | None:
+def find_hem(figure: Figure, colours: Colours, skin: Mask | None) -> FoundHem | None:
     """Border between top and bottom; None where none is clear.
 
     First by the colours above and below, put right on the sharpest edge nearby; where both garments have
@@ -52,7 +52,7 @@ def find_hem(figure: Figure, colours: Colours, skin: Mask | None) -> Hem | None:
     if not rows:
         rows = _by_edge(strip, edge)
     heights = [(_LOWEST + row * _STEP) * figure.skeleton.torso_length for row in rows]
-    return Hem(min(heights), max(heights)) if heights else None
+    return FoundHem(min(heights), max(heights)) if heights else None
 
 
 class _Strip:
@@ -173,7 +173,7 @@ def _by_edge(strip: _Strip, edge: Array) -> list[int]:
     return [row] if clear and strip.is_plain(below) and strip.is_plain(above) else []
 
 
-def top_near_hem(figure: Figure, colours: Colours, hem: Hem) -> Mask | None:
+def top_near_hem(figure: Figure, colours: Colours, hem: FoundHem) -> Mask | None:
     """(H, W): torso and legs near ``hem`` in the top's colours, not the bottom's; None if they are alike."""
     torso = figure.skeleton.torso_length
     rise = figure.rise / torso

@@ -1,13 +1,12 @@
 """Garment-agnostic masks: where the painter works, and where it must not."""
 
 from dataclasses import dataclass
-from enum import Enum
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.config import Garment
+from leffa.config import Garment, Hem, Sleeve
 from leffa.preprocess.offline.cues import Cues, find_cues
 from leffa.preprocess.offline.drawing import Array, Mask, connected, grown, opened, shrunk
 from leffa.preprocess.offline.figure import Figure, Group
@@ -17,23 +16,6 @@ from leffa.preprocess.offline.shape import LEFT, RIGHT
 __all__ = ["Hem", "MaskOptions", "Sleeve", "agnostic_mask"]
 
 _WORKING_SIZE = 512  # longest side masks are worked out at; edges need no more
-
-
-class Sleeve(str, Enum):
-    """How far down the arm the mask reaches."""
-
-    NONE = "none"
-    ELBOW = "elbow"
-    WRIST = "wrist"
-
-
-class Hem(str, Enum):
-    """How far down the body the mask reaches."""
-
-    WAIST = "waist"
-    HIP = "hip"
-    KNEE = "knee"
-    ANKLE = "ankle"
 
 
 # How far down an arm or a leg: 1 = elbow or knee, 2 = wrist or ankle.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.errors import PersonError
+from leffa.framing import Box
 from leffa.preprocess.labels import Landmark
 from leffa.preprocess.offline.skeleton import Skeleton
 
@@ -34,12 +35,12 @@ class Person:
     landmarks   (33, 4) float32: x, y, z in pixels (smaller z is nearer), visibility in [0, 1]; the middle
                 of the first pixel is at 0.5; places outside the photo are guesses
     silhouette  (H, W) float32 in [0, 1], clothes and what is carried included
-    box         left, top, right, bottom in whole pixels around the silhouette, right and bottom exclusive
+    box         around the silhouette
     """
 
     landmarks: Array
     silhouette: Array
-    box: tuple[int, int, int, int]
+    box: Box
 
     @property
     def area(self) -> float:
@@ -102,6 +103,12 @@ class PoseEstimator:
         people = [_at_size(person, height, width) for person in found]
         return sorted(people, key=lambda person: person.area, reverse=True)
 
+    def has_face(self, image: NDArray[np.uint8]) -> bool:
+        """Whether there is a face in ``image`` (H, W, 3) uint8 RGB."""
+        with self._lock, _without_chatter(active=not self._quiet):
+            self._load()
+            return bool(self._face_boxes(np.ascontiguousarray(image)))
+
     def _find(self, image: NDArray[np.uint8]) -> list[Person]:
         """The pose model tells of one person at a time: look again where a face or a gap is left."""
         self._load()
@@ -109,8 +116,10 @@ class PoseEstimator:
         people: list[Person] = []
         rest = image.copy()
 
-        def keep(person: Person | None) -> bool:
-            if person is None or not self._is_new(person, people) or not self._is_human(person, image, faces):
+        def keep(person: Person | None, may_be_cut_off: bool = True) -> bool:
+            if person is None or not self._is_new(person, people):
+                return False
+            if not self._is_human(person, image, faces, may_be_cut_off):
                 return False
             people.append(person)
             hidden = cv2.dilate((person.silhouette > 0.3).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
@@ -125,7 +134,7 @@ class PoseEstimator:
                 keep(self._pose_near(rest, face))
         while 0 < len(people) < self.most_people:  # somebody seen from behind has no face
             person = self._pose_of(rest)
-            if person is None or person.area < 0.25 * people[0].area or not keep(person):
+            if person is None or person.area < 0.25 * people[0].area or not keep(person, False):
                 break
         return people
 
@@ -186,8 +195,14 @@ class PoseEstimator:
             boxes.append(np.array(sides, np.float32) * np.array([width, height, width, height], np.float32))
         return sorted(boxes, key=lambda box: float(box[3] - box[1]), reverse=True)
 
-    def _is_human(self, person: Person, image: NDArray[np.uint8], faces: list[Array]) -> bool:
-        """Empty clothes look like a body to the pose model; a body turned to the camera has a face."""
+    def _is_human(
+        self, person: Person, image: NDArray[np.uint8], faces: list[Array], may_be_cut_off: bool
+    ) -> bool:
+        """Empty clothes look like a body to the pose model; a body turned to the camera has a face.
+
+        may_be_cut_off  the head may lie outside the picture. Not with one more person in what is left of it:
+                        a hedge and an arm are taken for one, head down
+        """
         skeleton = Skeleton.from_landmarks(person.landmarks)
         head = skeleton.head
         reach = 3 * head.unit
@@ -198,7 +213,11 @@ class PoseEstimator:
             min(left, top) < 0 or right > width or bottom > height or min(right - left, bottom - top) < 1
         )
         cut_off = head.chin[1] - 3.5 * head.unit < 0 or outside
-        if skeleton.facing < 0 or cut_off or any(_holds(person, face) for face in faces):
+        if any(_holds(person, face) for face in faces):
+            return True
+        if cut_off:
+            return may_be_cut_off
+        if skeleton.facing < 0:
             return True
         closer = cv2.resize(image[top:bottom, left:right], (192, 192), interpolation=cv2.INTER_LINEAR)
         return bool(self._face_boxes(closer))
@@ -212,11 +231,8 @@ class PoseEstimator:
 
 
 def _person(landmarks: Array, silhouette: Array) -> Person | None:
-    rows, columns = np.nonzero(silhouette > 0.5)
-    if rows.size == 0:
-        return None
-    box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
-    return Person(landmarks, silhouette, box)
+    area = silhouette > 0.5
+    return Person(landmarks, silhouette, Box.of(area)) if area.any() else None
 
 
 def _at_size(person: Person, height: int, width: int) -> Person:
@@ -226,12 +242,11 @@ def _at_size(person: Person, height: int, width: int) -> Person:
         return person
     stretch = np.array([width / columns, height / rows, width / columns, 1], np.float32)
     silhouette = cv2.resize(person.silhouette, (width, height), interpolation=cv2.INTER_LINEAR)
-    left, top, right, bottom = person.box
-    box = (
-        int(left * stretch[0]),
-        int(top * stretch[1]),
-        min(int(np.ceil(right * stretch[0])), width),
-        min(int(np.ceil(bottom * stretch[1])), height),
+    box = Box(
+        int(person.box.left * stretch[0]),
+        int(person.box.top * stretch[1]),
+        min(int(np.ceil(person.box.right * stretch[0])), width),
+        min(int(np.ceil(person.box.bottom * stretch[1])), height),
     )
     return Person(person.landmarks * stretch, silhouette, box)
 
@@ -249,16 +264,19 @@ _CHATTER = re.compile(
     rb"|WARNING: All log messages before absl::InitializeLog"
     rb"|[IW]\d{4} .*\.cc:\d+\]"
 )
-_STANDARD_ERROR = threading.RLock()
 
 
 @contextmanager
 def _without_chatter(active: bool) -> Iterator[None]:
-    """Hold back standard error of the whole process, then pass on what is not native start-up chatter."""
-    if not active:
+    """Hold back standard error of the whole process, then pass on what is not native start-up chatter.
+
+    Only on the main thread, where a command works: a server works on others, and what its other requests have
+    to say meanwhile must not wait.
+    """
+    if not active or threading.current_thread() is not threading.main_thread():
         yield
         return
-    with _STANDARD_ERROR, tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as held:
         try:
             original = os.dup(2)
         except OSError:  # there is no standard error, as under pythonw

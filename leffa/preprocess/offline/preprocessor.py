@@ -1,12 +1,17 @@
 """The preprocessor that works from the installed packages alone, for the bundled weights."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from leffa.config import Garment
+from leffa.errors import PersonError
 from leffa.preprocess.offline.masks import MaskOptions, agnostic_mask
 from leffa.preprocess.offline.parts import part_map
 from leffa.preprocess.offline.pose import Person, PoseEstimator
+from leffa.preprocess.offline.worn import is_worn, worn_region
+
+_LONGEST_SHOT = 768  # px: a garment's picture is looked at in this size
 
 
 class OfflinePreprocessor:
@@ -31,7 +36,32 @@ class OfflinePreprocessor:
 
     def people(self, image: NDArray[np.uint8]) -> list[Person]:
         """Everybody in ``image`` (H, W, 3) uint8 RGB, the largest first; ``PersonError`` if nobody."""
-        return self._estimator.estimate(image)
+        try:
+            return self._estimator.estimate(image)
+        except PersonError:
+            for turns, how in ((1, "lies on the side"), (3, "lies on the side"), (2, "is upside down")):
+                if self._finds(np.ascontiguousarray(np.rot90(image, turns))):
+                    raise PersonError(f"The person in the picture {how}: turn the picture first.") from None
+            raise
+
+    def take_off(self, image: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
+        """(H, W) uint8, 255 = the garment that somebody wears in ``image`` (H, W, 3) uint8 RGB, else None."""
+        small = _at_most(image, _LONGEST_SHOT)
+        try:
+            person = self._estimator.estimate(small)[0]
+        except PersonError:
+            return None
+        if not is_worn(person, self._estimator.has_face(small)):
+            return None
+        region = worn_region(small, person, garment)
+        whole = cv2.resize(region, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+        return np.where(whole > 127, 255, 0).astype(np.uint8)
+
+    def _finds(self, image: NDArray[np.uint8]) -> bool:
+        try:
+            return bool(self._estimator.estimate(image))
+        except PersonError:
+            return False
 
     def iuv(self, image: NDArray[np.uint8], person: Person) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 part map of one of the ``people`` of this image."""
@@ -48,6 +78,14 @@ class OfflinePreprocessor:
         """(H, W) uint8 agnostic mask of one of the ``people`` of this image, 255 = repaint."""
         _check(image, person)
         return agnostic_mask(person.landmarks, person.silhouette, garment, image, options or MaskOptions())
+
+
+def _at_most(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    scale = min(1.0, longest / max(image.shape[:2]))
+    if scale == 1:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _check(image: NDArray[np.uint8], person: Person) -> None:

@@ -152,6 +152,7 @@ class Layout:
     """How a product shot is laid out.
 
     arms     degrees the sleeves stand off the body
+    folds    degrees the left and the right sleeve are bent at the elbow, across the front
     flat     0 = as on an invisible mannequin, 1 = lying flat
     legs     degrees the legs are apart
     """
@@ -160,6 +161,7 @@ class Layout:
     flat: float = 0.3
     legs: float = 4.0
     drape: Drape = field(default_factory=lambda: Drape(0, 0.6))
+    folds: tuple[float, float] = (4.0, 4.0)
 
 
 def lay_out(garment: Garment, layout: Layout, coefficients: np.ndarray | None = None) -> list[Mesh]:
@@ -167,9 +169,14 @@ def lay_out(garment: Garment, layout: Layout, coefficients: np.ndarray | None = 
     body = load_body()
     shape = np.zeros(body.coefficients.shape[1]) if coefficients is None else coefficients
     rest = body.rest(shape)
-    arm = Arm(abduct=layout.arms, elbow=4, inward=10)
+    arms = [
+        Arm(abduct=layout.arms, elbow=4, inward=10)
+        if bend <= 4
+        else Arm(abduct=layout.arms, forward=8, elbow=bend, inward=84)
+        for bend in layout.folds
+    ]
     leg = Leg(spread=layout.legs, turn=0, knee=0)
-    pose = Pose("product", arm, arm, leg, leg)
+    pose = Pose("product", arms[0], arms[1], leg, leg)
     transforms = body.transforms(rest.heads, rotations(pose, body, rest.heads))
     meshes = []
     for item in wear([garment], rest, layout.drape):

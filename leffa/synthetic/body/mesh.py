@@ -16,7 +16,8 @@ class Material(IntEnum):
     TEETH = 2
     HAIR = 3
     SHOE = 4
-    GARMENT = 5
+    BAG = 5
+    GARMENT = 6
 
 
 @dataclass

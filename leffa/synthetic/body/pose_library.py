@@ -1,5 +1,7 @@
 """The pose library: our own poses as joint angles, from catalogue stances to sitting and back views."""
 
+import numpy as np
+
 from leffa.synthetic.body.poses import Arm, Leg, Pose
 
 HANGING = Arm(abduct=11, forward=2, elbow=14, inward=25, pronate=10)
@@ -77,3 +79,12 @@ POSES = (
 BACK_VIEWS = ("over_shoulder", "back", "back_hip", "back_walking")
 SIDE_VIEWS = ("half_profile", "profile")
 SEATED_VIEWS = ("seated", "seated_quarter", "perched")
+
+
+def random_pose(rng: np.random.Generator, names: tuple[str, ...] | None = None) -> Pose:
+    """One pose of the library, mirrored by chance and jittered."""
+    library = [pose for pose in POSES if names is None or pose.name in names]
+    pose = library[int(rng.integers(len(library)))]
+    if rng.random() < 0.5:
+        pose = pose.mirrored()
+    return pose.jittered(rng)

@@ -201,14 +201,3 @@ def _leg_rotations(leg: Leg, side: str, sign: int, pelvis: float, body: Body, he
         f"lowerleg01.{side}": rotation(X_AXIS, leg.knee),
         f"foot.{side}": rotation(X_AXIS, leg.flex - leg.knee + leg.heel),
     }
-
-
-def random_pose(rng: np.random.Generator, names: tuple[str, ...] | None = None) -> Pose:
-    """One pose of the library, mirrored by chance and jittered."""
-    from leffa.synthetic.body.pose_library import POSES
-
-    library = [pose for pose in POSES if names is None or pose.name in names]
-    pose = library[int(rng.integers(len(library)))]
-    if rng.random() < 0.5:
-        pose = pose.mirrored()
-    return pose.jittered(rng)

@@ -126,12 +126,16 @@ TOPS: dict[str, tuple[float, Draw]] = {
 }
 
 
-def draw_top(rng: np.random.Generator, style: str | None = None) -> Garment:
-    """An upper garment of one of the styles in ``TOPS``."""
+def draw_top(
+    rng: np.random.Generator,
+    style: str | None = None,
+    alter: Callable[[TopShape], TopShape] = lambda shape: shape,
+) -> Garment:
+    """An upper garment of one of the styles in ``TOPS``, its shape altered."""
     if style is None:
         names, chances = list(TOPS), np.array([chance for chance, _ in TOPS.values()])
         style = names[int(rng.choice(len(names), p=chances / chances.sum()))]
-    shape = TOPS[style][1](rng)
+    shape = alter(TOPS[style][1](rng))
     pieces = [top(shape)]
     if style in ("shirt", "polo"):
         pieces.append(collar(shape, rng.uniform(0.02, 0.06), rng.uniform(0.0, 0.08)))
@@ -190,12 +194,20 @@ def draw_dress(rng: np.random.Generator) -> Garment:
 
 
 def draw_outfit(
-    rng: np.random.Generator, kind: Kind, female: bool, style: str | None = None
+    rng: np.random.Generator,
+    kind: Kind,
+    female: bool,
+    style: str | None = None,
+    main: Garment | None = None,
 ) -> tuple[list[Garment], int]:
-    """Garments inner to outer with one of ``kind`` to try on; returns them and which one that is."""
+    """Garments inner to outer with one of ``kind`` to try on; returns them and which one that is.
+
+    ``main`` is the one to try on where it is given, else it is drawn.
+    """
     if kind is Kind.DRESS:
-        return [draw_dress(rng)], 0
-    main = draw_top(rng, style) if kind is Kind.UPPER else draw_bottom(rng, style, female)
+        return [main or draw_dress(rng)], 0
+    if main is None:
+        main = draw_top(rng, style) if kind is Kind.UPPER else draw_bottom(rng, style, female)
     if kind is Kind.UPPER and main.style == "jacket":
         inner = draw_top(rng, str(rng.choice(["t_shirt", "long_sleeve", "tank"])))
         return [draw_bottom(rng, None, female), inner, main], 2
@@ -206,6 +218,34 @@ def draw_outfit(
     other = draw_top(rng, str(rng.choice(["t_shirt", "long_sleeve", "shirt", "sweater", "tank", "crop"])))
     tucked = other.style not in ("sweater", "crop") and rng.random() < 0.6
     return ([other, main], 1) if tucked else ([main, other], 0)
+
+
+def draw_former(
+    rng: np.random.Generator, kind: Kind, female: bool, garments: list[Garment], main: int
+) -> tuple[list[Garment], tuple[int, ...]]:
+    """What somebody wore before garment ``main`` of an outfit was put on, the rest unchanged.
+
+    Returns the former outfit, in which the rest keeps its place, and which of it had to go.
+    """
+    former = list(garments)
+    if kind is Kind.DRESS:
+        if rng.random() < 0.7:
+            return [draw_dress(rng)], (0,)
+        top = draw_top(rng, str(rng.choice(["t_shirt", "long_sleeve", "shirt", "sweater", "tank"])))
+        return [draw_bottom(rng, None, female), top], (0, 1)
+    if kind is Kind.LOWER:
+        former[main] = draw_bottom(rng, None, female)
+        return former, (main,)
+    if garments[main].style == "jacket":
+        former[main] = draw_top(rng, "jacket")
+        return former, (main,)
+    if main == len(garments) - 1 and rng.random() < 0.15:
+        inner = draw_top(rng, str(rng.choice(["t_shirt", "long_sleeve", "tank"])))
+        return [*garments[:main], inner, draw_top(rng, "jacket")], (main, main + 1)
+    styles = [style for style in TOPS if style != "jacket"]
+    chances = np.array([TOPS[style][0] for style in styles])
+    former[main] = draw_top(rng, str(rng.choice(styles, p=chances / chances.sum())))
+    return former, (main,)
 
 
 def draw_hair(rng: np.random.Generator, female: bool) -> HairShape | None:

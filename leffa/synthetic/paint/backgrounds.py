@@ -6,6 +6,7 @@ Drawn with OpenCV on the CPU, a few milliseconds a picture; sRGB float32 (H, W, 
 import cv2
 import numpy as np
 
+from leffa.config import Garment
 from leffa.synthetic.paint.fabrics import draw_colour
 
 KINDS = {"studio": 0.36, "wall": 0.2, "room": 0.17, "street": 0.13, "green": 0.08, "clutter": 0.06}
@@ -279,3 +280,53 @@ def draw_product_ground(rng: np.random.Generator, height: int, width: int) -> np
         )
     fall = rng.uniform(0, 0.06) * np.hypot(x - 0.5, y - 0.5)
     return np.clip(colour * (1 - fall)[..., None], 0, 1).astype(np.float32)
+
+
+def hang_up(rng: np.random.Generator, ground: np.ndarray, cover: np.ndarray, kind: Garment) -> np.ndarray:
+    """The ground of a product shot with the hanger that the garment hangs on.
+
+    cover  (H, W) share of each pixel that the garment covers
+    """
+    rows, columns = np.nonzero(cover > 0.5)
+    if not len(rows):
+        return ground
+    height = len(ground)
+    picture = np.array(ground, np.float32, order="C")
+    colour = [float(value) for value in muted(rng, 0.6) * rng.uniform(0.3, 1)]
+    thick = max(round(rng.uniform(0.006, 0.014) * height), 1)
+    middle, top = float(columns.min() + columns.max()) / 2, float(rows.min())
+    if kind is Garment.LOWER:
+        waist = columns[rows < top + 0.03 * height]
+        bar = top - rng.uniform(0.01, 0.03) * height
+        ends = [(float(waist.min()) + 2, bar), (float(waist.max()) - 2, bar)]
+        for x, y in ends:
+            _stroke(picture, [(x, y), (x, top + 2)], colour, 2 * thick)
+        _stroke(picture, ends, colour, thick)
+        neck = bar
+    else:
+        inside = cover[:, round(middle)] > 0.5
+        neck = float(np.flatnonzero(inside).min()) if inside.any() else top
+        slope = rng.uniform(0.15, 0.3)
+        wide = 0.22 * float(columns.max() - columns.min())
+        arms = [
+            (middle - wide, neck + slope * wide),
+            (middle, neck - thick),
+            (middle + wide, neck + slope * wide),
+        ]
+        _stroke(picture, arms, colour, 2 * thick)
+    size = rng.uniform(0.02, 0.035) * height
+    side = float(rng.choice([-1, 1]))
+    angle = np.linspace(-0.5 * np.pi, 0.85 * np.pi, 14)
+    stem = neck - rng.uniform(1.5, 2.5) * size
+    hook = [(middle, neck), (middle, stem)]
+    hook += [(middle + side * size * np.cos(a), stem - size - size * np.sin(a)) for a in angle]
+    metal = [float(rng.uniform(0.3, 0.8))] * 3
+    _stroke(picture, hook, metal, max(thick // 2, 1))
+    return picture
+
+
+def _stroke(
+    picture: np.ndarray, points: list[tuple[float, float]], colour: list[float], thickness: int
+) -> None:
+    line = np.round(np.array(points) * 16).astype(np.int32)
+    cv2.polylines(picture, [line], False, colour, thickness, cv2.LINE_AA, shift=4)

@@ -1,14 +1,12 @@
 """What a tailor adds: plackets, buttons, pockets, flies, waistbands, ribs, seams, as lines on the cloth."""
 
 from enum import IntFlag
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from leffa.synthetic.paint.fabrics import FabricTable, Points
+from leffa.synthetic.paint.table import FabricTable, Points
 
 BUTTON_STEP = 0.075
 LINE = 0.0013
@@ -63,7 +61,7 @@ def draw_details(rng: np.random.Generator, style: str) -> Detail:
     return sure
 
 
-def sew(base: Tensor, table: "FabricTable", points: "Points") -> Tensor:
+def sew(base: Tensor, table: FabricTable, points: Points) -> Tensor:
     """Colours (n, 3) with every fabric's details drawn on them."""
     kinds = table.details[points.fabric]
     if not bool((kinds > 0).any()):
@@ -81,7 +79,7 @@ def sew(base: Tensor, table: "FabricTable", points: "Points") -> Tensor:
 class _Pen:
     """Collects lines and buttons; coordinates are canonical, ``front`` masks the wearer's front."""
 
-    def __init__(self, table: "FabricTable", points: "Points") -> None:
+    def __init__(self, table: FabricTable, points: Points) -> None:
         self.x, self.y, z = points.canonical.unbind(1)
         self.across = self.x.abs()
         self.front = (z > 0.02).float()

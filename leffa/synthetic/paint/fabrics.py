@@ -13,6 +13,7 @@ from torch import Tensor
 
 from leffa.synthetic.paint.details import Detail, draw_details, sew
 from leffa.synthetic.paint.patterns import PAINTERS, Pattern, Weave, edge, mix, other_tile
+from leffa.synthetic.paint.table import FabricTable, Points
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid
 
 FREQUENCY = {
@@ -175,37 +176,6 @@ def draw_leather(rng: np.random.Generator) -> Fabric:
     return replace(
         fabric, colours=colours, gloss=float(rng.uniform(0.02, 0.2)), trim=bool(rng.random() < 0.3)
     )
-
-
-@dataclass(frozen=True)
-class Points:
-    """Where surfels lie on their cloth: uv (n, 2), canonical (n, 3), hem (n,), footprint (n,) metres a pixel
-    spans, torso (n,) bool: on the torso chart, fabric (n,) long row of the table."""
-
-    uv: Tensor
-    canonical: Tensor
-    hem: Tensor
-    footprint: Tensor
-    torso: Tensor
-    fabric: Tensor
-
-
-class FabricTable:
-    """Fabrics stacked for evaluation on a device."""
-
-    def __init__(self, fabrics: list[Fabric], device: torch.device | str = "cpu") -> None:
-        def stack(name: str, dtype: torch.dtype = torch.float32) -> Tensor:
-            return torch.as_tensor(np.array([getattr(fabric, name) for fabric in fabrics]), dtype=dtype).to(
-                device
-            )
-
-        self.pattern, self.noise = stack("pattern", torch.long), stack("noise", torch.long)
-        self.print_, self.picture = stack("print_", torch.long), stack("picture", torch.long)
-        self.colours, self.bands, self.print_box = stack("colours"), stack("bands"), stack("print_box")
-        self.period, self.duty, self.turn = stack("period"), stack("duty"), stack("turn")
-        self.phase, self.weave = stack("phase"), stack("weave")
-        self.wrinkle, self.gloss, self.trim = stack("wrinkle"), stack("gloss"), stack("trim")
-        self.details = stack("details", torch.long)
 
 
 def albedo(

@@ -105,7 +105,7 @@ class Look:
     """Everything the shader adds to a G-buffer.
 
     fabrics     one per garment, inner to outer; in a product shot just one
-    shoes       fabric of the shoes
+    shoes, bag  fabrics of the shoes and of the bag
     background  (H, W, 3) float32 sRGB
     contact     strength of the shadow that the figure throws on the background
     """
@@ -116,3 +116,4 @@ class Look:
     background: np.ndarray
     shoes: Fabric | None = None
     contact: float = 0.1
+    bag: Fabric | None = None

@@ -2,16 +2,13 @@
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from leffa.synthetic.paint.table import FabricTable, Points
 from leffa.synthetic.paint.textures import NoiseBank
-
-if TYPE_CHECKING:
-    from leffa.synthetic.paint.fabrics import FabricTable, Points
 
 
 class Pattern(IntEnum):
@@ -68,7 +65,7 @@ def other_tile(tile: Tensor, step: int) -> Tensor:
 class Weave:
     """What a painter needs: the surfels' own parameters, turned texture coordinates and pixel footprint."""
 
-    def __init__(self, table: "FabricTable", points: "Points", noise: NoiseBank) -> None:
+    def __init__(self, table: FabricTable, points: Points, noise: NoiseBank) -> None:
         fabric = points.fabric
         self.colours, self.bands = table.colours[fabric], table.bands[fabric]
         self.period, self.duty = table.period[fabric], table.duty[fabric]

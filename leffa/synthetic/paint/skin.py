@@ -1,7 +1,6 @@
 """Skin, eyes and hair: painted from the canonical position, so that every identity has a face."""
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,9 +10,7 @@ from torch import Tensor
 from leffa.synthetic.body.baked import load_body
 from leffa.synthetic.paint.looks import Look
 from leffa.synthetic.paint.textures import NoiseBank
-
-if TYPE_CHECKING:
-    from leffa.synthetic.render.shading import Surfels
+from leffa.synthetic.render.surfels import Surfels
 
 BLOOD = (1.04, 0.80, 0.77)
 LIP = (0.93, 0.56, 0.55)
@@ -41,7 +38,7 @@ def _gauss(value: Tensor, width: float) -> Tensor:
     return torch.exp(-((value / width) ** 2))
 
 
-def paint_skin(surfels: "Surfels", looks: list[Look], noise: NoiseBank) -> tuple[Tensor, Tensor, Tensor]:
+def paint_skin(surfels: Surfels, looks: list[Look], noise: NoiseBank) -> tuple[Tensor, Tensor, Tensor]:
     """sRGB colour (n, 3), shift of the normal (n, 3) and gloss (n,) of skin."""
     tone = _of(looks, "skin", surfels.scene)
     place = surfels.canonical[:, :2] + surfels.canonical[:, 2:] * 0.7
@@ -86,7 +83,7 @@ def paint_skin(surfels: "Surfels", looks: list[Look], noise: NoiseBank) -> tuple
     return colour, torch.zeros_like(colour), gloss
 
 
-def paint_eyes(surfels: "Surfels", looks: list[Look], noise: NoiseBank) -> tuple[Tensor, Tensor, Tensor]:
+def paint_eyes(surfels: Surfels, looks: list[Look], noise: NoiseBank) -> tuple[Tensor, Tensor, Tensor]:
     """Eyeballs: white, iris, pupil, and the upper lid's shade."""
     del noise
     eye, _ = _face_points()
@@ -104,7 +101,7 @@ def paint_eyes(surfels: "Surfels", looks: list[Look], noise: NoiseBank) -> tuple
     return colour * shade[:, None], torch.zeros_like(colour), torch.full_like(dx, 0.25)
 
 
-def paint_hair(surfels: "Surfels", looks: list[Look], noise: NoiseBank) -> tuple[Tensor, Tensor, Tensor]:
+def paint_hair(surfels: Surfels, looks: list[Look], noise: NoiseBank) -> tuple[Tensor, Tensor, Tensor]:
     """Hair: strands along v, darker towards the roots' shade, a broken highlight."""
     tone = _of(looks, "hair", surfels.scene)
     u, v = surfels.uv.unbind(1)

@@ -7,12 +7,13 @@ anti-aliasing, and edges are exact to a quarter of a pixel.
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from leffa.synthetic.body.mesh import Material, Surface
 from leffa.synthetic.render.camera import Camera
-from leffa.synthetic.render.occlusion import ambient_openness, cast_shadows
 from leffa.synthetic.render.raster import EMPTY, Fragments, rasterise
+from leffa.synthetic.render.shadows import cast_shadows
 
 SUPERSAMPLING = 2
 PER_PIXEL = SUPERSAMPLING * SUPERSAMPLING
@@ -249,3 +250,20 @@ def _group(key: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     row, member = np.concatenate(rows), np.concatenate(members)
     order = np.argsort(row, kind="stable")
     return row[order], member[order]
+
+
+def ambient_openness(buffer: GBuffer, camera: Camera) -> np.ndarray:
+    """(n,) float32: 1 = open to the sky, less in creases and between limbs, from the depth picture."""
+    index, _ = buffer.dominant()
+    there = index >= 0
+    depth = np.where(there, buffer.depth[np.maximum(index, 0)], 0).astype(np.float32)
+    weight = there.astype(np.float32)
+    closed = np.zeros(len(buffer.pixel), np.float32)
+    scale = camera.pixels_per_metre(buffer.height)
+    for radius, strength, reach in ((0.012, 0.5, 0.03), (0.04, 0.7, 0.06)):
+        sigma = max(radius * scale, 0.7)
+        blurred = cv2.GaussianBlur(depth, (0, 0), sigma)
+        total = cv2.GaussianBlur(weight, (0, 0), sigma)
+        mean = (blurred / np.maximum(total, 1e-3)).ravel()[buffer.pixel]
+        closed += strength * np.clip((buffer.depth - mean) / reach, 0, 1)
+    return np.clip(1 - closed, 0.3, 1).astype(np.float32)

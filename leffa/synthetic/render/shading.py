@@ -1,6 +1,6 @@
 """Light and colour for a batch of G-buffers with torch: the same code on the CPU and on a GPU."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,11 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from leffa.synthetic.body.mesh import Material
-from leffa.synthetic.paint.fabrics import Fabric, FabricTable, Points, albedo, bump
+from leffa.synthetic.paint.fabrics import Fabric, albedo, bump
 from leffa.synthetic.paint.looks import Look
 from leffa.synthetic.paint.skin import paint_eyes, paint_hair, paint_skin
+from leffa.synthetic.paint.table import FabricTable, Points
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid
 from leffa.synthetic.render.gbuffer import GBuffer
+from leffa.synthetic.render.surfels import Surfels
 
 GAMMA = 2.2
 
@@ -26,63 +28,27 @@ class Banks:
     pictures: Pyramid | None = None
 
 
-@dataclass
-class Surfels:
-    """The surfels of several G-buffers one after another; ``scene`` (n,) tells whose they are."""
-
-    scene: Tensor
-    pixel: Tensor
-    weight: Tensor
-    material: Tensor
-    chart: Tensor
-    back: Tensor
-    uv: Tensor
-    canonical: Tensor
-    normal: Tensor
-    position: Tensor
-    hem: Tensor
-    footprint: Tensor
-    skin: Tensor
-    shadow: Tensor
-    ambient: Tensor
-
-    @classmethod
-    def join(cls, buffers: list[GBuffer], device: torch.device | str) -> "Surfels":
-        """Concatenate G-buffers on a device."""
-
-        def cat(name: str, dtype: torch.dtype = torch.float32) -> Tensor:
-            values = np.concatenate([getattr(buffer, name) for buffer in buffers])
-            return torch.as_tensor(values).to(device=device, dtype=dtype)
-
-        counts = torch.tensor([len(buffer.pixel) for buffer in buffers])
-        scene = torch.repeat_interleave(torch.arange(len(buffers)), counts).to(device)
-        return cls(
-            scene=scene,
-            **{name: cat(name, torch.long) for name in ("pixel", "material", "chart")},
-            back=cat("back", torch.bool),
-            **{name: cat(name) for name in (field.name for field in fields(cls))
-               if name not in ("scene", "pixel", "material", "chart", "back")},
-        )  # fmt: skip
-
-    def take(self, chosen: Tensor) -> "Surfels":
-        """The chosen ones (long indices)."""
-        return Surfels(*(getattr(self, field.name)[chosen] for field in fields(self)))
-
-
 def shade(
     buffers: list[GBuffer],
     looks: list[Look],
     banks: Banks,
     device: torch.device | str = "cpu",
     unlit: bool = False,
+    dyed: np.ndarray | None = None,
 ) -> Tensor:
     """Pictures (B, 3, H, W) float32 sRGB in [0, 1] of G-buffers of one size, each with its look.
 
+    ``dyed`` (n, 3) sRGB takes the place of the surfels' colours, one G-buffer after another, where it is not
+    NaN; they are lit and wrinkled as their fabric is.
     ``unlit`` shows colours as they are: no light, shadow or wrinkle; for tests of exactness.
     """
     surfels = Surfels.join(buffers, device)
     fabric_row, table = _fabrics(looks, surfels, device)
     colour, normal, gloss = _surface(surfels, fabric_row, table, looks, banks)
+    if dyed is not None:
+        own = torch.as_tensor(dyed, device=device)
+        own = torch.where(surfels.back[:, None], own * 0.62, own)
+        colour = torch.where(torch.isnan(own), colour, own)
     if not unlit:
         colour = _light(surfels, colour, normal, gloss, buffers, looks)
     height, width = buffers[0].height, buffers[0].width
@@ -95,12 +61,11 @@ def _fabrics(looks: list[Look], surfels: Surfels, device: torch.device | str) ->
     fabrics: list[Fabric] = []
     rows = torch.full((len(looks), 256), -1, dtype=torch.long)
     for scene, look in enumerate(looks):
-        for number, fabric in enumerate(look.fabrics):
-            rows[scene, Material.GARMENT + number] = len(fabrics)
-            fabrics.append(fabric)
-        if look.shoes is not None:
-            rows[scene, Material.SHOE] = len(fabrics)
-            fabrics.append(look.shoes)
+        garments = [(Material.GARMENT + number, fabric) for number, fabric in enumerate(look.fabrics)]
+        for material, fabric in (*garments, (Material.SHOE, look.shoes), (Material.BAG, look.bag)):
+            if fabric is not None:
+                rows[scene, material] = len(fabrics)
+                fabrics.append(fabric)
     return rows.to(device)[surfels.scene, surfels.material], FabricTable(fabrics, device)
 
 

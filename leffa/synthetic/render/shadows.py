@@ -1,15 +1,9 @@
-"""Shadows and ambient openness, found once per G-buffer because they do not depend on colours."""
-
-from typing import TYPE_CHECKING
+"""Shadows, found once per G-buffer because they do not depend on colours."""
 
 import numpy as np
 
 from leffa.synthetic.body.mesh import Surface
-from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.raster import rasterise
-
-if TYPE_CHECKING:
-    from leffa.synthetic.render.gbuffer import GBuffer
 
 SHADOW_SIZE = 224
 LIFT = 0.014
@@ -42,22 +36,3 @@ def cast_shadows(
                 total += depth[row, column] > z
         lit[:, number] = total / 9
     return lit
-
-
-def ambient_openness(buffer: "GBuffer", camera: Camera) -> np.ndarray:
-    """(n,) float32: 1 = open to the sky, less in creases and between limbs, from the depth picture."""
-    import cv2
-
-    index, _ = buffer.dominant()
-    there = index >= 0
-    depth = np.where(there, buffer.depth[np.maximum(index, 0)], 0).astype(np.float32)
-    weight = there.astype(np.float32)
-    closed = np.zeros(len(buffer.pixel), np.float32)
-    scale = camera.pixels_per_metre(buffer.height)
-    for radius, strength, reach in ((0.012, 0.5, 0.03), (0.04, 0.7, 0.06)):
-        sigma = max(radius * scale, 0.7)
-        blurred = cv2.GaussianBlur(depth, (0, 0), sigma)
-        total = cv2.GaussianBlur(weight, (0, 0), sigma)
-        mean = (blurred / np.maximum(total, 1e-3)).ravel()[buffer.pixel]
-        closed += strength * np.clip((buffer.depth - mean) / reach, 0, 1)
-    return np.clip(1 - closed, 0.3, 1).astype(np.float32)

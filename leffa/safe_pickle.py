@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from leffa.errors import WeightsError
+from leffa.weights.intactness import fault_of, how_to_mend
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _TORCH_REFUSES = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
@@ -59,6 +60,8 @@ def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"There is no weights file {path}; fetch it with `leffa download`.")
+    if fault := fault_of(path):
+        raise WeightsError(f"{path} {fault}: {how_to_mend(is_shipped=False)}.")
     try:
         with path.open("rb") as file:
             is_archive = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC

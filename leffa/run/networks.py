@@ -1,0 +1,59 @@
+"""The small networks around the UNets: refinement, filling, reading of photos. They run on the CPU."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from leffa.errors import WeightsError
+from leffa.model.filling import Filling
+from leffa.model.refinement import Refinement
+from leffa.preprocess.offline.parsing import PhotoParser
+
+FOLDER = "composition"
+"""Of a model's folder: where these networks lie."""
+
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What composes a picture from a flow."""
+
+    refinement: Refinement
+    filling: Filling
+    parser: PhotoParser
+
+    @classmethod
+    def load(cls, folder: Path) -> "Networks":
+        """From ``refinement.safetensors``, ``filling.safetensors`` and ``parser.safetensors`` in a folder.
+
+        Raises WeightsError if one is missing or does not fit.
+        """
+        return cls(
+            _load(Refinement(), folder / "refinement.safetensors"),
+            _load(Filling(), folder / "filling.safetensors"),
+            _load(PhotoParser(), folder / "parser.safetensors"),
+        )
+
+
+def save(network: nn.Module, path: Path) -> None:
+    """Write a network's weights in half precision."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, path)
+
+
+def _load(network: _Network, path: Path) -> _Network:
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path} cannot be read ({type(error).__name__}): it is part of the repository, so clone it again"
+        ) from error
+    if any(not torch.isfinite(value).all() for value in network.state_dict().values()):
+        raise WeightsError(f"{path} holds numbers that are not finite: clone the repository again")
+    return network.eval().requires_grad_(False)
