@@ -139,7 +139,7 @@ def test_the_garment_is_where_the_loss_mask_is(rows, folder):
 
 def test_attention_starts_are_made_once_and_go_on(folder, toy, monkeypatch):
     packed, asked = PackedDataset(folder), []
-    own = composition_rows._attention
+    own = composition_rows.attention_of
 
     def watched(pipeline, samples, seed):
         asked.append(len(samples))
@@ -147,7 +147,7 @@ def test_attention_starts_are_made_once_and_go_on(folder, toy, monkeypatch):
             raise KeyboardInterrupt
         return own(pipeline, samples, seed)
 
-    monkeypatch.setattr(composition_rows, "_attention", watched)
+    monkeypatch.setattr(composition_rows, "attention_of", watched)
     with pytest.raises(KeyboardInterrupt):
         attention_starts(packed, toy, batch=2)
     starts = attention_starts(packed, toy, batch=2)

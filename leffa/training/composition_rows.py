@@ -93,7 +93,7 @@ def attention_starts(packed: PackedDataset, pipeline: LeffaPipeline, batch: int 
     for first in tqdm(range(0, len(missing), batch), desc="attention", disable=not missing):
         chosen = missing[first : first + batch]
         rows = packed.rows[chosen]
-        starts[rows] = _attention(pipeline, [packed[i] for i in chosen], int(rows[0])).half().cpu().numpy()
+        starts[rows] = attention_of(pipeline, [packed[i] for i in chosen], int(rows[0])).half().cpu().numpy()
         starts.flush()  # before the marks: a mark without its start would never be mended
         done[rows] = 1
     done.flush()
@@ -102,8 +102,11 @@ def attention_starts(packed: PackedDataset, pipeline: LeffaPipeline, batch: int 
 
 
 @torch.no_grad()
-def _attention(pipeline: LeffaPipeline, samples: list[Sample], seed: int) -> Tensor:
-    """(B, 5, h, w) float32 of one forward from noise."""
+def attention_of(pipeline: LeffaPipeline, samples: list[Sample], seed: int) -> Tensor:
+    """A model's attention flow of samples with a reference mask: one forward from noise of a ``seed``.
+
+    (B, 5, H / 8, W / 8) float32, see ``attention_starts``
+    """
     device, dtype = pipeline.device, pipeline.unet.dtype
 
     def stacked(name: str) -> Tensor:
