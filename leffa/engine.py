@@ -96,6 +96,10 @@ class Engine:
         """(H, W, 3) uint8 I, U, V of the chosen person, at the photo's size."""
         return prepared.frame.invert_map(prepared.parts_in_frame())
 
+    def silhouette(self, reference: Image.Image) -> NDArray[np.uint8]:
+        """(H, W) uint8, 255 = garment, of an RGB product shot."""
+        return foreground(np.asarray(reference))
+
     # ------------------------------------------------------------------------------ painting
 
     def try_on(
@@ -126,7 +130,7 @@ class Engine:
         (progress or _silent)(0.0, "finding the person", None)
         prepared = self._prepared(person, chosen)
         reference = load_image(reference)
-        shown = foreground(np.asarray(reference))
+        shown = self.silhouette(reference)
         region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
         told: list[str] = []
         if given is None:
