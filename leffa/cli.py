@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leffa import __version__, doctor
+from leffa.batch import command as batch
 from leffa.config import Garment, Hem, Sleeve
 from leffa.errors import LeffaError
 from leffa.metrics import command as metrics
@@ -125,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         commands, "evaluate", "figures of results, or of a model", metrics.EXAMPLES, metrics.run
     )
     metrics.add_arguments(evaluate)
+
+    many = _command(commands, "batch", batch.SUMMARY, batch.EXAMPLES, batch.run)
+    batch.add_arguments(many)
 
     download = _command(
         commands, "download", "fetch the published weights", downloads.EXAMPLES, downloads.run
