@@ -48,6 +48,7 @@ GUIDE_RADIUS, GUIDE_EDGE = (
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
 HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
 TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
+PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 HAIR_REACH = 0.15  # of the head's size
@@ -135,7 +136,8 @@ def read_photo(
     seen = networks.parser(picture, person, body).softmax(1)
     head = np.isin(parts[..., 0], HEAD)
     seen = _hair_on_heads(seen, _framed_mask(np.where(head, 255, 0).astype(np.uint8), region))
-    return Reading(_skin_like_the_face(seen, picture), body, silhouette, parts[..., 0] > 0, head)
+    seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
+    return Reading(seen, body, silhouette, parts[..., 0] > 0, head)
 
 
 def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
@@ -153,17 +155,48 @@ def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
 
 def _skin_like_the_face(seen: Tensor, picture: Tensor) -> Tensor:
     """Bare arms and legs have the face's colour, lighter or darker: what has another is cloth."""
-    face = (seen[0, Seen.FACE] > SURE_SKIN).numpy()
-    if face.sum() < LEAST_FACE:
+    lab = _lab(picture)
+    tone = _face_tone(seen, lab)
+    if tone is None:
         return seen
-    colours = ((picture[0].permute(1, 2, 0).numpy() + 1) / 2).astype(np.float32)
-    lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)
-    tone = np.median(lab[face], axis=0)
     away = np.abs(lab - tone)
     other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
     for limb in (Seen.ARM, Seen.LEG):
         seen = _moved(seen, limb, torch.from_numpy(other))
     return seen
+
+
+def _cloth_of_one_colour(seen: Tensor, picture: Tensor) -> Tensor:
+    """Rims and specks beside a garment of one colour, and of that colour, are the garment's."""
+    lab = _lab(picture)
+    tone = _face_tone(seen, lab)
+    for cloth in (Seen.UPPER, Seen.LOWER, Seen.DRESS):
+        own = (seen[0, cloth] > SURE_SKIN).numpy()
+        if own.sum() < LEAST_SKIN:
+            continue
+        colour = np.median(lab[own], axis=0)[1:]
+        is_plain = np.median(np.linalg.norm(lab[own][:, 1:] - colour, axis=-1)) < PLAIN
+        is_skin = tone is None or np.linalg.norm(colour - tone[1:]) < 2 * TONE_REACH[1]
+        if not is_plain or is_skin or np.linalg.norm(colour) < 2 * TONE_REACH[1]:
+            continue
+        near = cv2.dilate(own.astype(np.uint8), _disc(NEAR / 2)) > 0
+        alike = np.linalg.norm(lab[..., 1:] - colour, axis=-1) < ALIKE * np.linalg.norm(colour)
+        taken = torch.from_numpy(near & alike)
+        seen = torch.where(
+            taken, F.one_hot(torch.tensor(cloth), len(Seen))[None, :, None, None].float(), seen
+        )
+    return seen
+
+
+def _lab(picture: Tensor) -> Maps:
+    """(h, w, 3) CIE Lab of (1, 3, h, w) in [-1, 1]."""
+    colours = ((picture[0].permute(1, 2, 0).numpy() + 1) / 2).clip(0, 1).astype(np.float32)
+    return cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)
+
+
+def _face_tone(seen: Tensor, lab: Maps) -> Maps | None:
+    face = (seen[0, Seen.FACE] > SURE_SKIN).numpy()
+    return None if face.sum() < LEAST_FACE else np.median(lab[face], axis=0)
 
 
 def _moved(seen: Tensor, part: Seen, where: Tensor) -> Tensor:
