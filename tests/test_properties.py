@@ -12,7 +12,6 @@ pytest.importorskip("hypothesis")
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
-from leffa.weights.safe_pickle import load_arrays
 
 from demo.gate import Names, _files_checked
 from demo.uploads import NotUploadedError, checked, local_path
@@ -24,6 +23,7 @@ from leffa.model.flow_start import FlowStart
 from leffa.preprocess.given_mask import read_mask
 from leffa.preprocess.strokes import paint_strokes, parse_strokes
 from leffa.run.settings import Settings
+from leffa.safe_pickle import load_arrays
 from leffa.weights.models import BUNDLED
 
 anything = some.recursive(
