@@ -146,7 +146,7 @@ class Endpoints:
             sleeve: How far down the arms to repaint: auto, none, elbow or wrist.
             hem: How far down the body to repaint: auto, waist, hip, knee or ankle.
             protect: What must not be repainted, any of hands, hair, face, bag.
-            reference: Picture of the garment, to leave bare what it leaves bare; without one, room for any.
+            reference: Picture of the garment: its kind is told by it, and noted if it needs more room.
 
         Returns:
             The mask at the photo's size, white = repaint, and details: share painted and people found.

@@ -15,11 +15,14 @@ from safetensors.torch import save_file
 from leffa import cli
 from leffa.engine import Engine
 from leffa.errors import WeightsError
+from leffa.intactness import fault_of
 from leffa.model import presets
 from leffa.model.base_folder import read_state_dict
-from leffa.run import speed
+from leffa.model.filling import Filling
+from leffa.model.refinement import Refinement
+from leffa.preprocess.offline.parsing import PhotoParser
+from leffa.run import networks, speed
 from leffa.weights import models
-from leffa.weights.intactness import fault_of
 from leffa.weights.reading import load_state
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
@@ -107,6 +110,25 @@ def test_doctor_and_engine_say_what_is_wrong_with_the_bundled_weights(bundled, k
     assert "`git lfs pull` or a fresh clone" in printed.err and "Traceback" not in printed.err
     with pytest.raises(WeightsError, match=f"{sentence}.*git lfs pull"):
         Engine("cpu").try_on(person, garment, "upper")
+
+
+@pytest.mark.parametrize("name", ["refinement", "filling", "parser"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(POINTER, "is a Git LFS pointer"), (None, "is cut short"), ({"a": torch.zeros(3)}, "cannot be read")],
+    ids=["pointer", "half", "another"],
+)
+def test_what_composes_a_picture_is_read_as_strictly(tmp_path, name, content, sentence):
+    for network, path in ((Refinement(), "refinement"), (Filling(), "filling"), (PhotoParser(), "parser")):
+        networks.save(network, tmp_path / f"{path}.safetensors")
+    networks.Networks.load(tmp_path)
+    broken = tmp_path / f"{name}.safetensors"
+    if isinstance(content, dict):
+        save_file(content, broken)
+    else:
+        broken.write_bytes(content or broken.read_bytes()[:-1000])
+    with pytest.raises(WeightsError, match=f"{name}.safetensors {sentence}.*git lfs pull"):
+        networks.Networks.load(tmp_path)
 
 
 def test_doctor_ends_quietly_when_nobody_reads_on(bundled):

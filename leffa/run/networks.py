@@ -10,12 +10,21 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from leffa.errors import WeightsError
+from leffa.intactness import fault_of, how_to_mend
 from leffa.model.filling import Filling
 from leffa.model.refinement import Refinement
 from leffa.preprocess.offline.parsing import PhotoParser
+from leffa.weights import models
 
 FOLDER = "composition"
 """Of a model's folder: where these networks lie."""
+
+
+def find() -> Path:
+    """The folder they are in: beside the bundled weights, or where the repository has them."""
+    places = [folder / "bundled" / FOLDER for folder in (models.CHECKPOINTS, models.SHIPPED)]
+    return next((place for place in places if place.is_dir()), places[-1])
+
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -48,12 +57,14 @@ def save(network: nn.Module, path: Path) -> None:
 
 
 def _load(network: _Network, path: Path) -> _Network:
+    fault = fault_of(path)
     try:
-        network.load_state_dict(load_file(path))
+        if fault is None:
+            network.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path} cannot be read ({type(error).__name__}): it is part of the repository, so clone it again"
-        ) from error
+        fault = f"cannot be read ({type(error).__name__})"
+    if fault is not None:
+        raise WeightsError(f"{path} {fault}: {how_to_mend(is_shipped=True)}")
     if any(not torch.isfinite(value).all() for value in network.state_dict().values()):
-        raise WeightsError(f"{path} holds numbers that are not finite: clone the repository again")
+        raise WeightsError(f"{path} holds numbers that are not finite: {how_to_mend(is_shipped=True)}")
     return network.eval().requires_grad_(False)
