@@ -49,6 +49,9 @@ class _Actor:
             self._painter = self._make()
         return self._painter
 
+    def answer(self) -> None:
+        """Nothing; that it comes shows that the worker stands."""
+
     def read(self, row: Row) -> Outcome:
         return read_row(self._ready(), row)
 
@@ -107,6 +110,10 @@ def _lanes(ray: Any, make_painter: MakePainter, folder: Path, workers: Workers) 
     reading = actor.options(num_cpus=0, **lasting)
     count = workers.readers or (workers.painters + 1) // 2
     readers = [reading.remote(make_painter, folder, threads) for _ in range(count)]
+    try:
+        ray.get(readers[0].answer.remote())
+    except ray.exceptions.RayError as error:
+        raise LeffaError(f"the workers do not start: {str(error).strip().splitlines()[-1]}") from None
     return [
         _Lane(painting.remote(make_painter, folder, threads), readers[number % count])
         for number in range(workers.painters)

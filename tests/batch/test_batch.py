@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -272,10 +271,8 @@ def test_progress_tells_speed_and_what_was_known():
 
 @pytest.mark.slow
 def test_ray_gives_the_same_even_if_a_worker_is_killed(shop):
-    pytest.importorskip("ray")
+    pytest.importorskip("ray").cloudpickle.register_pickle_by_value(sys.modules[__name__])
     alone = paint(shop, "alone")
-    begun = time.monotonic()
     together = paint(shop, "together", workers=Workers(2, batch=2), die_at=6)
-    assert (shop / "log.died").exists() or (shop / "log").with_suffix(".died").exists()
+    assert (shop / "log.died").exists()
     assert together == alone and pictures(shop / "together") == pictures(shop / "alone")
-    assert time.monotonic() - begun < 500
