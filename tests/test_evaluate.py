@@ -18,8 +18,8 @@ from leffa.metrics.folders import evaluate_folders
 from leffa.metrics.model import COLOUR, CONSTANT, IDENTITY, MODEL, STRETCHED, UNCHANGED, evaluate_model
 from leffa.metrics.pictures import psnr
 from leffa.model import presets
+from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
-from leffa.synthetic.scene import Split
 from leffa.weights.models import BUNDLED
 
 
