@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import wraps
+from inspect import isgeneratorfunction
 from typing import Any
 
 import gradio as gr
@@ -59,11 +60,11 @@ def add_endpoints(sessions: Sessions) -> None:
             ("models", endpoints.models, [], [details]),
         ):
             gr.Button(visible=False).click(
-                _spoken(function), inputs, outputs, api_name=name, concurrency_limit=None
+                spoken(function), inputs, outputs, api_name=name, concurrency_limit=None
             )
 
 
-def _spoken(function: Callable[..., Any]) -> Callable[..., Any]:
+def spoken(function: Callable[..., Any]) -> Callable[..., Any]:
     """Errors as one sentence; what was not foreseen goes to the log, not to the caller."""
 
     @wraps(function)
@@ -75,7 +76,15 @@ def _spoken(function: Callable[..., Any]) -> Callable[..., Any]:
         except gr.Error:
             raise
         except Exception:
-            LOG.exception("an endpoint failed")
+            LOG.exception("%s failed", function.__name__)
             raise gr.Error(say("en", "failed"), print_exception=False) from None
 
     return speak
+
+
+def speak_in_sentences(page: gr.Blocks) -> None:
+    """Let every event of the page, not only the endpoints, tell its errors so: a page can be forged."""
+    for event in page.fns.values():
+        function = event.fn
+        if callable(function) and not (isgeneratorfunction(function) or hasattr(function, "__wrapped__")):
+            event.fn = spoken(function)

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from demo import parts
-from demo.api import add_endpoints
+from demo.api import add_endpoints, speak_in_sentences
 from demo.change_pose import ChangePose
 from demo.files import keep
 from demo.labels import Labels
@@ -44,6 +44,7 @@ def build(sessions: Sessions) -> gr.Blocks:
 
         _speaking(page, head.language, sessions, labels, (try_on, change_pose))
         page.unload(leave)
+    speak_in_sentences(page)
     return page
 
 

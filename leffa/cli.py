@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leffa import __version__, doctor
+from leffa.batch import command as batch
 from leffa.config import Garment, Hem, Sleeve
 from leffa.errors import LeffaError
 from leffa.metrics import command as metrics
@@ -125,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         commands, "evaluate", "figures of results, or of a model", metrics.EXAMPLES, metrics.run
     )
     metrics.add_arguments(evaluate)
+
+    many = _command(commands, "batch", batch.SUMMARY, batch.EXAMPLES, batch.run)
+    batch.add_arguments(many)
 
     download = _command(
         commands, "download", "fetch the published weights", downloads.EXAMPLES, downloads.run
@@ -304,9 +308,9 @@ def _task(value: str):
 
 def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
     """Where the result goes. Raises FileError unless everything that comes of the run may be written."""
+    from leffa.explain import FLOW_PICTURES
     from leffa.files import check_outputs
     from leffa.images import check_output
-    from leffa.run.result import FLOW_PICTURES
 
     output = check_output(options.output)
     flow = [Path(options.flow) / f"{name}.png" for name in FLOW_PICTURES] if options.flow else []

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from leffa import __version__
 from leffa.config import Task
 from leffa.errors import LeffaError, WeightsError
+from leffa.intactness import faults_in, how_to_mend
 from leffa.report import report
 from leffa.run import speed
 from leffa.run.placement import Memory
 from leffa.weights import models, published
 from leffa.weights.checksums import Checksums
-from leffa.weights.intactness import faults_in, how_to_mend
 
 if TYPE_CHECKING:
     from leffa.run.machine import Machine

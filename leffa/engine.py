@@ -65,7 +65,7 @@ class Engine:
 
     @cached_property
     def _networks(self) -> Networks:
-        return Networks.load(models.BUNDLED.folder / networks.FOLDER)
+        return Networks.load(networks.find())
 
     # ------------------------------------------------------------------------------ before painting
 
@@ -104,7 +104,7 @@ class Engine:
             prepared = self._preparation.offline(prepared)
         garment = Garment(garment)
         area = prepared.enlarged(_mask_in_frame(prepared, garment, options, measure))
-        if prepared.is_official or not area.any():
+        if prepared.is_official or not area.any() or not networks.find().is_dir():
             return area
         region = _around(prepared, area, models.BUNDLED)
         return with_worn(area, region, self._read(prepared, region), garment)

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from leffa.errors import WeightsError
-from leffa.weights.intactness import fault_of, how_to_mend
+from leffa.intactness import fault_of, how_to_mend
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _TORCH_REFUSES = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")

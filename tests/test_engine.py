@@ -11,6 +11,7 @@ from PIL import Image
 from leffa.config import Garment, Task
 from leffa.engine import Engine
 from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
+from leffa.explain import FLOW_PICTURES
 from leffa.explain.views import flow_pictures
 from leffa.model import presets
 from leffa.model.flow_start import FlowStart
@@ -76,6 +77,8 @@ def test_flow_pictures_have_the_sizes_of_what_they_show(engine, prepared, garmen
     height, width = result.mask.shape
     assert result.fields[0].flow.shape == (height, width, 2)
     pictures = flow_pictures(result)
+    # all that may come are looked for before a run, so that nothing is written over
+    assert [name for name in FLOW_PICTURES if name in pictures or name != "refined"] == list(pictures)
     for name in ("overlay", "warped", "spread", "mass"):
         assert pictures[name].size == (width, height), name
     assert pictures["legend"].size == garment.size

@@ -27,7 +27,7 @@ def imported(path):
 
 
 FLOORS = [
-    {"config", "errors", "report"},
+    {"config", "errors", "intactness", "report"},
     {"files", "safe_pickle"},
     {"images"},
     {"model"},

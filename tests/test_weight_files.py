@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from leffa import cli
 from leffa.engine import Engine
 from leffa.errors import WeightsError
+from leffa.intactness import fault_of
 from leffa.model import presets
 from leffa.model.base_folder import read_state_dict
 from leffa.model.filling import Filling
@@ -22,7 +23,6 @@ from leffa.model.refinement import Refinement
 from leffa.preprocess.offline.parsing import PhotoParser
 from leffa.run import networks, speed
 from leffa.weights import models
-from leffa.weights.intactness import fault_of
 from leffa.weights.reading import load_state
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"

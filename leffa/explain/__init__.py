@@ -9,3 +9,6 @@ the score of a flow                score
 
 All are functions over a plain ``leffa.run.result.Result``. How sure a look is: ``leffa.model.confidence``.
 """
+
+FLOW_PICTURES = ("overlay", "refined", "legend", "warped", "arrows", "confidence", "spread", "mass")
+"""Names of what ``views.flow_pictures`` may give; "refined" only of a composed picture."""

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
+from leffa.intactness import fault_of, how_to_mend
 from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from leffa.safe_pickle import RefusedError, read_torch
-from leffa.weights.intactness import fault_of, how_to_mend
 
 DENSEPOSE_AND_MASK_CHANNELS = 4
 LISTED = 8  # names shown of each kind of mismatch

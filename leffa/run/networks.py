@@ -10,13 +10,21 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from leffa.errors import WeightsError
+from leffa.intactness import fault_of, how_to_mend
 from leffa.model.filling import Filling
 from leffa.model.refinement import Refinement
 from leffa.preprocess.offline.parsing import PhotoParser
-from leffa.weights.intactness import fault_of, how_to_mend
+from leffa.weights import models
 
 FOLDER = "composition"
 """Of a model's folder: where these networks lie."""
+
+
+def find() -> Path:
+    """The folder they are in: beside the bundled weights, or where the repository has them."""
+    places = [folder / "bundled" / FOLDER for folder in (models.CHECKPOINTS, models.SHIPPED)]
+    return next((place for place in places if place.is_dir()), places[-1])
+
 
 _Network = TypeVar("_Network", bound=nn.Module)
 

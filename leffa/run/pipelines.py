@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from leffa.errors import LeffaError, WeightsError, is_out_of_memory
+from leffa.intactness import faults_in, how_to_mend
 from leffa.model.pipeline import LeffaOutput, LeffaPipeline
 from leffa.run.machine import Machine, inspect
 from leffa.run.placement import (
@@ -19,7 +20,6 @@ from leffa.run.placement import (
     quantize,
     release_memory,
 )
-from leffa.weights.intactness import faults_in, how_to_mend
 from leffa.weights.models import Model
 
 _BROKEN = (

@@ -1,7 +1,7 @@
 """What a run gives, and how it tells its progress."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from leffa.model.flow import FlowField
     from leffa.model.recorder import SampleFlow
     from leffa.run.compose import Composition
-
-FLOW_PICTURES = ("overlay", "legend", "warped", "arrows", "spread", "mass")
-"""Names of ``Result.flow_pictures``."""
 
 Progress = Callable[[float, str, Image.Image | None], None]
 """Called with the share done in [0, 1], what is being done, and a preview where there is one."""
@@ -55,9 +52,9 @@ class Result:
     mask: NDArray[np.uint8]
     densepose: Image.Image
     fields: "list[FlowField]"
-    compositions: "list[Composition]"
     flows: "list[SampleFlow]"
     region: Region
     reference_region: Region
     notes: list[str]
     garment: Garment | None = None
+    compositions: "list[Composition]" = field(default_factory=list)

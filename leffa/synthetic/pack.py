@@ -53,9 +53,11 @@ def _keep_recipe(path: Path, recipe: dict) -> None:
 
 
 def _single_thread() -> None:
+    import cv2
     import torch
 
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 def _write_block(arguments: tuple[Path, int, Settings, float, int, int]) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import WeightsError
+from leffa.intactness import fault_of, how_to_mend
 from leffa.model.flow_start import FlowStart
 from leffa.weights import published
-from leffa.weights.intactness import fault_of, how_to_mend
 
-CHECKPOINTS = Path(os.environ.get("LEFFA_CHECKPOINTS", Path(__file__).resolve().parents[2] / "checkpoints"))
+SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
+"""Folder of the weights that the repository ships."""
+
+CHECKPOINTS = Path(os.environ.get("LEFFA_CHECKPOINTS", SHIPPED))
 """Folder of all weights; the environment variable LEFFA_CHECKPOINTS names another."""
 
 

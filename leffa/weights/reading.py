@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
+from leffa.intactness import fault_of, how_to_mend
 from leffa.safe_pickle import RefusedError, load_arrays, read_torch
-from leffa.weights.intactness import fault_of, how_to_mend
 
 Network = TypeVar("Network", bound=nn.Module)
 

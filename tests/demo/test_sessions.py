@@ -4,10 +4,11 @@ import threading
 import time
 
 import pytest
+from PIL import Image
 
-from demo.line import Line
+from demo.line import BusyError, Line
 from demo.painting import Pace
-from demo.sessions import Sessions
+from demo.sessions import Picked, Sessions
 from demo.texts import TEXTS, doing, preferred, problem, say
 from leffa.errors import LeffaError, PersonError
 
@@ -37,6 +38,41 @@ def test_idle_and_surplus_sessions_end():
     time.sleep(0.01)
     idle.of("b")
     assert idle.of("a") is not before
+
+
+def test_open_pages_keep_within_their_budget():
+    sessions = Sessions(most_bytes=3_000_000)
+    photo = Image.new("RGB", (1000, 800))  # 2.4 MB
+    for name in "abc":
+        sessions.of(name).slots("try_on").pictures["photo"] = Picked(photo.copy(), name, name)
+    sessions.end_idle()
+    assert len(sessions) == 1 and sessions.of("c").slots("try_on").pictures
+
+
+def test_only_so_many_wait_in_line():
+    line, leave = Line(), threading.Event()
+
+    def visit(visitor):
+        with line.turn(leave, lambda ahead: None, visitor, most=3, most_each=2):
+            leave.wait(5)
+
+    threads = [threading.Thread(target=visit, args=("ann",)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while len(line) < 2:
+        time.sleep(0.005)
+    with pytest.raises(BusyError, match="you have 2 runs"), line.turn(leave, print, "ann", 3, 2):
+        pass
+    threads.append(threading.Thread(target=visit, args=("bob",)))
+    threads[-1].start()
+    while len(line) < 3:
+        time.sleep(0.005)
+    with pytest.raises(BusyError, match="busy: 3 runs"), line.turn(leave, print, "cid", 3, 2):
+        pass
+    leave.set()
+    for thread in threads:
+        thread.join(5)
+    assert len(line) == 0
 
 
 def test_the_line_serves_in_order_and_tells_how_many_are_before():

@@ -13,6 +13,7 @@ from leffa.config import Garment
 from leffa.errors import LeffaError, PictureError
 from leffa.synthetic.identity import Split
 from leffa.synthetic.lent import catalogue as catalogues
+from leffa.synthetic.lent import shot as shots
 from leffa.synthetic.lent.cutouts import Cut, cut_out, cuts_of, extend
 from leffa.synthetic.lent.registration import GRID, NODES, REACH, Frame, enter, judge, leave, move, register
 from leffa.synthetic.lent.shot import draw_shot, dress, on_photograph, sample
@@ -158,6 +159,19 @@ def test_the_worn_garment_is_the_photograph_at_the_flow(wardrobe, kind):
         return float((fetched - person).abs().mean(0)[inside].mean()) * 255
 
     assert error(0) < 3 < error(4)
+
+
+def test_no_garment_is_mirrored_into_the_ground(wardrobe, monkeypatch):
+    """A garment that ends close to the photograph's edge."""
+    garment = shirt()[45:214]
+    picture = np.where(garment[..., None], np.array([200, 20, 20]), np.array([90, 90, 90])).astype(np.uint8)
+    loan = wardrobe[1].loans[Garment.UPPER][0][0]
+    monkeypatch.setattr(catalogues.Loan, "photograph", lambda self: (picture, garment))
+    monkeypatch.setattr(shots, "_recolour", lambda rng, colours: colours)
+    for seed in range(16):
+        shot = draw_shot(np.random.default_rng(seed), loan, SIZE)
+        away = cv2.dilate((shot.cover > 0).astype(np.uint8), np.ones((9, 9))) == 0
+        assert not ((shot.picture[..., 0] > 0.6) & (shot.picture[..., 1] < 0.3))[away].any()
 
 
 def test_light_falls_on_lent_colours(wardrobe):

@@ -81,7 +81,9 @@ def draw_shot(rng: np.random.Generator, loan: Loan, size: tuple[int, int]) -> Sh
     cover = _warp(garment.astype(np.float32), matrix, size, 0.0)
     there = _warp(np.ones(garment.shape, np.float32), matrix, size, 0.0)
     extended = extend(colours, garment)
-    if rng.random() < OWN_GROUND and (there < 0.5).mean() < MOST_MISSING:
+    # beyond its edge a photograph is mirrored, which must not show the garment once more
+    twice = (_warp(garment.astype(np.float32), matrix, size, None) > cover + 0.1).any()
+    if rng.random() < OWN_GROUND and (there < 0.5).mean() < MOST_MISSING and not twice:
         shot = _warp(colours, matrix, size, None)
     else:
         ground = draw_product_ground(rng, height, width)
