@@ -105,12 +105,14 @@ class Reading:
     seen        (1, 10, 256, 192) float32, shares of ``Seen`` in the networks' frame
     body        (1, 3, 256, 192) in [-1, 1], body coordinates there
     silhouette  (H, W) uint8, 255 = the person, at the photo's size
+    on_body     (H, W) bool: where the part map has a part: not a bag, not a wide skirt's end
     head        (H, W) bool: the head as the part map has it
     """
 
     seen: Tensor
     body: Tensor
     silhouette: NDArray[np.uint8]
+    on_body: NDArray[np.bool_]
     head: NDArray[np.bool_]
 
 
@@ -133,7 +135,7 @@ def read_photo(
     seen = networks.parser(picture, person, body).softmax(1)
     head = np.isin(parts[..., 0], HEAD)
     seen = _hair_on_heads(seen, _framed_mask(np.where(head, 255, 0).astype(np.uint8), region))
-    return Reading(_skin_like_the_face(seen, picture), body, silhouette, head)
+    return Reading(_skin_like_the_face(seen, picture), body, silhouette, parts[..., 0] > 0, head)
 
 
 def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
@@ -183,7 +185,12 @@ def with_worn(
     working = _Working(region, min(1.0, WORKING_SIDE / max(region.size)))
     likely = working.unframed(reading.seen[0, worn].sum(0, keepdim=True))[..., 0] > 0.5
     near = cv2.dilate((working.cut(mask) > 127).astype(np.uint8), _disc(NEAR * working.zoom)) > 0
-    grown = cv2.dilate((likely & near).astype(np.uint8), _disc(2 * RIM * working.zoom)).astype(np.float32)
+    body = (
+        cv2.dilate((working.cut(reading.on_body) > 0.5).astype(np.uint8), _disc(2 * RIM * working.zoom)) > 0
+    )
+    grown = cv2.dilate((likely & near & body).astype(np.uint8), _disc(2 * RIM * working.zoom)).astype(
+        np.float32
+    )
     grown *= 1 - working.cut(reading.head)
     return np.where(working.whole(grown, mask.shape) > 0.5, 255, mask).astype(np.uint8)
 
@@ -367,11 +374,26 @@ def _laid_and_filled(
     size = scene.region.size
     light = anchored(working.unframed(gain[0]), garment)
     lit = _warped(cloth, _sized(places, size)) * _sized(light, size)
-    filled = _sized((working.unframed(picture[0]) + 1) * 127.5, size)
+    filled = (working.unframed(picture[0]) + 1) * 127.5
+    other = working.unframed(refined.shows.softmax(1)[0, Shows.OTHER :])
+    filled = _sized(filled + other * (_other_clothes(scene, working, gone, filled) - filled), size)
     left, top, right, bottom = scene.region.box
     new, rest = _pixels(scene.photo), _pixels(scene.photo)
     new[top:bottom, left:right], rest[top:bottom, left:right] = lit, filled
     return new, rest
+
+
+def _other_clothes(scene: Scene, working: _Working, gone: Maps, filled: Maps) -> Maps:
+    """(H, W, 3): the garments that stay, carried on into what is open beside them."""
+    assert scene.garment is not None
+    stay = [part for part in (Seen.UPPER, Seen.LOWER) if part not in REPLACED[scene.garment]]
+    if not stay:
+        return filled
+    kept = (_share(scene, working, stay) > SURE_SKIN) & (gone < 0.05)
+    solid = cv2.erode(kept.astype(np.uint8), _disc(RIM * working.zoom))
+    if solid.sum() < LEAST_SKIN * working.zoom**2:
+        return filled
+    return _carried_on(working.cut(np.asarray(scene.photo)), solid)
 
 
 def anchored(gain: Maps, garment: Maps) -> Maps:
@@ -483,15 +505,19 @@ def extended(picture: NDArray[np.uint8], shown: NDArray[np.uint8]) -> Maps:
     solid = _sure_cloth(small, _sized(shown, size) > 250)
     if solid.sum() < 50:
         return picture.astype(np.float32)
-    _, labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(solid)
-    colours = np.zeros((labels.max() + 1, 3), np.float32)
-    colours[labels[rows, columns]] = small[rows, columns]
-    near = cv2.GaussianBlur(colours[labels], (0, 0), 1.5)
-    near = _sized(near, (picture.shape[0], picture.shape[1]))
+    near = _sized(_carried_on(small, solid), (picture.shape[0], picture.shape[1]))
     own = cv2.GaussianBlur(_sized(solid.astype(np.float32), near.shape[:2]), (0, 0), 0.5 / scale)
     own = np.clip(2 * own - 1, 0, 1)[..., None]
     return near + own * (picture - near)
+
+
+def _carried_on(picture: NDArray, solid: NDArray[np.uint8]) -> Maps:
+    """(h, w, 3) float32: every pixel has the colour of the nearest ``solid`` one."""
+    _, labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(solid)
+    colours = np.zeros((labels.max() + 1, 3), np.float32)
+    colours[labels[rows, columns]] = picture[rows, columns]
+    return cv2.GaussianBlur(colours[labels], (0, 0), 1.5)
 
 
 def _sure_cloth(small: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.uint8]:
