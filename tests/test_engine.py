@@ -141,7 +141,8 @@ def test_a_mask_leaves_bare_what_a_garment_leaves_bare_where_that_is_asked_for(e
     shot.paste((200, 30, 40), (45, 70, 255, 120))  # short sleeves
     measure = measure_garment(np.asarray(shot), Garment.UPPER)
     room, own = engine.mask(prepared, "upper"), engine.mask(prepared, "upper", measure=measure)
-    assert measure.ends_high and (own <= room).all() and (own > 0).sum() < 0.95 * (room > 0).sum()
+    assert measure.ends_high and (own > 0).sum() < 0.95 * (room > 0).sum()
+    assert (own > room).sum() < 0.01 * (own > 0).sum()  # both are grown over what is worn, each in its frame
     # A run has room for any garment: where none comes to lie, the photo stays.
     assert np.array_equal(engine.try_on(prepared, shot, "upper", settings=Settings(seed=1)).mask, room)
     wished = engine.mask(prepared, "upper", MaskOptions(sleeve="wrist"), measure)
