@@ -19,8 +19,8 @@ from leffa.metrics.model import COLOUR, CONSTANT, IDENTITY, MODEL, STRETCHED, UN
 from leffa.metrics.pictures import psnr
 from leffa.metrics.sheet import Worst
 from leffa.model import presets
+from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
-from leffa.synthetic.scene import Split
 from leffa.weights.models import BUNDLED
 
 
