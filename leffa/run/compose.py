@@ -52,6 +52,8 @@ PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of it
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 HAIR_REACH = 0.15  # of the head's size
+AROUND = 7.0  # px of a product shot 512 px long
+BESIDE = 0.03  # of a product shot's height: a flow that ends further from the cloth shows none
 FRINGE, ONE_COLOUR = (
     8,
     14.0,
@@ -343,6 +345,13 @@ def _silhouette(working: _Working, refined: Refined) -> Maps:
     return np.clip((smooth - 0.5) * EDGE * working.zoom + 0.5, 0, 1)
 
 
+def _lands_on_cloth(scene: Scene, places: Maps) -> Maps:
+    """(H, W) in [0, 1]: where the flow ends on the garment or just beside it."""
+    size = (256, max(1, round(256 * scene.shown.shape[1] / scene.shown.shape[0])))
+    wide = cv2.dilate(_sized(scene.shown, size).astype(np.float32) / 255, _disc(BESIDE * size[0]))
+    return np.clip(2 * _warped(wide, places) - 0.5, 0, 1)
+
+
 def _old_garment(scene: Scene, working: _Working, mask: Maps) -> Maps:
     """(H, W) in [0, 1] at the working size: what has to go."""
     assert scene.garment is not None
@@ -366,6 +375,7 @@ def _try_on(
     garment = _silhouette(working, refined) * mask * (1 - front)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
+    garment *= _lands_on_cloth(scene, places)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
     else:
@@ -396,7 +406,9 @@ def _laid_and_filled(
     cloth = extended(np.asarray(scene.reference), scene.shown)
     person = _framed_picture(scene.photo, scene.region)
     hole = (working.framed(np.maximum(gone, garment)) > OPEN).float()
-    shows = F.one_hot(refined.shows.argmax(1), len(Shows)).permute(0, 3, 1, 2).float()
+    logits = refined.shows.clone()
+    logits[:, Shows.GARMENT][working.framed(garment)[:, 0] < 0.5] = -torch.inf
+    shows = F.one_hot(logits.argmax(1), len(Shows)).permute(0, 3, 1, 2).float()
     skin = (scene.reading.seen[:, list(SKIN)].sum(1, keepdim=True) > SURE_SKIN).float() * (1 - hole)
     tone = torch.full((1, 3), torch.nan)
     if skin.sum() >= LEAST_SKIN:
@@ -538,7 +550,14 @@ def extended(picture: NDArray[np.uint8], shown: NDArray[np.uint8]) -> Maps:
     solid = _sure_cloth(small, _sized(shown, size) > 250)
     if solid.sum() < 50:
         return picture.astype(np.float32)
-    near = _sized(_carried_on(small, solid), (picture.shape[0], picture.shape[1]))
+    # beside its outline cloth has the colour of what is around: no trim or stripe is drawn out
+    inside = cv2.erode(solid, _disc(3)) if solid.sum() > 2000 else solid
+    held = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), AROUND)[..., None]
+    mean = cv2.GaussianBlur(small * inside[..., None].astype(np.float32), (0, 0), AROUND) / np.maximum(
+        held, 1e-4
+    )
+    near = _carried_on(mean, (held[..., 0] > 0.05).astype(np.uint8))
+    near = _sized(near, (picture.shape[0], picture.shape[1]))
     own = cv2.GaussianBlur(_sized(solid.astype(np.float32), near.shape[:2]), (0, 0), 0.5 / scale)
     own = np.clip(2 * own - 1, 0, 1)[..., None]
     return near + own * (picture - near)
