@@ -119,6 +119,14 @@ def _parser() -> argparse.ArgumentParser:
     training.add_arguments(train)
     train_vae = _command(commands, "train-vae", "train a small VAE", training.VAE_EXAMPLES, training.run_vae)
     training.add_vae_arguments(train_vae)
+    composition = _command(
+        commands,
+        "train-composition",
+        "train a network that makes a picture of the flow",
+        training.COMPOSITION_EXAMPLES,
+        training.run_composition,
+    )
+    training.add_composition_arguments(composition)
 
     synth = _command(commands, "synth", synthetic.SUMMARY, synthetic.EXAMPLES, synthetic.run)
     synthetic.add_arguments(synth)

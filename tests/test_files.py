@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from leffa import cli, files
-from leffa.data.packed import PackedWriter
+from leffa.data.packed import PackedDataset, PackedWriter
 from leffa.errors import FileError
 from leffa.explain import FLOW_PICTURES
 from leffa.explain.views import flow_pictures
@@ -245,6 +245,10 @@ def test_packing_begins_anew_after_a_kill_and_never_among_foreign_arrays(tmp_pat
     own.mkdir()
     write_json(own / "packed.json", {"count": 2, "size": [64, 48]})  # killed before the first array
     assert 0 not in PackedWriter(own, 2, (64, 48))
+    assert PackedDataset(own).flow_stride == 4  # its header is of the time before strides were told
+    PackedWriter(tmp_path / "new", 2, (64, 48))
+    assert PackedDataset(tmp_path / "new").flow_stride == 2
+    assert 0 not in PackedWriter(tmp_path / "new", 2, (64, 48))
 
 
 @pytest.mark.parametrize("name", ["settings.json", "model", "checkpoints"])

@@ -37,6 +37,7 @@ FLOORS = [
     {"data", "integrations"},
     {"synthetic"},
     {"data.sources"},
+    {"run.networks"},
     {"training"},
     {"metrics"},
     {"run"},

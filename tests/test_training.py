@@ -27,7 +27,6 @@ from leffa.training.evaluation import flow_errors, sample_grid
 from leffa.training.loop import train
 from leffa.training.objective import compute_losses
 from leffa.training.settings import PRESETS, TrainingSettings
-from leffa.training.vae import keep_origin
 
 TOY = TrainingSettings(
     size=(64, 48),
@@ -171,10 +170,10 @@ def test_a_run_is_not_resumed_with_other_data_or_another_start(tmp_path, capsys)
 
 
 def test_a_vae_is_not_trained_on_with_other_pictures(tmp_path):
-    keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 32})
-    keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 32})
+    checkpoint.keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 32}, ("vae",))
+    checkpoint.keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 32}, ("vae",))
     with pytest.raises(LeffaError, match="begun with crop=32"):
-        keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 64})
+        checkpoint.keep_origin(tmp_path, {"data": [], "pictures": "/cloth", "crop": 64}, ("vae",))
 
 
 @pytest.mark.parametrize(

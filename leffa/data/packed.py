@@ -1,9 +1,9 @@
 """Samples on disk as plain memory-mapped arrays: what a CPU can read as fast as it trains.
 
-A packed folder holds ``packed.json`` (count, size) and one ``.npy`` per field. Pictures are uint8, masks one
-bit a pixel, the flow float16 at a quarter of the size (no attention layer is finer than 1/8). With redressed
-people there are ``old_person``, ``old_labels`` and ``old_mask`` too; ``redressed`` tells the rows that have
-them.
+A packed folder holds ``packed.json`` (count, size, flow stride) and one ``.npy`` per field. Pictures are
+uint8, masks one bit a pixel, the flow float16 at one in ``flow_stride`` pixels: 2, as the refinement to the
+pixel needs it; folders whose header does not say it were made with 4. With redressed people there are
+``old_person``, ``old_labels`` and ``old_mask`` too; ``redressed`` tells the rows that have them.
 """
 
 import json
@@ -23,30 +23,31 @@ from leffa.files import check_folder, holds_record, replaced, write_json
 from leffa.model.flow import coarse_flow
 
 HEADER = "packed.json"
-FLOW_STRIDE = 4
+FLOW_STRIDE = 2
+FORMER_STRIDE = 4  # of folders whose header does not tell
 _KINDS = (None, *Garment)
 
 
 @dataclass(frozen=True)
 class _Field:
-    """How one array is laid out: shape and dtype of a row for pictures of (height, width)."""
+    """How one array is laid out: shape of a row, for a picture's (height, width) and a flow stride; dtype."""
 
-    shape: Callable[[int, int], tuple[int, ...]]
+    shape: Callable[[int, int, int], tuple[int, ...]]
     dtype: str
 
 
 _FIELDS = {
-    "person": _Field(lambda h, w: (3, h, w), "uint8"),
-    "reference": _Field(lambda h, w: (3, h, w), "uint8"),
-    "densepose": _Field(lambda h, w: (3, h, w), "int8"),
-    "mask": _Field(lambda h, w: (1, h, -(-w // 8)), "uint8"),
-    "loss_mask": _Field(lambda h, w: (1, h, -(-w // 8)), "uint8"),
-    "reference_mask": _Field(lambda h, w: (1, h, -(-w // 8)), "uint8"),
-    "labels": _Field(lambda h, w: (h, w), "uint8"),
-    "flow": _Field(lambda h, w: (h // FLOW_STRIDE, w // FLOW_STRIDE, 2), "float16"),
-    "visible": _Field(lambda h, w: (h // FLOW_STRIDE, w // FLOW_STRIDE), "uint8"),
-    "kind": _Field(lambda h, w: (), "uint8"),
-    "done": _Field(lambda h, w: (), "uint8"),
+    "person": _Field(lambda h, w, stride: (3, h, w), "uint8"),
+    "reference": _Field(lambda h, w, stride: (3, h, w), "uint8"),
+    "densepose": _Field(lambda h, w, stride: (3, h, w), "int8"),
+    "mask": _Field(lambda h, w, stride: (1, h, -(-w // 8)), "uint8"),
+    "loss_mask": _Field(lambda h, w, stride: (1, h, -(-w // 8)), "uint8"),
+    "reference_mask": _Field(lambda h, w, stride: (1, h, -(-w // 8)), "uint8"),
+    "labels": _Field(lambda h, w, stride: (h, w), "uint8"),
+    "flow": _Field(lambda h, w, stride: (h // stride, w // stride, 2), "float16"),
+    "visible": _Field(lambda h, w, stride: (h // stride, w // stride), "uint8"),
+    "kind": _Field(lambda h, w, stride: (), "uint8"),
+    "done": _Field(lambda h, w, stride: (), "uint8"),
 }
 _OLD_FIELDS = {
     "old_person": _FIELDS["person"],
@@ -77,15 +78,18 @@ class PackedWriter:
         check_folder(folder, names, lambda place: holds_record(place / HEADER, ("count", "size")))
         folder.mkdir(parents=True, exist_ok=True)
         header = {"count": count, "size": list(size), **({"redressed": True} if redressed else {})}
-        path = folder / HEADER
+        path, stride = folder / HEADER, FLOW_STRIDE
         if path.exists():
-            if json.loads(path.read_text()) != header:
+            held = json.loads(path.read_text())
+            stride = held.pop("flow_stride", FORMER_STRIDE)
+            if held != header:
                 raise LeffaError(f"{folder} holds {path.read_text()}, not {header}: give another folder")
         else:
+            header["flow_stride"] = stride
             write_json(path, header, indent=None)  # first: it tells that the folder is ours
         for name, field in fields.items():
             if not (folder / f"{name}.npy").exists():
-                shape = (count, *field.shape(*size))
+                shape = (count, *field.shape(*size, stride))
                 with replaced(folder / f"{name}.npy") as empty:
                     np.lib.format.open_memmap(empty, mode="w+", dtype=field.dtype, shape=shape)
         self._arrays = {name: _open(folder, name, "r+") for name in fields}
@@ -122,7 +126,9 @@ class PackedWriter:
 class PackedDataset(Dataset):
     """Samples of a packed folder, by row; rows that were never written are left out.
 
-    Flow, visibility and labels come at the stored size: a quarter of the picture's for the first two.
+    Flow and visibility come at the stored size, one place in ``flow_stride`` pixels.
+
+    rows  (N,) int, the numbers of the folder's rows that have been written; ``capacity`` counts all
     """
 
     def __init__(self, folder: str | Path):
@@ -134,17 +140,19 @@ class PackedDataset(Dataset):
         self.size: tuple[int, int] = tuple(header["size"])
         fields = _fields(header.get("redressed", False))
         self._arrays = {name: _open(folder, name, "r") for name in fields}
-        self._rows = np.nonzero(self._arrays["done"])[0]
+        self.rows = np.nonzero(self._arrays["done"])[0]
+        self.capacity = len(self._arrays["done"])
+        self.flow_stride: int = self.size[0] // self._arrays["flow"].shape[1]
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def picture(self, index: int, name: str) -> Tensor:
         """Only "person", "reference" or "old_person" of a sample, (3, H, W) in [-1, 1]."""
-        return torch.from_numpy(np.array(self._arrays[name][self._rows[index]])).float() / 127.5 - 1
+        return torch.from_numpy(np.array(self._arrays[name][self.rows[index]])).float() / 127.5 - 1
 
     def __getitem__(self, index: int) -> Sample:
-        row = int(self._rows[index])
+        row = int(self.rows[index])
         arrays = {name: np.array(array[row]) for name, array in self._arrays.items()}
         garment = _KINDS[int(arrays["kind"])]
         pictures = {name: torch.from_numpy(arrays[name]).float() / 127.5 - 1 for name in _PICTURES}

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from leffa.errors import WeightsError
+from leffa.files import replaced
 from leffa.intactness import fault_of, how_to_mend
 from leffa.model.filling import Filling
 from leffa.model.refinement import Refinement
@@ -44,19 +45,21 @@ class Networks:
         Raises WeightsError if one is missing or does not fit.
         """
         return cls(
-            _load(Refinement(), folder / "refinement.safetensors"),
-            _load(Filling(), folder / "filling.safetensors"),
-            _load(PhotoParser(), folder / "parser.safetensors"),
+            load(Refinement(), folder / "refinement.safetensors"),
+            load(Filling(), folder / "filling.safetensors"),
+            load(PhotoParser(), folder / "parser.safetensors"),
         )
 
 
 def save(network: nn.Module, path: Path) -> None:
     """Write a network's weights in half precision."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, path)
+    with replaced(path) as partial:
+        save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, partial)
 
 
-def _load(network: _Network, path: Path) -> _Network:
+def load(network: _Network, path: Path) -> _Network:
+    """The network with the weights of a file, ready to be used. Raises WeightsError if it does not fit."""
     fault = fault_of(path)
     try:
         if fault is None:

@@ -1,15 +1,19 @@
 """Run checkpoints: one file, written beside and renamed, so that a kill at any moment loses nothing."""
 
+import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from leffa.errors import WeightsError
-from leffa.files import written
+from leffa.errors import LeffaError, WeightsError
+from leffa.files import check_folder, holds_record, write_json, written
 
 KEEP = 2
+SETTINGS = "settings.json"
+CHECKPOINTS = "checkpoints"
 _NAME = re.compile(r"step-(\d{8})\.pt")
 
 
@@ -29,6 +33,28 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
 def is_run(folder: Path) -> bool:
     """Whether a folder holds checkpoints of a run."""
     return bool(_all(folder))
+
+
+def keep_origin(run: Path, origin: Mapping[str, Any], results: Sequence[str]) -> None:
+    """Write beside a run what it is made of; ``results`` are the names that it will write besides.
+
+    Raises LeffaError if it was begun with something else, or if the folder holds what is no run.
+    """
+    record = run / SETTINGS
+    is_begun = holds_record(record, origin)
+    if is_begun:
+        begun = json.loads(record.read_text())
+        other = [name for name in origin if begun.get(name) != origin[name]]
+        if other:
+            was = ", ".join(f"{name}={json.dumps(begun.get(name))}" for name in other)
+            raise LeffaError(f"{run} was begun with {was}: give the same again, or another --run")
+    check_folder(
+        run,
+        (SETTINGS, CHECKPOINTS, *results),
+        lambda folder: is_begun or is_run(folder / CHECKPOINTS),
+    )
+    run.mkdir(parents=True, exist_ok=True)
+    write_json(record, origin)
 
 
 def load_latest(folder: Path) -> tuple[int, dict[str, Any]] | None:

@@ -25,6 +25,12 @@ EXAMPLES = (
     "leffa train --preset tiny-3 --data packed:people --start runs/one/model --set steps=500 --run runs/two"
 )
 WORDS = ("nothing", "bundled")  # starts that are no paths
+NETWORKS = ("refinement", "parser", "filling")
+COMPOSITION_EXAMPLES = (
+    "leffa train-composition refinement --data packed:people --held-out packed:held-out --minutes 60 \\\n"
+    "      --run runs/refinement\n"
+    "leffa train-composition parser --data packed:redressed --start bundled --minutes 20 --run runs/parser"
+)
 VAE_EXAMPLES = "leffa train-vae --data packed:people --pictures cloth/ --steps 3000 --run runs/vae"
 
 
@@ -114,8 +120,9 @@ def run_vae(options: argparse.Namespace) -> None:
     from leffa.data.packed import PackedDataset
     from leffa.images import SUFFIXES
     from leffa.model import presets
+    from leffa.training import checkpoint
     from leffa.training.colour_path import lay_colour_path
-    from leffa.training.vae import Crops, keep_origin, train_vae
+    from leffa.training.vae import Crops, train_vae
 
     for name in ("steps", "batch", "crop"):
         if getattr(options, name) < 1:
@@ -130,16 +137,83 @@ def run_vae(options: argparse.Namespace) -> None:
     if not packed and not pictures:
         raise LeffaError("nothing to train on: give --data packed:DIR, --pictures DIR, or both")
     rows, run = Crops(packed, pictures, options.crop), Path(options.folder)
-    keep_origin(
+    checkpoint.keep_origin(
         run,
         {
             "data": [str(data.folder.resolve()) for data in packed],
             "pictures": str(Path(options.pictures).resolve()) if options.pictures else None,
             **{name: getattr(options, name) for name in ("shape", "batch", "crop")},
         },
+        ("vae",),
     )
     train_vae(lay_colour_path(presets.vae(options.shape)), rows, run, options.steps, options.batch)
     report(f"finished: {run / 'vae'}")
+
+
+def add_composition_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", choices=NETWORKS, help="which of the three")
+    parser.add_argument(
+        "--data", action="append", required=True, metavar="packed:DIR", help="may be repeated"
+    )
+    parser.add_argument("--held-out", metavar="packed:DIR", help="people to tell figures of while training")
+    parser.add_argument("--minutes", type=float, required=True, metavar="N", help="of training in all")
+    parser.add_argument("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
+    parser.add_argument(
+        "--start",
+        choices=WORDS,
+        default="nothing",
+        help="weights to begin with: none, or the shipped ones (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--flat-start",
+        action="store_true",
+        help="refinement: from a flow that says nothing, to see what the attention flow is worth",
+    )
+    parser.add_argument("--grounds", metavar="DIR", help="parser: folder of pictures to put people before")
+
+
+def run_composition(options: argparse.Namespace) -> None:
+    """Train one network of the composition; resumes where the run's folder holds a checkpoint."""
+    from leffa.run import networks
+    from leffa.training import checkpoint
+    from leffa.training.composition import Schedule, train
+    from leffa.training.composition_rows import Rows
+    from leffa.training.lessons import LESSONS, ParserLesson, load_grounds
+
+    if not 0 < options.minutes < float("inf"):
+        raise LeffaError(f"--minutes must be above 0, got {options.minutes:g}")
+    if options.grounds and not Path(options.grounds).is_dir():
+        raise LeffaError(f"--grounds {options.grounds} is no folder")
+    run = Path(options.folder)
+    file = f"{options.network}.safetensors"
+    places = [_packed(data) for data in options.data]
+    lesson = LESSONS[options.network]()
+    if options.grounds and isinstance(lesson, ParserLesson):
+        lesson.grounds = load_grounds(Path(options.grounds))
+    if options.start == "bundled":
+        networks.load(lesson.network, networks.find() / file)
+        lesson.network.requires_grad_(True)
+    attends = options.network == "refinement" and not options.flat_start
+    pipeline = start("bundled", None, None, DensePoseEncoding.POSE_TRAINING) if attends else None
+    rows = Rows.open(places, pipeline)
+    held_out = Rows.open([_packed(options.held_out)], pipeline) if options.held_out else None
+    origin = {
+        "network": options.network,
+        "data": [str(place.resolve()) for place in places],
+        "start": options.start,
+        "flat_start": options.flat_start,
+        "minutes": options.minutes,
+    }
+    checkpoint.keep_origin(run, origin, (file,))
+    train(lesson, rows, run / file, Schedule(options.minutes), held_out)
+    report(f"finished: {run / file}")
+
+
+def _packed(source: str) -> Path:
+    kind, _, where = source.partition(":")
+    if kind != "packed" or not where:
+        raise LeffaError(f"{source!r}: give packed:DIR, a folder that `leffa synth --packed` made")
+    return Path(where)
 
 
 def changed(settings: TrainingSettings, changes: list[str]) -> TrainingSettings:

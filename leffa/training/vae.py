@@ -1,6 +1,5 @@
 """Training a small AutoencoderKL on pictures, for machines that cannot have the large one."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -15,8 +14,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leffa.data.packed import PackedDataset
-from leffa.errors import LeffaError
-from leffa.files import check_folder, holds_record, write_json
 from leffa.images import load_image
 from leffa.model.library import AutoencoderKL
 from leffa.report import report
@@ -26,7 +23,6 @@ from leffa.training.batches import loader, step_seed
 LATENT_NOISE = 0.1  # fixed: in a plain VAE early channels drown in their own variance
 LATENT_WEIGHT = 1e-3  # keeps the latents from growing away from the noise
 SCALES = 4
-SETTINGS = "settings.json"
 
 
 class Crops(Dataset[Any]):
@@ -92,26 +88,6 @@ def reconstruction_loss(reconstruction: Tensor, target: Tensor) -> Tensor:
             total = total + F.l1_loss(reconstruction.diff(dim=dim), target.diff(dim=dim))
         reconstruction, target = F.avg_pool2d(reconstruction, 2), F.avg_pool2d(target, 2)
     return total / SCALES
-
-
-def keep_origin(run: Path, origin: dict[str, Any]) -> None:
-    """Write beside a run what it is made of. Raises LeffaError if it was begun with something else, or if the
-    folder holds what is no run."""
-    record = run / SETTINGS
-    is_begun = holds_record(record, ("data", "crop"))
-    if is_begun:
-        begun = json.loads(record.read_text())
-        other = [name for name in origin if begun.get(name) != origin[name]]
-        if other:
-            was = ", ".join(f"{name}={json.dumps(begun.get(name))}" for name in other)
-            raise LeffaError(f"{run} was begun with {was}: give the same again, or another --run")
-    check_folder(
-        run,
-        (SETTINGS, "checkpoints", "vae"),
-        lambda folder: is_begun or checkpoint.is_run(folder / "checkpoints"),
-    )
-    run.mkdir(parents=True, exist_ok=True)
-    write_json(record, origin)
 
 
 def train_vae(

@@ -1,0 +1,300 @@
+"""From flow to picture: what is real stays real, what is painted by hand goes, nothing of the old remains."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from leffa.config import Garment
+from leffa.framing import Region
+from leffa.images import to_pil, to_tensor
+from leffa.metrics.leak import leaked_share, rarest_garish
+from leffa.model.flow import FlowField, coordinates
+from leffa.model.pipeline import LeffaPipeline
+from leffa.model.refinement import Shows
+from leffa.preprocess.labels import Part
+from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
+from leffa.run import networks
+from leffa.run.compose import (
+    FRAME,
+    MEAN_SHARE,
+    MOST_SHADE,
+    Reading,
+    Scene,
+    anchored,
+    compose,
+    extended,
+    read_photo,
+    with_worn,
+)
+from leffa.run.networks import Networks
+from leffa.synthetic.samples import Settings, make_redressed
+from leffa.synthetic.scene import Split
+from leffa.training.composition_rows import attention_of, field_of
+from leffa.weights import models
+
+SIZE = (310, 214)  # no multiple of anything, and of another shape than the frame
+FILLED = (0.5, -0.5, 0.0)
+BOX = (slice(120, 180), slice(70, 140))
+
+
+def biased(layer, channel, value=20.0):
+    """Make a layer that is unshuffled say one thing everywhere."""
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.zero_()
+        layer.bias.view(-1, 4)[channel] = value
+
+
+def untrained(shows, seen=Seen.GROUND):
+    """Networks that cover everything with ``shows``, read ``seen`` everywhere, and fill with one colour."""
+    torch.manual_seed(0)
+    made = Networks(networks.Refinement().eval(), networks.Filling().eval(), networks.PhotoParser().eval())
+    biased(made.refinement.shows, shows)
+    biased(made.parser.seen, seen)
+    for channel, value in enumerate(FILLED):
+        with torch.no_grad():
+            made.filling.colours.weight.zero_()
+            made.filling.colours.bias.view(3, 4)[channel] = value
+    return made
+
+
+def reading_of(seen, head=None, person=True):
+    shares = torch.zeros(1, len(Seen), *FRAME)
+    shares[:, seen] = 1
+    silhouette = np.full(SIZE, 255 if person else 0, np.uint8)
+    return Reading(
+        shares, torch.zeros(1, 3, *FRAME), silhouette, np.zeros(SIZE, bool) if head is None else head
+    )
+
+
+@pytest.fixture
+def scene():
+    """A photo of noise, its mask a box, a reference of noise."""
+    rng = np.random.default_rng(0)
+    photo, reference = (rng.integers(0, 255, (*size, 3), dtype=np.uint8) for size in (SIZE, (200, 150)))
+    mask = np.zeros(SIZE, np.uint8)
+    mask[80:220, 40:170] = 255
+    return Scene(
+        photo=Image.fromarray(photo),
+        mask=mask,
+        by_hand=np.zeros(SIZE, bool),
+        reading=reading_of(Seen.UPPER),
+        region=Region.whole(SIZE, FRAME),
+        reference=Image.fromarray(reference),
+        shown=np.full((200, 150), 255, np.uint8),
+        reference_region=Region.whole((200, 150), FRAME),
+        garment=Garment.UPPER,
+    )
+
+
+@pytest.fixture
+def attention():
+    flow = coordinates(32, 24)
+    ones = torch.ones(32, 24)
+    return FlowField(flow, 0.1 * ones, 0.5 * ones, ones)
+
+
+def changed(scene, composed):
+    return (np.asarray(scene.photo) != np.asarray(composed.image)).any(-1)
+
+
+# ---------------------------------------------------------------------------------------- what stays
+
+
+@pytest.mark.parametrize("shows", Shows)
+@pytest.mark.parametrize("paints", [False, True])
+def test_nothing_changes_outside_the_mask(scene, attention, shows, paints):
+    painted = Image.fromarray(255 - np.asarray(scene.photo)) if paints else None
+    composed = compose(scene, attention, untrained(shows), painted)
+    assert not changed(scene, composed)[scene.mask < 128].any()
+    assert changed(scene, composed)[100:200, 60:150].mean() > 0.9  # the old garment's place does
+    assert np.array_equal(composed.repainted > 0, changed(scene, composed))
+    covered = float(composed.silhouette[100:200, 60:150].mean())
+    assert covered == pytest.approx(float(shows is Shows.GARMENT), abs=0.01)
+
+
+@pytest.mark.parametrize("seen", [Seen.FACE, Seen.HAIR, Seen.ARM, Seen.LOWER, Seen.SHOE])
+def test_what_is_not_the_old_garment_stays_where_the_new_one_is_not(scene, attention, seen):
+    scene = replace(scene, reading=reading_of(seen))
+    assert not changed(scene, compose(scene, attention, untrained(Shows.SKIN))).any()
+
+
+@pytest.mark.parametrize("seen", [Seen.FACE, Seen.HAIR])
+def test_no_garment_is_laid_over_a_face(scene, attention, seen):
+    scene = replace(scene, reading=reading_of(seen))
+    assert not changed(scene, compose(scene, attention, untrained(Shows.GARMENT))).any()
+
+
+@pytest.mark.parametrize("seen", [Seen.FACE, Seen.ARM, Seen.GROUND])
+def test_what_is_painted_by_hand_is_repainted_whatever_it_shows(scene, attention, seen):
+    by_hand = np.zeros(SIZE, bool)
+    by_hand[BOX] = True
+    scene = replace(scene, reading=reading_of(seen), by_hand=by_hand)
+    composed = compose(scene, attention, untrained(Shows.GROUND))
+    inner = np.asarray(composed.image)[130:170, 80:130]
+    assert np.abs(inner - (np.array(FILLED) + 1) * 127.5).max() <= 1
+    assert not changed(scene, composed)[85:110].any()  # the rest of the mask stays
+
+
+def test_the_old_garment_goes_and_the_ground_beside_it_stays(scene, attention):
+    seen = torch.zeros(1, len(Seen), *FRAME)
+    seen[:, Seen.GROUND] = 1
+    seen[:, :, 110:150, 80:110] = 0
+    seen[:, Seen.UPPER, 110:150, 80:110] = 1
+    scene = replace(scene, reading=replace(scene.reading, seen=seen))
+    composed = compose(scene, attention, untrained(Shows.GROUND))
+    repainted = composed.repainted > 0
+    assert repainted.any() and repainted.sum() < 0.5 * (scene.mask > 0).sum()
+    rows, columns = np.nonzero(repainted)
+    middle = np.asarray(composed.image)[int(rows.mean()), int(columns.mean())]
+    assert np.abs(middle - (np.array(FILLED) + 1) * 127.5).max() <= 1
+
+
+def test_a_pose_is_shown_on_the_references_own_ground(scene, attention):
+    reference = np.full((200, 150, 3), (10, 200, 90), np.uint8)
+    shown = np.zeros((200, 150), np.uint8)
+    shown[50:150, 50:100] = 255
+    scene = replace(scene, garment=None, reference=Image.fromarray(reference), shown=shown)
+    composed = compose(scene, attention, untrained(Shows.GROUND))
+    assert (np.asarray(composed.image) == (10, 200, 90)).all() and composed.repainted.min() == 255
+
+
+# ---------------------------------------------------------------------------------------- what is read
+
+
+def test_the_mask_grows_over_what_was_worn_and_never_over_the_head(scene):
+    head = np.zeros(SIZE, bool)
+    head[60:80, 80:130] = True  # right above the mask
+    grown = with_worn(scene.mask, scene.region, reading_of(Seen.UPPER, head), Garment.UPPER)
+    assert (grown >= scene.mask).all() and (grown > 0).sum() > 1.1 * (scene.mask > 0).sum()
+    assert not grown[head].any() and grown[70, 60] and grown[225, 100]
+    other = with_worn(scene.mask, scene.region, reading_of(Seen.LOWER, head), Garment.UPPER)
+    assert np.array_equal(other, scene.mask)
+
+
+def test_hair_far_from_the_head_is_cloth():
+    photo = Image.new("RGB", SIZE[::-1], "grey")
+    parts = np.zeros((*SIZE, 3), np.uint8)
+    parts[20:50, 90:120, 0] = Part.HEAD_LEFT
+    region = Region.whole(SIZE, FRAME)
+    read = read_photo(photo, region, np.full(SIZE, 255, np.uint8), parts, untrained(Shows.SKIN, Seen.HAIR))
+    assert read.head.sum() == 900 and read.head[25, 100]
+    assert read.seen[0, Seen.HAIR, 28, 86] > 0.9  # on the head
+    assert read.seen[0, Seen.HAIR, 200, 86] < 0.1 and read.seen[0, Seen.UPPER, 200, 86] > 0.9
+    assert torch.allclose(read.seen.sum(1), torch.ones(1, *FRAME), atol=1e-4)
+
+
+def test_a_limb_of_another_colour_than_the_face_is_cloth():
+    """Upper half of the photo a face of skin colour, lower half an arm, left of skin colour, right blue."""
+    pixels = np.full((*FRAME, 3), (205, 160, 135), np.uint8)
+    pixels[128:, 96:] = (30, 60, 200)
+    parser = untrained(Shows.SKIN).parser
+
+    def halves(photo, silhouette, body):
+        logits = torch.zeros(1, len(Seen), *FRAME)
+        logits[:, Seen.FACE, :128] = 20
+        logits[:, Seen.ARM, 128:] = 20
+        return logits
+
+    parser.forward = halves
+    made = replace(untrained(Shows.SKIN), parser=parser)
+    parts = np.zeros((*FRAME, 3), np.uint8)
+    parts[:, :, 0] = Part.HEAD_LEFT
+    parts[100:, :, 0] = 0
+    read = read_photo(
+        Image.fromarray(pixels), Region.whole(FRAME, FRAME), np.full(FRAME, 255, np.uint8), parts, made
+    )
+    assert read.seen[0, Seen.ARM, 200, 40] > 0.9
+    assert read.seen[0, Seen.ARM, 200, 150] < 0.1 and read.seen[0, Seen.UPPER, 200, 150] > 0.9
+
+
+def test_no_garment_replaces_what_is_bare():
+    assert set(REPLACED) == set(Garment)
+    assert all(not set(SKIN) & set(replaced) for replaced in REPLACED.values())
+
+
+# ---------------------------------------------------------------------------------------- cloth and light
+
+
+@pytest.mark.parametrize("ground", [(255, 255, 255), (120, 120, 120), (0, 0, 0)])
+def test_no_ground_is_left_near_the_cloth(ground):
+    shown = np.zeros((400, 300), np.uint8)
+    shown[100:300, 80:220] = 255
+    picture = np.where(shown[..., None] > 0, (180, 30, 60), ground).astype(np.uint8)
+    shown[96:100, 80:220] = 255  # the mask takes in a strip of ground, and beside it the edge's mixed pixels
+    shown[100:300, 79] = 255
+    picture[100:300, 79] = np.mean([ground, (180, 30, 60)], axis=0)
+    grown = extended(picture, shown)
+    near = np.zeros((400, 300), bool)
+    near[80:320, 60:240] = True
+    assert np.abs(grown[near] - (180, 30, 60)).max() < 3
+    pattern = picture.copy()
+    pattern[150:250:10, 100:200] = 250
+    inner = (slice(140, 260), slice(110, 190))
+    assert np.abs(extended(pattern, shown)[inner] - pattern[inner]).max() < 1  # its own print stays
+
+
+def test_white_stays_white_and_folds_stay():
+    garment = np.zeros((40, 30), np.float32)
+    garment[5:35, 5:25] = 1
+    dark = anchored(np.full((40, 30, 3), 0.6, np.float32), garment)
+    assert np.abs(dark - 0.6**MEAN_SHARE).max() < 1e-4 and dark.min() > 0.9
+    fold = np.ones((40, 30, 3), np.float32)
+    fold[:, :15] = 0.8
+    fold[:, 15:] = 1.25
+    kept = anchored(fold, garment)
+    assert kept[10, 20, 0] / kept[10, 10, 0] == pytest.approx(1.25 / 0.8, rel=1e-4)
+    wild = anchored(fold**8, garment)
+    assert wild.max() / wild.min() <= np.exp(2 * MOST_SHADE) + 1e-4
+
+
+# ---------------------------------------------------------------------------------------- no leak
+
+
+def composed_try_on(index, kind, pipeline, made):
+    """Share of the old garment of a synthetic person that is left after the bundled weights' composition."""
+    settings = Settings(seed=21, split=Split.TEST, reuse=1, damage=False, kind=kind)
+    colour = rarest_garish(make_redressed(index, settings).person)
+    sample = make_redressed(index, settings, colour)
+    size = tuple(sample.person.shape[-2:])
+    region = Region.whole(size, FRAME)
+    photo = to_pil(sample.old_person)
+    silhouette = np.where(sample.old_labels.numpy() > 0, 255, 0).astype(np.uint8)
+    reading = read_photo(photo, region, silhouette, sample.parts.permute(1, 2, 0).numpy(), made)
+    mask = np.where(sample.mask[0].numpy() > 0.5, 255, 0).astype(np.uint8)
+    scene = Scene(
+        photo=photo,
+        mask=with_worn(mask, region, reading, kind),
+        by_hand=np.zeros(size, bool),
+        reading=reading,
+        region=region,
+        reference=to_pil(sample.reference),
+        shown=np.where(sample.reference_mask[0].numpy() > 0.5, 255, 0).astype(np.uint8),
+        reference_region=region,
+        garment=kind,
+    )
+    before = replace(sample, person=sample.old_person)
+    attention = field_of(attention_of(pipeline, [before], index))[0]
+    composed = compose(scene, attention, made)
+    return leaked_share(to_tensor(composed.image), sample.old_mask, colour, sample.person)
+
+
+def leaks(count):
+    pipeline = LeffaPipeline.from_pretrained(models.BUNDLED.folder)
+    made = Networks.load(networks.find())
+    kinds = list(Garment)
+    return [composed_try_on(i, kinds[i % len(kinds)], pipeline, made) for i in range(count)]
+
+
+def test_nothing_of_the_old_garment_remains():
+    found = leaks(8)
+    assert np.mean(found) < 0.005, found
+
+
+@pytest.mark.slow
+def test_nothing_of_the_old_garment_remains_on_two_hundred_people():
+    found = leaks(200)
+    assert np.mean(found) < 0.005, sorted(found)[-20:]
