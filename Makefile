@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: app test test-browser check format quickstart bench clean
+.PHONY: app test test-browser check format quickstart bench docs clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -55,5 +55,13 @@ SCRIPTS := $(filter-out tools/chromium.py, $(wildcard benchmarks/*.py tools/*.py
 bench: $(VENV)/.dev
 	@for script in $(SCRIPTS); do echo "== $$script"; $(RUN) $$script --quick || exit 1; done
 
+# The guides as pages in site/; a broken link is an error.
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml
+	$(RUN) -m pip install --disable-pip-version-check -q $$($(RUN) tools/extra.py docs)
+	@touch $@
+
+docs: $(VENV)/.docs
+	$(RUN) -m mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

@@ -18,9 +18,9 @@ from leffa.errors import PersonError
 from leffa.explain import trace
 from leffa.images import to_pil
 from leffa.run.settings import Settings
+from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings as Scenes
 from leffa.synthetic.samples import make_try_on
-from leffa.synthetic.scene import Split
 
 SIZE = (512, 384)
 

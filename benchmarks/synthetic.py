@@ -12,9 +12,10 @@ import time
 
 import torch
 
+from leffa.synthetic.identity import Split, generator
 from leffa.synthetic.render.shading import shade
 from leffa.synthetic.samples import Settings, draw_try_on_looks, load_banks, make_try_on
-from leffa.synthetic.scene import Split, generator, make_try_on_scene
+from leffa.synthetic.scene import make_try_on_scene
 
 
 def seconds_each(work, count: int) -> float:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from leffa.model.flow import FlowField
 
 LOG = logging.getLogger("leffa.demo")
-_NAMES = ("result", "flow", "confidence", "mass", "arrows")
+_NAMES = ("result", "flow", "refined", "confidence", "mass", "arrows")
 _WORDS = {
     **{f"view_{name}": f"view_{name}" for name in _NAMES},
     **{f"hint_{name}": f"inspect_{name}" for name in _NAMES},
@@ -143,7 +143,7 @@ def _heat_url(heat: np.ndarray) -> str:
 
 def pictures_of(run: "Run", field: "FlowField") -> dict[str, str]:
     from leffa.explain import pictures
-    from leffa.explain.views import painted, shown_flow
+    from leffa.explain.views import laid_flow, painted, shown_flow
     from leffa.model.confidence import confidence
 
     result, sample = run.result, run.sample
@@ -154,6 +154,7 @@ def pictures_of(run: "Run", field: "FlowField") -> dict[str, str]:
 
     return {
         "flow": photo_url(pictures.overlay(image, field, weight)),
+        "refined": photo_url(pictures.overlay(image, *laid_flow(result, sample))),
         "legend": photo_url(pictures.legend(result.reference)),
         "confidence": laid(confidence(field), 0, 1),
         "mass": laid(field.mass.numpy(), 0, 1),

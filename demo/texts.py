@@ -18,8 +18,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "language_hint": ("Switch to Chinese", "切换到英文"),
     "theme": ("Light or dark", "浅色或深色"),
     "model_bundled": (
-        "Small bundled model: works anywhere; shows colours, layout and flow; not photo-realistic",
-        "内置小模型：任何电脑都能运行；展示颜色、版型与注意力流，并非照片级真实",
+        "Small bundled model: works anywhere; what is real of the photo stays real",
+        "内置小模型：任何电脑都能运行；照片中真实的部分保持真实",
     ),
     "model_viton-hd": (
         "Leffa as published, VITON-HD: photo-realistic tops",
@@ -184,6 +184,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "what_loading": ("Loading the model", "正在载入模型"),
     "what_painting": ("Painting, step {step} of {steps}", "正在绘制，第 {step}/{steps} 步"),
     "what_finishing": ("Finishing", "正在收尾"),
+    "view_refined": ("Refined flow", "精细流"),
     "view_mass": ("Reference mass", "参考占比"),
     "view_arrows": ("Arrows", "箭头"),
     # the inspector
@@ -214,6 +215,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "inspect_flow": (
         "Same colour, same cloth: the reference on the right is the legend.",
         "同色即同一处布料：右侧参考图为图例。",
+    ),
+    "inspect_refined": (
+        "The flow that the garment was laid by: the attention's, made exact to the pixel.",
+        "铺放服装所用的流：由注意力流精确到像素得到。",
     ),
     "inspect_confidence": (
         "Yellow: attention gathered in one place. Dark: scattered over the reference.",

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leffa import __version__, doctor
+from leffa.batch import command as batch
+from leffa.batch import splits
 from leffa.config import Garment, Hem, Sleeve
 from leffa.errors import LeffaError
 from leffa.metrics import command as metrics
@@ -133,6 +135,11 @@ def _parser() -> argparse.ArgumentParser:
         commands, "evaluate", "figures of results, or of a model", metrics.EXAMPLES, metrics.run
     )
     metrics.add_arguments(evaluate)
+
+    many = _command(commands, "batch", batch.SUMMARY, batch.EXAMPLES, batch.run)
+    batch.add_arguments(many)
+    generate = _command(commands, "generate", splits.SUMMARY, splits.EXAMPLES, splits.run)
+    splits.add_arguments(generate)
 
     download = _command(
         commands, "download", "fetch the published weights", downloads.EXAMPLES, downloads.run

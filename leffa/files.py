@@ -79,10 +79,11 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FileError(f"{str(path)!r} cannot be written: {_why(error)}.") from error
+        raise FileError(f"{str(path)!r} cannot be written: {why(error)}.") from error
 
 
-def _why(error: OSError) -> str:
+def why(error: OSError) -> str:
+    """What the system says, in words that follow "cannot be written:"."""
     return _WHY.get(error.errno or 0, (error.strerror or str(error) or type(error).__name__).lower())
 
 

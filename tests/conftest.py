@@ -44,8 +44,8 @@ def inputs() -> dict[str, torch.Tensor]:
 def synthetic_sample():
     """A synthetic person in a top, seen from the front, that mediapipe finds; 512x384."""
     from leffa.config import Garment
+    from leffa.synthetic.identity import Split
     from leffa.synthetic.samples import Settings, make_try_on
-    from leffa.synthetic.scene import Split
 
     return make_try_on(
         5, Settings(split=Split.TEST, size=(512, 384), kind=Garment.UPPER, reuse=1, damage=False)

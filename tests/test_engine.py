@@ -135,14 +135,16 @@ def test_the_kind_is_guessed_and_said(engine, prepared, garment):
     assert not engine.try_on(prepared, garment, "upper", settings=Settings(seed=1)).notes
 
 
-def test_an_automatic_mask_leaves_bare_what_the_garment_leaves_bare(engine, prepared):
+def test_a_mask_leaves_bare_what_a_garment_leaves_bare_where_that_is_asked_for(engine, prepared):
     shot = Image.new("RGB", (300, 300), "white")
     shot.paste((200, 30, 40), (100, 60, 200, 260))
     shot.paste((200, 30, 40), (45, 70, 255, 120))  # short sleeves
     measure = measure_garment(np.asarray(shot), Garment.UPPER)
     room, own = engine.mask(prepared, "upper"), engine.mask(prepared, "upper", measure=measure)
-    assert measure.ends_high and (own <= room).all() and (own > 0).sum() < 0.95 * (room > 0).sum()
-    assert np.array_equal(engine.try_on(prepared, shot, "upper", settings=Settings(seed=1)).mask, own)
+    assert measure.ends_high and (own > 0).sum() < 0.95 * (room > 0).sum()
+    assert (own > room).sum() < 0.01 * (own > 0).sum()  # both are grown over what is worn, each in its frame
+    # A run has room for any garment: where none comes to lie, the photo stays.
+    assert np.array_equal(engine.try_on(prepared, shot, "upper", settings=Settings(seed=1)).mask, room)
     wished = engine.mask(prepared, "upper", MaskOptions(sleeve="wrist"), measure)
     assert np.array_equal(wished, engine.mask(prepared, "upper", MaskOptions(sleeve="wrist")))
 
@@ -156,8 +158,7 @@ def test_progress_reaches_one_with_previews_and_stop_ends_it(engine, prepared, g
     assert shares == sorted(shares) and shares[-1] == 1
     previews = [np.asarray(preview) for _, _, preview in seen if preview is not None]
     assert len(previews) == 5
-    measure = measure_garment(np.asarray(garment), Garment.UPPER)
-    photo, kept = np.asarray(prepared.photo), engine.mask(prepared, "upper", measure=measure) == 0
+    photo, kept = np.asarray(prepared.photo), engine.mask(prepared, "upper") == 0
     assert all(np.array_equal(preview[kept], photo[kept]) for preview in previews)
     assert (previews[0] != previews[1]).any()
 

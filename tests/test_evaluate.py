@@ -17,9 +17,10 @@ from leffa.metrics.command import table
 from leffa.metrics.folders import evaluate_folders
 from leffa.metrics.model import COLOUR, CONSTANT, IDENTITY, MODEL, STRETCHED, UNCHANGED, evaluate_model
 from leffa.metrics.pictures import psnr
+from leffa.metrics.sheet import Worst
 from leffa.model import presets
+from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
-from leffa.synthetic.scene import Split
 from leffa.weights.models import BUNDLED
 
 
@@ -234,3 +235,32 @@ def test_bad_options_are_one_sentence(arguments, sentence, capsys):
 def test_tables_leave_empty_what_is_undefined():
     lines = table({"a": {"x": 0.12345, "y": float("nan")}, "b": {"y": 12.345}}).splitlines()
     assert lines[0] == "|  | x | y |" and lines[2] == "| a | 0.1235 |  |" and lines[3] == "| b |  | 12.35 |"
+
+
+def test_what_is_missing_or_doubled_is_told(folders, capsys):
+    assert cli.main(["evaluate", "--results", str(folders / "same"), "--truth", str(folders / "truth")]) == 0
+    assert "1 of 4 true pictures have no result and are not judged: unused" in capsys.readouterr().out
+    draw(folders / "same/a.jpg", 1)
+    assert cli.main(["evaluate", "--results", str(folders / "same"), "--truth", str(folders / "truth")]) == 2
+    assert "have the name of another one there: a.png" in capsys.readouterr().err
+
+
+def test_the_sheet_shows_the_worst_first_and_the_table_names_conventions(folders, capsys):
+    draw(folders / "same/b.png", 99)  # spoilt
+    (folders / "same/truth").symlink_to(folders / "truth")  # as `leffa generate` lays it
+    sheet, markdown = folders / "sheet.html", folders / "table.md"
+    output = folders / "figures.json"
+    command = ["evaluate", "--results", folders / "same", "--sheet", sheet, "--table", markdown, "-o", output]
+    assert cli.main([str(part) for part in command]) == 0
+    captions = sheet.read_text().split("<figcaption>")[1:]
+    assert captions[0].startswith("b: ") and len(captions) == 3
+    assert "http" not in sheet.read_text()
+    assert "* SSIM: Gaussian window" in markdown.read_text()
+    assert "PSNR" in json.loads(output.read_text())["conventions"]
+
+
+def test_only_the_worst_are_kept(tmp_path):
+    worst = Worst(3)
+    for number in range(100):
+        worst.add(str(number), tmp_path, tmp_path, {"SSIM": (number * 37 % 100) / 100})
+    assert [figures["SSIM"] for *_, figures in worst.pairs()] == [0, 0.01, 0.02]

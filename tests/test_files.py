@@ -1,8 +1,10 @@
 """What is written: whole or not at all, never over what is read, never over what others have made."""
 
 import errno
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +17,8 @@ from PIL import Image
 from leffa import cli, files
 from leffa.data.packed import PackedDataset, PackedWriter
 from leffa.errors import FileError
+from leffa.explain import FLOW_PICTURES
+from leffa.explain.views import flow_pictures
 from leffa.files import check_outputs, is_ours, replaced, write_json, write_text, written
 from leffa.images import save_atomically
 from leffa.synthetic.folder import FolderJob, write_folder
@@ -261,3 +265,9 @@ def test_a_digest_goes_over_all_files(tmp_path):
     joined = files.sha256(tmp_path / "a", tmp_path / "b")
     (tmp_path / "c").write_bytes(b"onetwo")
     assert joined == files.sha256(tmp_path / "c")
+
+
+def test_every_picture_of_the_flow_is_checked_before_a_run():
+    """The command line asks for leave by these names, long before ``flow_pictures`` writes under them."""
+    source = inspect.getsource(flow_pictures)
+    assert set(FLOW_PICTURES) == set(re.findall(r'"(\w+)": (?:pictures|heat)', source))

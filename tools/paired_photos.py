@@ -24,9 +24,9 @@ from leffa.metrics.pictures import psnr, ssim
 from leffa.preprocess.garment.product import foreground
 from leffa.run.result import Result
 from leffa.run.settings import Settings
+from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings as Scenes
 from leffa.synthetic.samples import make_try_on
-from leffa.synthetic.scene import Split
 
 QUICK_STEPS = 6
 

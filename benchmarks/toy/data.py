@@ -12,9 +12,9 @@ from leffa.data.packed import PackedDataset
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
 from leffa.metrics.bars import box_flow
+from leffa.synthetic.identity import Split
 from leffa.synthetic.pack import pack
 from leffa.synthetic.samples import Settings
-from leffa.synthetic.scene import Split
 from leffa.training.latents import resize_sample
 
 SIZE = (64, 48)

@@ -11,7 +11,7 @@ const told = root.querySelector(".lf-told");
 const layer = root.querySelector(".lf-layer"), step = root.querySelector(".lf-step-range");
 const layerName = root.querySelector(".lf-layer-name"), stepName = root.querySelector(".lf-step-name");
 const legend = root.querySelector(".lf-legend");
-const VIEWS = ["result", "flow", "confidence", "mass", "arrows"];
+const VIEWS = ["result", "flow", "refined", "confidence", "mass", "arrows"];
 const NAMESPACE = "http://www.w3.org/2000/svg";
 let view = "result", run = null, cursor = { result: [0.5, 0.4], reference: [0.5, 0.4] };
 
@@ -113,7 +113,7 @@ function draw() {
   root.querySelector("h2").textContent = words("title");
   const shown = (value.views || {})[view];
   put(pictures.result, shown || value.result, words("alt_result"));
-  put(pictures.reference, view === "flow" && value.views.legend ? value.views.legend : value.reference, words("alt_reference"));
+  put(pictures.reference, ["flow", "refined"].includes(view) && value.views.legend ? value.views.legend : value.reference, words("alt_reference"));
   for (const [side, pane] of Object.entries(panes)) pane.setAttribute("aria-label", words(`pane_${side}`));
   drawViews();
   drawScrubbers(value);

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -60,6 +61,12 @@ class DeepFashion(Dataset):
     def __len__(self) -> int:
         return len(self._pairs)
 
+    def listed(self) -> Iterator[tuple[str, Path, Path]]:
+        """Name, and the files of reference and person, in the order of the rows."""
+        for names in self._pairs:
+            reference, person = (self._files[self._picture(name)] for name in names)
+            yield _name(names), reference, person
+
     def __getitem__(self, index: int) -> Sample:
         names, size = self._pairs[index], self._size
         reference, person = (Framed.read(self._files[self._picture(name)], size) for name in names)
@@ -69,7 +76,7 @@ class DeepFashion(Dataset):
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
         shown = cv2.dilate((iuv[..., 0] > 0).astype(np.uint8), kernel)
         return Sample(
-            name="-to-".join(files.stem(name) for name in names),
+            name=_name(names),
             task=Task.POSE_TRANSFER,
             garment=None,
             person=person.tensor(),
@@ -84,6 +91,10 @@ class DeepFashion(Dataset):
 
     def _densepose(self, name: str) -> str:
         return f"{self._split}_densepose/{files.stem(name)}.png"
+
+
+def _name(names: tuple[str, str]) -> str:
+    return "-to-".join(files.stem(name) for name in names)
 
 
 def _read_pairs(path: Path) -> list[tuple[str, str]]:

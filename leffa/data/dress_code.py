@@ -1,5 +1,6 @@
 """DressCode: people in tops, trousers and skirts, and dresses, with product shots."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,11 @@ class _Row(NamedTuple):
     @property
     def folder(self) -> str:
         return self.garment.dataset_name
+
+    @property
+    def name(self) -> str:
+        """What a result of the row is called."""
+        return f"{self.folder}-{self.of_person('')}"
 
     def of_person(self, suffix: str) -> str:
         """The name of one of the person's files: 013563_4.png for "_4.png"."""
@@ -106,6 +112,12 @@ class DressCode(Dataset):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def listed(self) -> Iterator[tuple[str, Garment, Path, Path, Path]]:
+        """Name, kind, and the files of person, garment and mask, in the order of the rows."""
+        for row in self._rows:
+            shot, product, _, mask, *_ = (self._files[file] for file in row.files())
+            yield row.name, row.garment, shot, product, mask
+
     def __getitem__(self, index: int) -> Sample:
         row = self._rows[index]
         shot, product, labels, mask, parts, surface = (self._files[file] for file in row.files())
@@ -114,7 +126,7 @@ class DressCode(Dataset):
         iuv = _iuv(person, parts, surface)
         densepose = encode_densepose(iuv, self._encoding)
         return Sample(
-            name=f"{row.folder}-{row.of_person('')}",
+            name=row.name,
             task=Task.TRY_ON,
             garment=row.garment,
             person=person.tensor(),

@@ -1,5 +1,6 @@
 """VITON-HD: people in tops, and product shots."""
 
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
@@ -74,6 +75,12 @@ class VitonHD(Dataset):
 
     def __len__(self) -> int:
         return len(self._pairs)
+
+    def listed(self) -> Iterator[tuple[str, str, dict[str, Path]]]:
+        """Names of person and garment, and the files "image", "cloth" and "mask", row by row."""
+        for name, garment in self._pairs:
+            wanted = dict(zip(("image", "cloth", "mask"), _files(name, garment), strict=False))
+            yield name, garment, {slot: self._files[file] for slot, file in wanted.items()}
 
     def __getitem__(self, index: int) -> Sample:
         name, garment = self._pairs[index]

@@ -84,7 +84,9 @@ def to_reference(
         if lies[row, column] > 0.5:  # surer than the attention: the picture was made by it
             place = (laid.flow[row, column].numpy() + 1) / 2
             middle = Place(float(place[0]), float(place[1]), 1.0)
-            return Trace([middle], middle, 0.0, float(result.fields[sample].mass[row, column]))
+            attention = result.fields[sample]
+            scatter = float(attention.spread[row, column]) * _frame_share(result.reference_region)
+            return Trace([middle], middle, scatter, float(attention.mass[row, column]))
     framed = _to_frame(result.region, x * width, y * height)
     looks, weights, spreads, masses = [], [], [], []
     for name, step, field in _chosen(result, sample, layer, timestep):

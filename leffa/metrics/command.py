@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from leffa import __version__
 from leffa.data.sources import HELP, Source
 from leffa.errors import LeffaError
-from leffa.files import MARK, check_outputs, write_json
+from leffa.files import MARK, check_outputs, write_json, write_text
 from leffa.report import report
 from leffa.synthetic.command import parse_size
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leffa.weights.models import Model
 
 EXAMPLES = (
-    "leffa evaluate --results out/ --truth VITON-HD/test/image\n"
+    "leffa evaluate --results out/ --truth VITON-HD/test/image --sheet sheet.html --table table.md\n"
     "leffa evaluate --results out/ --truth VITON-HD/test/image --unpaired\n"
     "leffa evaluate --model bundled --data packed:held-out --count 500\n"
     "leffa evaluate --model runs/one/model --data viton-hd:VITON-HD --unpaired --pictures out/"
@@ -27,13 +27,22 @@ EXAMPLES = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     folders = parser.add_argument_group("folders of pictures")
     folders.add_argument("--results", type=Path, metavar="DIR", help="what a model painted")
-    folders.add_argument("--truth", type=Path, metavar="DIR", help="true pictures of the same names")
+    folders.add_argument(
+        "--truth",
+        type=Path,
+        metavar="DIR",
+        help="true pictures of the same names (default: truth/ in --results)",
+    )
     folders.add_argument(
         "--against",
         type=Path,
         metavar="DIR",
         help="pictures for FID and KID, if not those of --truth: pose transfer takes all of training",
     )
+    folders.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="HTML: the worst pairs first, paired only"
+    )
+    folders.add_argument("--table", type=Path, metavar="FILE", help="the figures and conventions in Markdown")
     models = parser.add_argument_group("a model")
     models.add_argument("--model", metavar="NAME", help="name of a model, or a saved pipeline's folder")
     models.add_argument("--data", metavar="KIND:WHERE", help=f"{HELP}; its test split")
@@ -55,9 +64,13 @@ def run(options: argparse.Namespace) -> None:
     """Evaluate as the options say. Raises LeffaError for options that do not go together."""
     if bool(options.results) == bool(options.model):
         raise LeffaError("give either --results and --truth, or --model and --data")
-    if options.output and (options.output.is_dir() or not options.output.parent.is_dir()):
-        raise LeffaError(f"--output {options.output}: give a file in a folder that exists")
-    check_outputs([options.output], force=options.force)
+    for name in ("output", "sheet", "table"):
+        path = getattr(options, name)
+        if path and (path.is_dir() or not path.parent.is_dir()):
+            raise LeffaError(f"--{name} {path}: give a file in a folder that exists")
+    if (options.sheet or options.table) and not options.results:
+        raise LeffaError("--sheet and --table are written of --results")
+    check_outputs([options.output, options.sheet, options.table], force=options.force)
     if options.pictures and options.pictures.exists() and not options.pictures.is_dir():
         raise LeffaError(f"--pictures {options.pictures} is no folder")
     figures = _folders(options) if options.results else _model(options)
@@ -66,12 +79,19 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _folders(options: argparse.Namespace) -> dict:
-    from leffa.metrics.folders import evaluate_folders
+    from leffa.metrics.folders import CONVENTIONS, compare_names, evaluate_folders
+    from leffa.metrics.sheet import Worst, write_sheet
 
-    if not options.truth:
+    truth = options.truth or options.results / "truth"
+    if not options.truth and not truth.is_dir():
         raise LeffaError("--results needs --truth, the folder of true pictures")
+    paired = not options.unpaired
+    told = compare_names(options.results, truth) if paired else []
+    for sentence in told:
+        report(sentence)
+    worst = Worst()
     figures, notes = evaluate_folders(
-        options.results, options.truth, not options.unpaired, options.against, _measuring_device(options)
+        options.results, truth, paired, options.against, _measuring_device(options), worst.add
     )
     for note in notes:
         report(f"note: {note}")
@@ -79,8 +99,17 @@ def _folders(options: argparse.Namespace) -> dict:
         raise LeffaError(
             "no figure could be computed: install what the notes name; paired there are SSIM and PSNR"
         )
-    report(table({str(options.results): figures}))
-    return figures
+    shown = table({str(options.results): figures})
+    used = {name: text for name, text in CONVENTIONS.items() if name in figures or name == "sizes"}
+    report(shown)
+    for name, text in used.items():
+        report(f"{name}: {text}")
+    if options.table:
+        lines = [shown, "", *(f"* {name}: {text}" for name, text in used.items()), *told, *notes]
+        write_text(options.table, "\n".join([*lines, "", f"<!-- {MARK} {__version__} -->", ""]))
+    if options.sheet:
+        write_sheet(options.sheet, f"{options.results} against {truth}", shown, worst)
+    return {**figures, "conventions": used, "told": [*told, *notes]}
 
 
 def _model(options: argparse.Namespace) -> dict:

@@ -154,17 +154,24 @@ class Preparation:
         return self._get_offline().take_off(image, garment)
 
     def _find(self, photo: Image.Image, official: Model | None) -> Prepared:
+        if official is None:
+            return self._found(photo, *self._analysis(photo), self._get_offline())
+        frame = Letterbox.official((photo.height, photo.width), official.size)
+        return self._found(photo, frame, np.asarray(frame.apply(photo)), self._official(official))
+
+    @staticmethod
+    def _analysis(photo: Image.Image) -> tuple[Letterbox, NDArray[np.uint8]]:
+        """How the offline preprocessor sees a photo: the frame, and the picture in it."""
         size = (photo.height, photo.width)
-        preprocessor: Preprocessor[Any]
-        if official is not None:
-            frame = Letterbox.official(size, official.size)
-            preprocessor = self._official(official)
-        else:
-            scale = min(1.0, ANALYSIS_SIDE / max(size))
-            smaller = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-            frame = Letterbox(size, smaller, 0, 0, *smaller)
-            preprocessor = self._get_offline()
-        analysis = np.asarray(frame.apply(photo))
+        scale = min(1.0, ANALYSIS_SIDE / max(size))
+        smaller = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+        frame = Letterbox(size, smaller, 0, 0, *smaller)
+        return frame, np.asarray(frame.apply(photo))
+
+    @staticmethod
+    def _found(
+        photo: Image.Image, frame: Letterbox, analysis: NDArray[np.uint8], preprocessor: "Preprocessor[Any]"
+    ) -> Prepared:
         found = preprocessor.people(analysis)
         boxes = [_on_photo(somebody.box, frame) for somebody in found]
         return Prepared(photo, boxes, 0, frame, analysis, found, preprocessor)

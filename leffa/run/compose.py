@@ -48,9 +48,12 @@ GUIDE_RADIUS, GUIDE_EDGE = (
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
 HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
 TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
+PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 HAIR_REACH = 0.15  # of the head's size
+AROUND = 7.0  # px of a product shot 512 px long
+BESIDE = 0.03  # of a product shot's height: a flow that ends further from the cloth shows none
 FRINGE, ONE_COLOUR = (
     8,
     14.0,
@@ -105,12 +108,14 @@ class Reading:
     seen        (1, 10, 256, 192) float32, shares of ``Seen`` in the networks' frame
     body        (1, 3, 256, 192) in [-1, 1], body coordinates there
     silhouette  (H, W) uint8, 255 = the person, at the photo's size
+    on_body     (H, W) bool: where the part map has a part: not a bag, not a wide skirt's end
     head        (H, W) bool: the head as the part map has it
     """
 
     seen: Tensor
     body: Tensor
     silhouette: NDArray[np.uint8]
+    on_body: NDArray[np.bool_]
     head: NDArray[np.bool_]
 
 
@@ -133,7 +138,8 @@ def read_photo(
     seen = networks.parser(picture, person, body).softmax(1)
     head = np.isin(parts[..., 0], HEAD)
     seen = _hair_on_heads(seen, _framed_mask(np.where(head, 255, 0).astype(np.uint8), region))
-    return Reading(_skin_like_the_face(seen, picture), body, silhouette, head)
+    seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
+    return Reading(seen, body, silhouette, parts[..., 0] > 0, head)
 
 
 def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
@@ -151,17 +157,48 @@ def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
 
 def _skin_like_the_face(seen: Tensor, picture: Tensor) -> Tensor:
     """Bare arms and legs have the face's colour, lighter or darker: what has another is cloth."""
-    face = (seen[0, Seen.FACE] > SURE_SKIN).numpy()
-    if face.sum() < LEAST_FACE:
+    lab = _lab(picture)
+    tone = _face_tone(seen, lab)
+    if tone is None:
         return seen
-    colours = ((picture[0].permute(1, 2, 0).numpy() + 1) / 2).astype(np.float32)
-    lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)
-    tone = np.median(lab[face], axis=0)
     away = np.abs(lab - tone)
     other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
     for limb in (Seen.ARM, Seen.LEG):
         seen = _moved(seen, limb, torch.from_numpy(other))
     return seen
+
+
+def _cloth_of_one_colour(seen: Tensor, picture: Tensor) -> Tensor:
+    """Rims and specks beside a garment of one colour, and of that colour, are the garment's."""
+    lab = _lab(picture)
+    tone = _face_tone(seen, lab)
+    for cloth in (Seen.UPPER, Seen.LOWER, Seen.DRESS):
+        own = (seen[0, cloth] > SURE_SKIN).numpy()
+        if own.sum() < LEAST_SKIN:
+            continue
+        colour = np.median(lab[own], axis=0)[1:]
+        is_plain = np.median(np.linalg.norm(lab[own][:, 1:] - colour, axis=-1)) < PLAIN
+        is_skin = tone is None or np.linalg.norm(colour - tone[1:]) < 2 * TONE_REACH[1]
+        if not is_plain or is_skin or np.linalg.norm(colour) < 2 * TONE_REACH[1]:
+            continue
+        near = cv2.dilate(own.astype(np.uint8), _disc(NEAR / 2)) > 0
+        alike = np.linalg.norm(lab[..., 1:] - colour, axis=-1) < ALIKE * np.linalg.norm(colour)
+        taken = torch.from_numpy(near & alike)
+        seen = torch.where(
+            taken, F.one_hot(torch.tensor(cloth), len(Seen))[None, :, None, None].float(), seen
+        )
+    return seen
+
+
+def _lab(picture: Tensor) -> Maps:
+    """(h, w, 3) CIE Lab of (1, 3, h, w) in [-1, 1]."""
+    colours = ((picture[0].permute(1, 2, 0).numpy() + 1) / 2).clip(0, 1).astype(np.float32)
+    return cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)
+
+
+def _face_tone(seen: Tensor, lab: Maps) -> Maps | None:
+    face = (seen[0, Seen.FACE] > SURE_SKIN).numpy()
+    return None if face.sum() < LEAST_FACE else np.median(lab[face], axis=0)
 
 
 def _moved(seen: Tensor, part: Seen, where: Tensor) -> Tensor:
@@ -183,7 +220,12 @@ def with_worn(
     working = _Working(region, min(1.0, WORKING_SIDE / max(region.size)))
     likely = working.unframed(reading.seen[0, worn].sum(0, keepdim=True))[..., 0] > 0.5
     near = cv2.dilate((working.cut(mask) > 127).astype(np.uint8), _disc(NEAR * working.zoom)) > 0
-    grown = cv2.dilate((likely & near).astype(np.uint8), _disc(2 * RIM * working.zoom)).astype(np.float32)
+    body = (
+        cv2.dilate((working.cut(reading.on_body) > 0.5).astype(np.uint8), _disc(2 * RIM * working.zoom)) > 0
+    )
+    grown = cv2.dilate((likely & near & body).astype(np.uint8), _disc(2 * RIM * working.zoom)).astype(
+        np.float32
+    )
     grown *= 1 - working.cut(reading.head)
     return np.where(working.whole(grown, mask.shape) > 0.5, 255, mask).astype(np.uint8)
 
@@ -303,6 +345,13 @@ def _silhouette(working: _Working, refined: Refined) -> Maps:
     return np.clip((smooth - 0.5) * EDGE * working.zoom + 0.5, 0, 1)
 
 
+def _lands_on_cloth(scene: Scene, places: Maps) -> Maps:
+    """(H, W) in [0, 1]: where the flow ends on the garment or just beside it."""
+    size = (256, max(1, round(256 * scene.shown.shape[1] / scene.shown.shape[0])))
+    wide = cv2.dilate(_sized(scene.shown, size).astype(np.float32) / 255, _disc(BESIDE * size[0]))
+    return np.clip(2 * _warped(wide, places) - 0.5, 0, 1)
+
+
 def _old_garment(scene: Scene, working: _Working, mask: Maps) -> Maps:
     """(H, W) in [0, 1] at the working size: what has to go."""
     assert scene.garment is not None
@@ -326,6 +375,7 @@ def _try_on(
     garment = _silhouette(working, refined) * mask * (1 - front)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
+    garment *= _lands_on_cloth(scene, places)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
     else:
@@ -356,7 +406,9 @@ def _laid_and_filled(
     cloth = extended(np.asarray(scene.reference), scene.shown)
     person = _framed_picture(scene.photo, scene.region)
     hole = (working.framed(np.maximum(gone, garment)) > OPEN).float()
-    shows = F.one_hot(refined.shows.argmax(1), len(Shows)).permute(0, 3, 1, 2).float()
+    logits = refined.shows.clone()
+    logits[:, Shows.GARMENT][working.framed(garment)[:, 0] < 0.5] = -torch.inf
+    shows = F.one_hot(logits.argmax(1), len(Shows)).permute(0, 3, 1, 2).float()
     skin = (scene.reading.seen[:, list(SKIN)].sum(1, keepdim=True) > SURE_SKIN).float() * (1 - hole)
     tone = torch.full((1, 3), torch.nan)
     if skin.sum() >= LEAST_SKIN:
@@ -367,11 +419,26 @@ def _laid_and_filled(
     size = scene.region.size
     light = anchored(working.unframed(gain[0]), garment)
     lit = _warped(cloth, _sized(places, size)) * _sized(light, size)
-    filled = _sized((working.unframed(picture[0]) + 1) * 127.5, size)
+    filled = (working.unframed(picture[0]) + 1) * 127.5
+    other = working.unframed(refined.shows.softmax(1)[0, Shows.OTHER :])
+    filled = _sized(filled + other * (_other_clothes(scene, working, gone, filled) - filled), size)
     left, top, right, bottom = scene.region.box
     new, rest = _pixels(scene.photo), _pixels(scene.photo)
     new[top:bottom, left:right], rest[top:bottom, left:right] = lit, filled
     return new, rest
+
+
+def _other_clothes(scene: Scene, working: _Working, gone: Maps, filled: Maps) -> Maps:
+    """(H, W, 3): the garments that stay, carried on into what is open beside them."""
+    assert scene.garment is not None
+    stay = [part for part in (Seen.UPPER, Seen.LOWER) if part not in REPLACED[scene.garment]]
+    if not stay:
+        return filled
+    kept = (_share(scene, working, stay) > SURE_SKIN) & (gone < 0.05)
+    solid = cv2.erode(kept.astype(np.uint8), _disc(RIM * working.zoom))
+    if solid.sum() < LEAST_SKIN * working.zoom**2:
+        return filled
+    return _carried_on(working.cut(np.asarray(scene.photo)), solid)
 
 
 def anchored(gain: Maps, garment: Maps) -> Maps:
@@ -483,15 +550,26 @@ def extended(picture: NDArray[np.uint8], shown: NDArray[np.uint8]) -> Maps:
     solid = _sure_cloth(small, _sized(shown, size) > 250)
     if solid.sum() < 50:
         return picture.astype(np.float32)
-    _, labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(solid)
-    colours = np.zeros((labels.max() + 1, 3), np.float32)
-    colours[labels[rows, columns]] = small[rows, columns]
-    near = cv2.GaussianBlur(colours[labels], (0, 0), 1.5)
+    # beside its outline cloth has the colour of what is around: no trim or stripe is drawn out
+    inside = cv2.erode(solid, _disc(3)) if solid.sum() > 2000 else solid
+    held = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), AROUND)[..., None]
+    mean = cv2.GaussianBlur(small * inside[..., None].astype(np.float32), (0, 0), AROUND) / np.maximum(
+        held, 1e-4
+    )
+    near = _carried_on(mean, (held[..., 0] > 0.05).astype(np.uint8))
     near = _sized(near, (picture.shape[0], picture.shape[1]))
     own = cv2.GaussianBlur(_sized(solid.astype(np.float32), near.shape[:2]), (0, 0), 0.5 / scale)
     own = np.clip(2 * own - 1, 0, 1)[..., None]
     return near + own * (picture - near)
+
+
+def _carried_on(picture: NDArray, solid: NDArray[np.uint8]) -> Maps:
+    """(h, w, 3) float32: every pixel has the colour of the nearest ``solid`` one."""
+    _, labels = cv2.distanceTransformWithLabels(1 - solid, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(solid)
+    colours = np.zeros((labels.max() + 1, 3), np.float32)
+    colours[labels[rows, columns]] = picture[rows, columns]
+    return cv2.GaussianBlur(colours[labels], (0, 0), 1.5)
 
 
 def _sure_cloth(small: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.uint8]:

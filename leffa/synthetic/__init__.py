@@ -11,6 +11,7 @@ paint/       colours: fabrics (patterns, details, textures, photographs), looks,
 render/      from meshes to pixels: camera, raster, gbuffer (what is seen, before any light), shadows,
              shading, correspond (where a seen surface point lies in another picture)
 lent/        photographs of real garments that stand for product shots, the correspondence still exact
+identity     the splits, the random streams, and who may stand in a picture
 scene        who wears what, standing how, seen from where, drawn from a seed
 observation  what a detector and the masking code make of a rendered person
 samples      all of it as ``leffa.data.sample.Sample``: pure functions of a number

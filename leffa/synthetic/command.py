@@ -95,8 +95,8 @@ def parse_size(text: str) -> tuple[int, int]:
 def run(args: argparse.Namespace) -> None:
     """Write the folder. Raises ``LeffaError`` with a sentence for the user."""
     from leffa.synthetic.folder import FolderJob, with_kind, write_folder
+    from leffa.synthetic.identity import Split
     from leffa.synthetic.samples import Settings
-    from leffa.synthetic.scene import Split
 
     for name in ("count", "reuse"):
         if getattr(args, name) < 1:

@@ -25,8 +25,9 @@ from leffa.config import Garment
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
 from leffa.preprocess.labels import Landmark, Parse
+from leffa.synthetic.identity import Split, generator
 from leffa.synthetic.samples import Settings, make_try_on, to_bytes
-from leffa.synthetic.scene import Split, draw_kind, generator
+from leffa.synthetic.scene import draw_kind
 
 FOLDERS = (
     "image", "cloth", "cloth-mask", "image-parse-v3", "agnostic-mask", "image-densepose", "openpose_json",

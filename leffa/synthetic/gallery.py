@@ -23,6 +23,7 @@ from leffa.synthetic.body.pose_library import POSES
 from leffa.synthetic.cloth.drape import Drape
 from leffa.synthetic.cloth.garments import Garment
 from leffa.synthetic.cloth.wardrobe import draw_bottom, draw_dress, draw_expression, draw_hair, draw_top
+from leffa.synthetic.identity import Split, draw_person, generator
 from leffa.synthetic.paint.backgrounds import draw_background, draw_product_ground
 from leffa.synthetic.paint.damage import Damage, apply_damage
 from leffa.synthetic.paint.fabrics import Fabric, Pattern, draw_fabric, draw_leather
@@ -31,7 +32,7 @@ from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.gbuffer import draw, resolve
 from leffa.synthetic.render.shading import shade
 from leffa.synthetic.samples import load_banks
-from leffa.synthetic.scene import Split, draw_lights, draw_person, generator, take_picture
+from leffa.synthetic.scene import draw_lights, take_picture
 
 SIZE = (1024, 768)
 POSE_SIZE = (512, 384)

@@ -12,6 +12,7 @@ from leffa.config import Garment, Task
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
 from leffa.synthetic.body.mesh import Material
+from leffa.synthetic.identity import Split, generator
 from leffa.synthetic.observation import (
     condition,
     garment_pixels,
@@ -30,9 +31,7 @@ from leffa.synthetic.scene import (
     Former,
     Picture,
     PosePairScene,
-    Split,
     TryOnScene,
-    generator,
     make_lent_scene,
     make_pose_pair_scene,
     make_try_on_scene,

@@ -1,16 +1,13 @@
 """Scenes drawn from numbers: who wears what, how they stand, where the camera is; and their G-buffers."""
 
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leffa.config import Garment as Kind
 from leffa.preprocess.labels import Landmark
 from leffa.synthetic.body.bags import Bag, bag_meshes, draw_bag
-from leffa.synthetic.body.baked import load_body
-from leffa.synthetic.body.figure import Figure, Layout, Posed, body_mesh, extent, lay_out, pose_figure
+from leffa.synthetic.body.figure import Figure, Posed, body_mesh, draw_layout, extent, lay_out, pose_figure
 from leffa.synthetic.body.landmarks import project_landmarks
 from leffa.synthetic.body.mesh import Material, Mesh, join
 from leffa.synthetic.body.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS, random_pose
@@ -18,40 +15,14 @@ from leffa.synthetic.body.poses import Pose
 from leffa.synthetic.cloth.drape import Drape
 from leffa.synthetic.cloth.garments import Garment
 from leffa.synthetic.cloth.wardrobe import draw_expression, draw_former, draw_hair, draw_outfit
+from leffa.synthetic.identity import WOMEN, Person, Split, draw_person, generator
+from leffa.synthetic.lent.catalogue import Catalogue, Loan, draw_template, front_camera
 from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.correspond import correspondence
 from leffa.synthetic.render.gbuffer import GBuffer, View, draw, resolve
 from leffa.synthetic.render.raster import EMPTY, rasterise
 
-if TYPE_CHECKING:
-    from leffa.synthetic.lent.catalogue import Catalogue, Loan
-
-
-class Split(str, Enum):
-    """Disjoint by identity, garment shape, texture and pose seed."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-
-    @property
-    def stream(self) -> int:
-        """Number that keeps the random streams of the splits apart."""
-        return list(Split).index(self)
-
-
-IDENTITY_SHARES = {Split.TRAIN: range(14), Split.VALIDATION: range(14, 15), Split.TEST: range(15, 16)}
-WOMEN = {Kind.UPPER: 0.52, Kind.LOWER: 0.52, Kind.DRESS: 0.98}
 FRONTAL = tuple(pose.name for pose in POSES if pose.name not in BACK_VIEWS + SIDE_VIEWS + SEATED_VIEWS)
-
-
-@dataclass(frozen=True)
-class Person:
-    """An identity: shape coefficients, sex and age as the wardrobe and the complexion need them."""
-
-    coefficients: np.ndarray
-    female: bool
-    older: bool
 
 
 @dataclass(frozen=True)
@@ -99,7 +70,7 @@ class TryOnScene:
     older: bool
     identity: int
     snapshot: bool
-    loan: "Loan | None" = None
+    loan: Loan | None = None
     former: Former | None = None
     varied: bool = False
 
@@ -126,29 +97,6 @@ class PosePairScene:
     older: bool
     identity: int
     snapshot: bool
-
-
-def generator(seed: int, split: Split, *path: int) -> np.random.Generator:
-    """The random stream of one thing: the same numbers for the same path, whatever else is drawn."""
-    return np.random.default_rng([seed, split.stream, *path])
-
-
-def draw_person(rng: np.random.Generator, split: Split, women: float = 0.55) -> tuple[Person, int]:
-    """An identity of the split: a blend of two of its bodies of one sex. Returns it and its number.
-
-    ``women`` is the share of women wanted.
-    """
-    body = load_body()
-    rows = np.arange(len(body.coefficients))
-    own = rows[np.isin(rows % 16, list(IDENTITY_SHARES[split]))]
-    gender = body.phenotypes[:, body.phenotype_names.index("gender")]
-    age = body.phenotypes[:, body.phenotype_names.index("age")]
-    female = bool(rng.random() < women)
-    first = int(rng.choice(own[(gender[own] > 0.5) == female]))
-    second = int(rng.choice(own[(gender[own] > 0.5) == female]))
-    share = rng.uniform(0.5, 1)
-    coefficients = share * body.coefficients[first] + (1 - share) * body.coefficients[second]
-    return Person(coefficients, female, bool(age[first] > 0.8)), first
 
 
 def draw_camera(rng: np.random.Generator, posed: Posed, kind: Kind | None, snapshot: bool) -> Camera:
@@ -264,16 +212,6 @@ def draw_kind(rng: np.random.Generator) -> Kind:
     return (Kind.UPPER, Kind.UPPER, Kind.LOWER, Kind.DRESS)[int(rng.integers(4))]
 
 
-def draw_layout(rng: np.random.Generator) -> Layout:
-    """How a product shot is laid out: on an invisible mannequin or flat, sleeves down, angled or out."""
-    arms = float(
-        rng.choice([rng.uniform(10, 22), rng.uniform(28, 48), rng.uniform(60, 88)], p=[0.35, 0.5, 0.15])
-    )
-    flat = 0.0 if rng.random() < 0.35 else float(rng.uniform(0.2, 1))
-    drape = Drape(int(rng.integers(2**31)), float(rng.uniform(0.15, 0.8)))
-    return Layout(arms, flat, float(rng.uniform(2, 9)), drape)
-
-
 def frame_product(
     rng: np.random.Generator, low: np.ndarray, high: np.ndarray, size: tuple[int, int]
 ) -> Camera:
@@ -380,7 +318,7 @@ def make_try_on_scene(
 def make_lent_scene(
     index: int,
     seed: int,
-    catalogue: "Catalogue",
+    catalogue: Catalogue,
     split: Split = Split.TRAIN,
     size: tuple[int, int] = (256, 192),
     kind: Kind | None = None,
@@ -391,8 +329,6 @@ def make_lent_scene(
 
     Nobody is seen from behind: a photograph shows but the front.
     """
-    from leffa.synthetic.lent.catalogue import draw_template, front_camera
-
     rng = generator(seed, split, 5, index)
     kind = kind or draw_kind(generator(seed, split, 1, index))  # as in the scene whose place it takes
     loan = catalogue.draw(rng, kind)
@@ -433,7 +369,7 @@ def _render(
     laid_out: tuple[list[Mesh], Camera],
     size: tuple[int, int],
     snapshot: bool,
-    loan: "Loan | None" = None,
+    loan: Loan | None = None,
     extras: Extras = NO_EXTRAS,
     before: np.random.Generator | None = None,
 ) -> TryOnScene:

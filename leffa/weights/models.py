@@ -125,7 +125,7 @@ DEEP_FASHION = Model(
 )
 BUNDLED = Model(
     name="bundled",
-    title="Small bundled model: works anywhere, shows colours, layout and flow; not photo-realistic",
+    title="Small bundled model: works anywhere; what is real of the photo stays real",
     tasks=(Task.TRY_ON, Task.POSE_TRANSFER),
     folder=CHECKPOINTS / "bundled",
     size=(256, 192),

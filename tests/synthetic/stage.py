@@ -6,11 +6,12 @@ from functools import lru_cache
 import numpy as np
 
 from leffa.config import Garment
+from leffa.synthetic.identity import Split
 from leffa.synthetic.paint.fabrics import Fabric, Pattern, draw_fabric
 from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid
 from leffa.synthetic.render.shading import Banks
-from leffa.synthetic.scene import Split, make_try_on_scene
+from leffa.synthetic.scene import make_try_on_scene
 
 STYLES = {
     "t_shirt": Garment.UPPER, "long_sleeve": Garment.UPPER, "shirt": Garment.UPPER, "polo": Garment.UPPER,

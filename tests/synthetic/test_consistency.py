@@ -8,9 +8,10 @@ import torch
 from leffa.config import Garment
 from leffa.preprocess.labels import Landmark, Parse, Part
 from leffa.synthetic.cloth.wardrobe import LABELS_OF_KIND
+from leffa.synthetic.identity import Split, draw_person, generator
 from leffa.synthetic.observation import untouchable
 from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
-from leffa.synthetic.scene import Split, draw_person, generator, make_try_on_scene
+from leffa.synthetic.scene import make_try_on_scene
 
 SETTINGS = Settings(seed=3, reuse=1)
 

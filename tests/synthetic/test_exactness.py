@@ -6,9 +6,10 @@ import torch
 from stage import STYLES, plain_look, scene_of, smooth_banks
 from torch.nn.functional import grid_sample
 
+from leffa.synthetic.identity import Split
 from leffa.synthetic.observation import pixel_flow
 from leffa.synthetic.render.shading import shade
-from leffa.synthetic.scene import Split, make_pose_pair_scene
+from leffa.synthetic.scene import make_pose_pair_scene
 
 SIZE = (384, 288)
 ALLOWED = 2.0

@@ -11,6 +11,7 @@ from torch.nn.functional import grid_sample
 
 from leffa.config import Garment
 from leffa.errors import LeffaError, PictureError
+from leffa.synthetic.identity import Split
 from leffa.synthetic.lent import catalogue as catalogues
 from leffa.synthetic.lent import shot as shots
 from leffa.synthetic.lent.cutouts import Cut, cut_out, cuts_of, extend
@@ -19,7 +20,7 @@ from leffa.synthetic.lent.shot import draw_shot, dress, on_photograph, sample
 from leffa.synthetic.observation import pixel_flow
 from leffa.synthetic.render.shading import shade
 from leffa.synthetic.samples import Settings, make_try_on
-from leffa.synthetic.scene import Split, make_lent_scene
+from leffa.synthetic.scene import make_lent_scene
 
 SIZE = (256, 192)
 FEW = {Cut.SHORT: 3, Cut.LONG: 1, Cut.LEGS: 2, Cut.SKIRT: 1, Cut.DRESS: 1}

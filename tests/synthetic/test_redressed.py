@@ -9,9 +9,9 @@ from leffa.config import Garment
 from leffa.data.packed import PackedDataset
 from leffa.metrics.leak import GARISH, leaked_share, rarest_garish
 from leffa.preprocess.labels import Parse
+from leffa.synthetic.identity import Split
 from leffa.synthetic.pack import pack
 from leffa.synthetic.samples import Settings, make_redressed, make_try_on
-from leffa.synthetic.scene import Split
 
 PLAIN = Settings(seed=4, reuse=1, damage=False)
 

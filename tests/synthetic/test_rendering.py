@@ -12,13 +12,14 @@ from leffa.synthetic.cloth.drape import Drape
 from leffa.synthetic.cloth.garments import Garment as Worn
 from leffa.synthetic.cloth.garments import LegShape, TopShape, legs, top
 from leffa.synthetic.cloth.outfit import wear
+from leffa.synthetic.identity import Split
 from leffa.synthetic.paint.fabrics import Pattern, draw_fabric
 from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting
 from leffa.synthetic.paint.patterns import stepped
 from leffa.synthetic.render.raster import rasterise
 from leffa.synthetic.render.shading import shade
 from leffa.synthetic.samples import load_banks
-from leffa.synthetic.scene import Split, make_try_on_scene
+from leffa.synthetic.scene import make_try_on_scene
 
 
 def slow_raster(points, faces, height, width, field):

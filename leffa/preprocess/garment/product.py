@@ -10,7 +10,8 @@ ONE_COLOUR = 32  # mean difference, of 255, below which a small model takes garm
 GROUND_LIKE = (
     1.5  # in Lab, of 255: what differs less from the ground, or less than thrice its spread, may be ground
 )
-FAINTEST_STEP = 0.5  # of 255 per pixel
+LEAST_EDGED = 0.75  # of an outline
+FAINTEST_STEP = 0.9  # of 255 per pixel
 LEAST_WINDOW, MOST_WINDOW = 0.12, 0.25  # of the picture's longer side; of the garment's area
 MID_GREY = 140
 FAINT_GAIN = 1.12  # how much larger a garment must be for one that can hardly be told from its ground
@@ -26,14 +27,14 @@ def foreground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = min(1.0, WORKING_SIZE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    mask, faint = _against_border(small), _against_border(small, faint=True)
-    if FAINT_GAIN * _solid(mask).mean() < _solid(faint).mean() < MOST_SHARE:
-        mask = faint  # white cloth on white: else its frayed edge is not worth the last shade
-    outlined = _outlined(small)
-    if FAINT_GAIN * _solid(mask).mean() < outlined.mean() < MOST_SHARE and _fullness(outlined) > _fullness(
-        mask
-    ):
-        mask = outlined  # white cloth on white, part of which was taken for ground
+    mask = _against_border(small)
+    edges = _edges(small)
+    # white cloth on white: else its frayed edge is not worth the last shade
+    for larger in (_against_border(small, faint=True), _outlined(edges)):
+        whole = _solid(larger)
+        is_larger = FAINT_GAIN * _solid(mask).mean() < whole.mean() < MOST_SHARE
+        if is_larger and _fullness(whole) > _fullness(mask) - 0.1 and _is_edged(whole, edges):
+            mask = larger
     if not LEAST_SHARE < mask.mean() < MOST_SHARE:
         mask = _cut(small)
     if not LEAST_SHARE < mask.mean() < MOST_SHARE:
@@ -49,14 +50,18 @@ def contrasting(image: NDArray[np.uint8], garment: NDArray[np.uint8]) -> NDArray
     image    (H, W, 3) uint8 RGB
     garment  (H, W) uint8, 255 = garment
     """
-    inside = garment > 127
-    if not LEAST_SHARE < inside.mean() < 1 - LEAST_SHARE:
-        return image
-    difference = image[inside].mean(axis=0) - image[~inside].mean(axis=0)
-    if np.abs(difference).mean() > ONE_COLOUR:
+    if not _of_one_colour(image, garment > 127):
         return image
     edge = cv2.GaussianBlur(garment.astype(np.float32) / 255, (0, 0), max(1.0, 0.002 * max(garment.shape)))
     return (image * edge[..., None] + MID_GREY * (1 - edge[..., None])).round().astype(np.uint8)
+
+
+def _of_one_colour(image: NDArray[np.uint8], inside: NDArray[np.bool_]) -> bool:
+    """Whether garment and ground can hardly be told apart; False where one of them is not there."""
+    if not LEAST_SHARE < inside.mean() < 1 - LEAST_SHARE:
+        return False
+    difference = image[inside].mean(axis=0) - image[~inside].mean(axis=0)
+    return bool(np.abs(difference).mean() <= ONE_COLOUR)
 
 
 def _against_border(image: NDArray[np.uint8], faint: bool = False) -> NDArray[np.bool_]:
@@ -66,9 +71,7 @@ def _against_border(image: NDArray[np.uint8], faint: bool = False) -> NDArray[np
     """
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
     height, width = lab.shape[:2]
-    rim = max(2, round(0.02 * max(height, width)))
-    border = np.ones((height, width), bool)
-    border[rim:-rim, rim:-rim] = False
+    border = _rim((height, width))
     middle = np.median(lab[border], axis=0)
     spread = np.median(np.abs(lab[border] - middle), axis=0) * 1.5
     # lightness may fall towards a corner or under the garment; colour may not
@@ -84,18 +87,35 @@ def _against_border(image: NDArray[np.uint8], faint: bool = False) -> NDArray[np
     return ~np.isin(labels, touching[touching > 0])
 
 
-def _outlined(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """What faint edges close in: the ground is smooth, and ends at the first step above its grain."""
+def _edges(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(h, w) in {0, 1}: steps that the ground's own grain has not, as faint as they may be."""
     grey = cv2.GaussianBlur(image.astype(np.float32).mean(-1), (0, 0), 0.8)
     step = np.hypot(cv2.Scharr(grey, cv2.CV_32F, 1, 0), cv2.Scharr(grey, cv2.CV_32F, 0, 1)) / 32
-    rim = max(2, round(0.02 * max(step.shape)))
-    border = np.ones(step.shape, bool)
-    border[rim:-rim, rim:-rim] = False
-    edges = (step > max(FAINTEST_STEP, 3 * float(np.percentile(step[border], 90)))).astype(np.uint8)
+    grain = 3 * float(np.percentile(step[_rim(step.shape)], 90))
+    return (step > max(FAINTEST_STEP, grain)).astype(np.uint8)
+
+
+def _rim(size: tuple[int, ...]) -> NDArray[np.bool_]:
+    width = max(2, round(0.02 * max(size)))
+    rim = np.ones(size, bool)
+    rim[width:-width, width:-width] = False
+    return rim
+
+
+def _outlined(edges: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What edges close in."""
     closed = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     _, labels = cv2.connectedComponents(1 - closed, connectivity=4)
-    outside = np.isin(labels, np.unique(labels[border & (closed == 0)]))
-    return _solid(cv2.erode((~outside).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    outside = np.isin(labels, np.unique(labels[_rim(edges.shape) & (closed == 0)]))
+    return cv2.erode((~outside).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+
+
+def _is_edged(mask: NDArray[np.bool_], edges: NDArray[np.uint8]) -> bool:
+    """Whether an outline lies on edges: that of a garment does, that of a shade of the light does not."""
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    outline = mask & ~inner
+    near = cv2.dilate(edges, np.ones((5, 5), np.uint8)) > 0
+    return bool(near[outline].mean() > LEAST_EDGED) if outline.any() else False
 
 
 def _fullness(mask: NDArray[np.bool_]) -> float:

@@ -194,3 +194,13 @@ def extent(meshes: list[Mesh]) -> tuple[np.ndarray, np.ndarray]:
         corners.append(mesh.points[used])
     points = np.concatenate(corners)
     return points.min(0), points.max(0)
+
+
+def draw_layout(rng: np.random.Generator) -> Layout:
+    """How a product shot is laid out: on an invisible mannequin or flat, sleeves down, angled or out."""
+    arms = float(
+        rng.choice([rng.uniform(10, 22), rng.uniform(28, 48), rng.uniform(60, 88)], p=[0.35, 0.5, 0.15])
+    )
+    flat = 0.0 if rng.random() < 0.35 else float(rng.uniform(0.2, 1))
+    drape = Drape(int(rng.integers(2**31)), float(rng.uniform(0.15, 0.8)))
+    return Layout(arms, flat, float(rng.uniform(2, 9)), drape)

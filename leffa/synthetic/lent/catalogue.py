@@ -17,17 +17,17 @@ import numpy as np
 from leffa.config import Garment as Kind
 from leffa.errors import PictureError
 from leffa.files import written
-from leffa.synthetic.body.figure import Layout, extent, lay_out
+from leffa.synthetic.body.figure import Layout, draw_layout, extent, lay_out
 from leffa.synthetic.body.mesh import Mesh, join
 from leffa.synthetic.cloth.garments import Garment, LegShape, TopShape, legs
 from leffa.synthetic.cloth.wardrobe import draw_bottom, draw_dress, draw_top
+from leffa.synthetic.identity import WOMEN, Split, draw_person, generator
 from leffa.synthetic.lent.cutouts import CUTS, Cut, cut_out, cuts_of, read_photograph
 from leffa.synthetic.lent.registration import GRID, Frame, judge, register
 from leffa.synthetic.paint.photographs import split_paths
 from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.gbuffer import draw
 from leffa.synthetic.render.raster import EMPTY
-from leffa.synthetic.scene import WOMEN, Split, draw_layout, draw_person, generator
 
 TEMPLATES = {Cut.SHORT: 220, Cut.LONG: 260, Cut.LEGS: 140, Cut.SKIRT: 80, Cut.DRESS: 180}
 STYLES = {Cut.SHORT: ("t_shirt", "t_shirt", "polo", "shirt"), Cut.LONG: ("long_sleeve", "sweater", "shirt")}

@@ -9,7 +9,7 @@ import numpy as np
 
 from leffa.errors import PictureError
 from leffa.images import SUFFIXES, load_image
-from leffa.synthetic.scene import Split
+from leffa.synthetic.identity import Split
 
 SIZE = 96
 

@@ -1,0 +1,278 @@
+"""``leffa batch`` with a painter that mixes colours instead of painting: contract, faults, resuming, Ray."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from leffa import cli
+from leffa.batch.cluster import Workers
+from leffa.batch.command import run_rows
+from leffa.batch.manifest import BadRow, Row, read_manifest
+from leffa.batch.memory import Memory
+from leffa.batch.painter import _picture
+from leffa.batch.plan import Outcome, Plan
+from leffa.batch.progress import Progress
+from leffa.errors import FileError, LeffaError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """A stub: the mean of person and garment, shifted by the seed. ``log`` gets a line for each picture."""
+
+    log: Path
+    die_at: int = -1  # this row kills its process the first time
+    full_at: int = -1  # at this row the disk is full
+
+    def __call__(self):
+        return self
+
+    def read(self, row):
+        _picture(row.person)
+        return 1, 1
+
+    def paint(self, row):
+        flag = self.log.with_suffix(".died")
+        if row.number == self.die_at and not flag.exists():
+            flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if row.number == self.full_at:
+            raise FileError("'x' cannot be written: the disk is full.")
+        with self.log.open("a") as file:
+            file.write(f"{row.number}\n")
+        pictures = [np.asarray(_picture(name), np.int32) for name in (row.person, row.garment)]
+        return Image.fromarray(((sum(pictures) // 2 + row.seed) % 256).astype(np.uint8))
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """Three people, four garments, and a manifest of all pairs."""
+    for number, name in enumerate([*"abc", *"1234"]):
+        Image.new("RGB", (64, 80), (30 * number, 90, 200 - 20 * number)).save(tmp_path / f"{name}.png")
+    lines = [{"person": f"{p}.png", "garment": f"{g}.png", "kind": "upper"} for p in "abc" for g in "1234"]
+    write_csv(tmp_path / "m.csv", lines)
+    return tmp_path
+
+
+def write_csv(path, lines):
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def results(folder):
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def pictures(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+
+
+def paint(shop, out, manifest="m.csv", workers=None, **options):
+    run_rows(read_manifest(str(shop / manifest)), shop / out, Mixer(shop / "log", **options), workers)
+    return results(shop / out)
+
+
+def painted(shop):
+    return [int(line) for line in (shop / "log").read_text().split()]
+
+
+def test_every_row_has_a_line_and_a_picture(shop):
+    lines = paint(shop, "out")
+    assert [line["row"] for line in lines] == list(range(12))
+    assert all(line["status"] == "done" and line["reason"] == "" for line in lines)
+    assert sorted(pictures(shop / "out")) == [line["output"] for line in lines]
+    order = [divmod(number, 4) for number in painted(shop)]
+    assert [garment for _, garment in order] == sorted(
+        garment for _, garment in order
+    )  # they travel together
+
+
+def test_the_same_again_does_nothing_and_a_changed_row_only_that_row(shop):
+    paint(shop, "out")
+    paint(shop, "out")
+    assert len(painted(shop)) == 12
+    Image.new("RGB", (64, 80), (1, 2, 3)).save(shop / "1.png")
+    (shop / "out/000001.png").unlink()
+    paint(shop, "out")
+    assert sorted(painted(shop)[12:]) == [0, 1, 4, 8]
+
+
+def test_the_seed_alone_decides_not_the_order(shop):
+    lines = [
+        {"person": f"{p}.png", "garment": "1.png", "seed": seed, "output": f"{p}{seed}.png"}
+        for p in "abc" for seed in (0, 7)
+    ]  # fmt: skip
+    write_csv(shop / "one.csv", lines)
+    write_csv(shop / "two.csv", lines[::-1])
+    paint(shop, "one", "one.csv")
+    paint(shop, "two", "two.csv")
+    assert pictures(shop / "one") == pictures(shop / "two")
+    assert len(set(pictures(shop / "one").values())) == 6
+
+
+def test_a_bad_row_is_a_row_with_a_reason(shop):
+    (shop / "text.png").write_text("no picture")
+    good = {"person": "a.png", "garment": "1.png", "kind": "upper"}
+    lines = [
+        good | {"person": "gone.png"},
+        good | {"person": "text.png"},
+        good | {"kind": "hat"},
+        good | {"output": "../out.png"},
+        good | {"output": "a.gif"},
+        good | {"seed": "x"},
+        good | {"output": "twice.png"},
+        good | {"output": "TWICE.png"},
+        good,
+    ]
+    write_csv(shop / "bad.csv", lines)
+    found = paint(shop, "out", "bad.csv")
+    sentences = [
+        "no file",
+        "not a picture",
+        "unknown kind",
+        "within",
+        "must end",
+        "seed must",
+        "",
+        "row 6",
+        "",
+    ]
+    assert [line["status"] == "done" for line in found] == [not sentence for sentence in sentences]
+    for line, sentence in zip(found, sentences, strict=True):
+        assert sentence in line["reason"]
+    assert len(pictures(shop / "out")) == 2 and not (shop / "out.png").exists()
+
+
+def test_a_full_disk_stops_the_run_which_goes_on_later(shop):
+    with pytest.raises(FileError, match=r"the disk is full\. The same command goes on"):
+        paint(shop, "out", full_at=5)
+    before = len(results(shop / "out"))
+    assert 0 < before == len(pictures(shop / "out")) < 12
+    assert len(paint(shop, "out")) == 12 and sorted(painted(shop)) == list(range(12))
+
+
+def test_after_a_kill_no_row_is_lost_and_none_doubled(shop):
+    paint(shop, "whole")
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "from test_batch import paint; paint(Path(sys.argv[1]), 'out', die_at=6)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(shop), str(Path(__file__).parent)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL and not (shop / "out/results.jsonl").exists()
+    (shop / "log").unlink()
+    assert len(paint(shop, "out")) == 12 and len(painted(shop)) < 12
+    assert pictures(shop / "out") == pictures(shop / "whole")
+
+
+def test_foreign_pictures_and_folders_are_left_alone(shop):
+    (shop / "out").mkdir()
+    Image.new("RGB", (9, 9)).save(shop / "out/000003.png")
+    before = (shop / "out/000003.png").read_bytes()
+    line = paint(shop, "out")[3]
+    assert line["status"] == "failed" and "--force" in line["reason"]
+    assert (shop / "out/000003.png").read_bytes() == before
+    (shop / "mine").mkdir()
+    (shop / "mine/results.jsonl").write_text("mine")
+    with pytest.raises(FileError, match=r"holds 'results\.jsonl'"):
+        paint(shop, "mine")
+
+
+def test_two_runs_in_one_folder_are_refused(shop):
+    with Plan(shop / "out"), pytest.raises(LeffaError, match="another run is at work"):
+        Plan(shop / "out")
+
+
+def test_all_formats_say_the_same(shop):
+    rows = list(read_manifest(str(shop / "m.csv")))
+    lines = [{"person": row.person, "garment": row.garment, "kind": "upper"} for row in rows]
+    (shop / "m.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    assert list(read_manifest(str(shop / "m.jsonl"))) == rows
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.Table.from_pylist([line | {"seed": None} for line in lines])
+    pytest.importorskip("pyarrow.parquet").write_table(table, shop / "m.parquet")
+    assert list(read_manifest(str(shop / "m.parquet"))) == rows
+
+
+def test_addresses_are_read_through_fsspec(shop):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe("/shop/a.png", (shop / "a.png").read_bytes())
+    memory.pipe("/shop/m.csv", f"person,garment\nmemory://shop/a.png,{shop / '1.png'}\n".encode())
+    run_rows(read_manifest("memory://shop/m.csv"), shop / "out", Mixer(shop / "log"))
+    assert results(shop / "out")[0]["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("m.txt", "", "must end in"),
+        ("m.csv", "person,shirt\n", "unknown columns shirt"),
+        ("m.csv", "person,kind\n", "needs the columns"),
+        ("m.csv", "person,garment\n", "has no rows"),
+        ("gone.jsonl", None, "no file at"),
+    ],
+)
+def test_a_bad_manifest_is_a_sentence(tmp_path, capsys, name, text, sentence):
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    assert (
+        cli.main(["batch", str(tmp_path / name), "--out", str(tmp_path / "out"), "--model", "bundled"]) == 2
+    )
+    assert sentence in capsys.readouterr().err
+
+
+def test_pose_rows_and_broken_lines(tmp_path):
+    lines = ['{"reference": "a.png", "pose": "b.png", "seed": 3}', "{", "[]", '{"person": "a.png"}']
+    (tmp_path / "m.jsonl").write_text("\n".join(lines))
+    first, *others = read_manifest(str(tmp_path / "m.jsonl"))
+    assert isinstance(first, Row) and first.is_pose and first.seed == 3
+    assert [type(row) for row in others] == [BadRow] * 3
+    assert "reference and pose" in others[2].reason
+
+
+def test_memory_is_shared_by_content_and_mends_itself(tmp_path):
+    made = []
+
+    def compute():
+        made.append(1)
+        return {"map": np.arange(5)}
+
+    for _ in range(2):  # two processes
+        memory = Memory(tmp_path)
+        assert (memory.remember("x", compute, counts=True)["map"] == np.arange(5)).all()
+    assert len(made) == 1 and (memory.hits, memory.misses) == (1, 0)
+    next(tmp_path.rglob("*.npz")).write_bytes(b"torn")
+    Memory(tmp_path).remember("x", compute)
+    assert len(made) == 2
+
+
+def test_progress_tells_speed_and_what_was_known():
+    progress = Progress(10, 4)
+    progress.count(Outcome(4, "done", "", 3, 1))
+    progress.count(Outcome(5, "failed", "why"))
+    assert progress.line().startswith("6 of 10 rows, ")
+    assert "3 of 4 pictures known (75 %), 1 failed" in progress.line()
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_even_if_a_worker_is_killed(shop):
+    pytest.importorskip("ray").cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    alone = paint(shop, "alone")
+    together = paint(shop, "together", workers=Workers(2, batch=2), die_at=6)
+    assert (shop / "log.died").exists()
+    assert together == alone and pictures(shop / "together") == pictures(shop / "alone")
