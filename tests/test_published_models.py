@@ -188,7 +188,8 @@ def test_wishes_for_the_mask_are_met_by_the_offline_one(engine, checkpoints, per
     wished = engine.mask(prepared, "lower", MaskOptions(hem="knee"))
     offline = engine._preparation.offline(prepared)
     in_frame = offline.mask_in_frame(Garment.LOWER, MaskOptions(hem="knee"))
-    assert np.array_equal(wished, offline.enlarged(in_frame))
+    roomy = offline.enlarged(in_frame)
+    assert (wished >= roomy).all() and (wished > roomy).mean() < 0.05  # and what is read to be worn
     assert wished.shape == official.shape == prepared.size and not np.array_equal(wished, official)
 
 
