@@ -347,7 +347,9 @@ def _silhouette(working: _Working, refined: Refined) -> Maps:
 
 def _lands_on_cloth(scene: Scene, places: Maps) -> Maps:
     """(H, W) in [0, 1]: where the flow ends on the garment or just beside it."""
-    size = (256, max(1, round(256 * scene.shown.shape[1] / scene.shown.shape[0])))
+    height, width = scene.shown.shape[:2]
+    scale = min(256 / height, 2048 / width)  # OpenCV reads from at most 32766 px a side
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
     wide = cv2.dilate(_sized(scene.shown, size).astype(np.float32) / 255, _disc(BESIDE * size[0]))
     return np.clip(2 * _warped(wide, places) - 0.5, 0, 1)
 
