@@ -65,9 +65,8 @@ def reading_of(seen, head=None, person=True):
     shares = torch.zeros(1, len(Seen), *FRAME)
     shares[:, seen] = 1
     silhouette = np.full(SIZE, 255 if person else 0, np.uint8)
-    return Reading(
-        shares, torch.zeros(1, 3, *FRAME), silhouette, np.zeros(SIZE, bool) if head is None else head
-    )
+    head = np.zeros(SIZE, bool) if head is None else head
+    return Reading(shares, torch.zeros(1, 3, *FRAME), silhouette, np.ones(SIZE, bool), head)
 
 
 @pytest.fixture
