@@ -223,7 +223,7 @@ def test_the_command_writes_what_it_prints(packed, pipeline, tmp_path, capsys):
         (["--model", "bundled", "--data", "films:x"], "unknown data"),
         (["--model", "bundled", "--data", "packed:x", "--count", "0"], "--count must be at least 1"),
         (["--model", "bundled", "--data", "packed:x", "--steps", "5000"], "--steps must be from"),
-        (["--model", "bundled", "--data", "packed:x", "--device", "tpu"], "give auto, cpu or cuda"),
+        (["--model", "bundled", "--data", "packed:x", "--device", "tpu"], "give auto, cpu, cuda or mps"),
         (["--model", "bundled", "--data", "packed:x", "-o", "no/such/x.json"], "in a folder that exists"),
     ],
 )

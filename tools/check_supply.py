@@ -24,7 +24,7 @@ SECRETS = {
     "a key of AWS": rb"\bAKIA[0-9A-Z]{16}\b",
     "a key of OpenAI or Anthropic": rb"\bsk-(?:ant-|proj-)?[A-Za-z0-9_-]{32,}",
     "a token of Slack": rb"\bxox[abprs]-[A-Za-z0-9-]{20,}",
-    "a password in an address": rb"[a-z]+://[^\s/:@'\"{}<>]+:[^\s/:@'\"{}<>]{6,}@[a-z]",
+    "a password in an address": rb"\b[a-z]{2,12}://[^\s/:@'\"{}<>]+:[^\s/:@'\"{}<>]{6,}@[a-z]",
 }
 
 
