@@ -68,9 +68,9 @@ def to_reference(
 ) -> Trace:
     """Places on the reference that a place of the result looks at, each layer and step apart.
 
-    layer, timestep  only this layer, only this step; None = the refined flow where the picture was laid by
-                     one, else all layers and steps that are merged. Each place has the weight its layer and
-                     step have in the merged flow there, see ``certainty``.
+    layer, timestep  only this layer, only this step; None = all of those that are merged, with the refined
+                     flow's place as their middle where the picture was laid by it. Each place has the weight
+                     its layer and step have in the merged flow there, see ``certainty``.
 
     Raises LeffaError for a place outside the picture, or an unknown layer, step or sample.
     """
@@ -79,14 +79,6 @@ def to_reference(
     row, column = _pixel(x, y, (height, width))
     if result.mask[row, column] <= 127:
         return Trace([])
-    if layer is None and timestep is None and result.compositions:
-        laid, lies = laid_flow(result, sample)
-        if lies[row, column] > 0.5:  # surer than the attention: the picture was made by it
-            place = (laid.flow[row, column].numpy() + 1) / 2
-            middle = Place(float(place[0]), float(place[1]), 1.0)
-            attention = result.fields[sample]
-            scatter = float(attention.spread[row, column]) * _frame_share(result.reference_region)
-            return Trace([middle], middle, scatter, float(attention.mass[row, column]))
     framed = _to_frame(result.region, x * width, y * height)
     looks, weights, spreads, masses = [], [], [], []
     for name, step, field in _chosen(result, sample, layer, timestep):
@@ -102,6 +94,10 @@ def to_reference(
         for (name, step, place), weight in zip(looks, share, strict=True)
     ]
     middle = np.sum([weight * place for (_, _, place), weight in zip(looks, share, strict=True)], axis=0)
+    if layer is None and timestep is None and result.compositions:
+        laid, lies = laid_flow(result, sample)
+        if lies[row, column] > 0.5:  # surer than the attention: the picture was made by it
+            middle = (laid.flow[row, column].numpy() + 1) / 2
     scatter = float(np.dot(share, spreads)) * _frame_share(result.reference_region)
     return Trace(
         sorted(places, key=lambda place: -place.weight)[:most],
