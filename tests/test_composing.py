@@ -10,8 +10,8 @@ from PIL import Image
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
 from leffa.composition.canvas import FRAME
 from leffa.composition.cloth import extended
+from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, anchored
 from leffa.composition.networks import Networks
-from leffa.composition.try_on import MEAN_SHARE, MOST_SHADE, anchored
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor

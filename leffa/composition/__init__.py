@@ -9,7 +9,7 @@ photo's own size. Ours, not the paper's.
     reading   what the photo shows
     flows     the refined flow and the silhouette
     cloth     the product shot's colours
-    try_on, pose   the two tasks
+    laying, pose   the two tasks
     networks  where the small networks come from
 """
 
@@ -17,11 +17,11 @@ from PIL import Image
 
 from leffa.composition.canvas import Working
 from leffa.composition.flows import refine
+from leffa.composition.laying import try_on
 from leffa.composition.networks import Networks
 from leffa.composition.pose import pose_transfer
 from leffa.composition.reading import Reading, read_photo, with_worn
 from leffa.composition.scene import Composition, Scene
-from leffa.composition.try_on import try_on
 from leffa.model.flow import FlowField
 
 __all__ = ["Composition", "Reading", "Scene", "compose", "read_photo", "with_worn"]

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from leffa.composition.canvas import FRAME, Maps, Working, framed_mask, framed_picture
 from leffa.composition.networks import Networks
@@ -31,9 +32,14 @@ def silhouette_of(working: Working, refined: Refined) -> Maps:
     """(H, W) in [0, 1] at the working size: the garment, with an edge as sharp as the photo's own."""
     logits = working.unframed(refined.shows[0])
     others = np.log(np.exp(logits[..., 1:]).sum(-1) + 1e-9)
-    covered = (logits[..., Shows.GARMENT] > others).astype(np.float32)
-    smooth = cv2.GaussianBlur(covered, (0, 0), OUTLINE * working.zoom)
-    return np.clip((smooth - 0.5) * EDGE * working.zoom + 0.5, 0, 1)
+    return outlined(working, logits[..., Shows.GARMENT] > others, OUTLINE)
+
+
+def outlined(working: Working, covered: NDArray[np.bool_], outline: float) -> Maps:
+    """(H, W) in [0, 1]: what is covered, without waves shorter than ``outline`` px of the frame."""
+    smooth = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), outline * working.zoom)
+    slope = EDGE * working.zoom * outline / OUTLINE  # as steep as without the smoothing
+    return np.clip((smooth - 0.5) * slope + 0.5, 0, 1)
 
 
 def field_at(working: Working, scene: Scene, places: Maps, silhouette: Maps) -> FlowField:

@@ -15,7 +15,7 @@ from leffa.model.filling import Filling
 from leffa.model.pyramid import resize, resize_offsets
 from leffa.model.refinement import Refined, Refinement, Shows
 from leffa.preprocess.offline.parsing import PhotoParser, Seen
-from leffa.training.augmentation import Batch, Draw, parser_batch, recoloured, refinement_batch
+from leffa.training.augmentation import Batch, Draw, grown, parser_batch, recoloured, refinement_batch
 from leffa.training.composition_rows import Rows, field_of
 
 LEVELS = (0.3, 0.4, 0.6, 1.0)  # what the flows after matching and after each refinement count
@@ -324,7 +324,7 @@ def _open_hole(mask: Tensor, garment: Tensor, draw: Draw) -> Tensor:
     """Part of a mask: about the garment, and blobs beside it; or all of it."""
     size = (mask.shape[-2], mask.shape[-1])
     radius = int(draw.once(1, 5))
-    near = F.max_pool2d(garment, 2 * radius + 1, 1, radius)
+    near = grown(garment, radius)
     blobs = (draw.waves((6, 5), size) > draw.normal(0.6)).float()
     return torch.where(draw.chance(0.4), mask, mask * torch.maximum(near, blobs))
 

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, disc, framed_picture, pixels, sized, warped
-from leffa.composition.cloth import carried_on, extended
+from leffa.composition.cloth import extended
 from leffa.composition.flows import field_at, silhouette_of
 from leffa.composition.networks import Networks
 from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
@@ -19,6 +20,8 @@ KEPT = 0.6  # share of what is surely not the old garment, above which a pixel o
 AWAY = (5.0, 6.5)  # px of the frame from the person: from here on all is ground, whatever the parser says
 OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open to the filling
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
+NECK = 0.4  # of the head's width: a disc of this radius fits into a head and not into a neck
+HEAD_PAD = 1
 BESIDE = 0.03  # of a product shot's height: a flow that ends further from the cloth shows none
 
 
@@ -27,8 +30,7 @@ def try_on(
 ) -> Composition:
     mask = (working.cut(scene.mask) > 127).astype(np.float32)
     by_hand = working.cut(scene.by_hand)
-    front = share_of(scene.photo, scene.reading, working, (Seen.HAIR, Seen.FACE))
-    front = np.clip(4 * (front - 0.5) + 0.5, 0, 1) * (1 - by_hand)
+    front = _in_front(scene, working) * (1 - by_hand)
     garment = silhouette_of(working, refined) * mask * (1 - front)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
@@ -48,6 +50,20 @@ def try_on(
     return Composition(
         Image.fromarray(result), repainted, silhouette, field_at(working, scene, places, silhouette)
     )
+
+
+def _in_front(scene: Scene, working: Working) -> Maps:
+    """(H, W) in [0, 1]: hair and face, which no garment covers; where a neck is bare the neckline decides."""
+    hair, face = (share_of(scene.photo, scene.reading, working, (part,)) for part in (Seen.HAIR, Seen.FACE))
+    head = working.cut(scene.reading.head) > 0.5
+    neckless = disc(NECK * float(head.sum(1).max()))
+    face = (
+        face
+        * cv2.morphologyEx(np.pad(head, HEAD_PAD).astype(np.uint8), cv2.MORPH_OPEN, neckless)[
+            HEAD_PAD:-HEAD_PAD, HEAD_PAD:-HEAD_PAD
+        ]
+    )
+    return np.clip(4 * (hair + face - 0.5) + 0.5, 0, 1)
 
 
 def _lands_on_cloth(scene: Scene, places: Maps) -> Maps:
@@ -98,26 +114,13 @@ def _laid_and_filled(
     size = scene.region.size
     light = anchored(working.unframed(gain[0]), garment)
     lit = warped(cloth, sized(places, size)) * sized(light, size)
-    filled = (working.unframed(picture[0]) + 1) * 127.5
-    other = working.unframed(refined.shows.softmax(1)[0, Shows.OTHER :])
-    filled = sized(filled + other * (_other_clothes(scene, working, gone, filled) - filled), size)
+    photo = working.cut(np.asarray(scene.photo))
+    behind = Behind(scene, working, refined, photo, gone, (working.unframed(picture[0]) + 1) * 127.5)
+    filled = sized(behind.picture(), size)
     left, top, right, bottom = scene.region.box
     new, rest = pixels(scene.photo), pixels(scene.photo)
     new[top:bottom, left:right], rest[top:bottom, left:right] = lit, filled
     return new, rest
-
-
-def _other_clothes(scene: Scene, working: Working, gone: Maps, filled: Maps) -> Maps:
-    """(H, W, 3): the garments that stay, carried on into what is open beside them."""
-    assert scene.garment is not None
-    stay = [part for part in (Seen.UPPER, Seen.LOWER) if part not in REPLACED[scene.garment]]
-    if not stay:
-        return filled
-    kept = (share_of(scene.photo, scene.reading, working, stay) > SURE_SKIN) & (gone < 0.05)
-    solid = cv2.erode(kept.astype(np.uint8), disc(RIM * working.zoom))
-    if solid.sum() < LEAST_SKIN * working.zoom**2:
-        return filled
-    return carried_on(working.cut(np.asarray(scene.photo)), solid)
 
 
 def anchored(gain: Maps, garment: Maps) -> Maps:
