@@ -46,7 +46,7 @@ def silhouette_of(working: Working, refined: Refined, lands: NDArray[np.bool_] |
 def outlined(working: Working, covered: NDArray[np.bool_], outline: float) -> Maps:
     """(H, W) in [0, 1]: what is covered, without waves shorter than ``outline`` px of the frame."""
     smooth = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), outline * working.zoom)
-    slope = EDGE * working.zoom * outline / OUTLINE  # as steep as without the smoothing
+    slope = max(1.0, EDGE * working.zoom * outline / OUTLINE)  # as steep as without the smoothing
     return np.clip((smooth - 0.5) * slope + 0.5, 0, 1)
 
 
