@@ -282,6 +282,7 @@ class Engine:
         scene = None
         if resolved.compose:
             scene = _scene(job, self._read(target, region), None, np.zeros(target.size, bool))
+            scene = replace(scene, reference_parts=self.parts(source))
         return self._run(job, scene, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
 
     def _settle(

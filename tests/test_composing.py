@@ -56,8 +56,11 @@ def reading_of(seen, head=None, person=True):
     shares = torch.zeros(1, len(Seen), *FRAME)
     shares[:, seen] = 1
     silhouette = np.full(SIZE, 255 if person else 0, np.uint8)
-    head = np.zeros(SIZE, bool) if head is None else head
-    return Reading(shares, torch.zeros(1, 3, *FRAME), silhouette, np.ones(SIZE, bool), head)
+    parts = np.zeros((*SIZE, 3), np.uint8)
+    parts[..., 0] = Part.TORSO_FRONT
+    if head is not None:
+        parts[head] = Part.HEAD_LEFT
+    return Reading(shares, torch.zeros(1, 3, *FRAME), silhouette, parts)
 
 
 @pytest.fixture
