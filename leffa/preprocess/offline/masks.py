@@ -78,14 +78,17 @@ def agnostic_mask(
         image = None if image is None else cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     figure = Figure.of(landmarks, silhouette)
     cues = Cues() if image is None else find_cues(figure, image)
-    mask = _mask(figure, cues, Garment(garment), options).astype(np.uint8) * 255
+    mask = area_to_repaint(figure, cues, Garment(garment), options).astype(np.uint8) * 255
     if ratio < 1:
         mask = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
         mask = np.where(mask >= 128, 255, 0)
     return mask.astype(np.uint8)
 
 
-def _mask(figure: Figure, cues: Cues, garment: Garment, options: MaskOptions) -> Mask:
+def area_to_repaint(
+    figure: Figure, cues: Cues, garment: Garment, options: MaskOptions = MaskOptions()
+) -> Mask:
+    """The mask (H, W) of a figure, by what the photo's colours tell of it."""
     keep = _head(figure, cues, options) | _hands(figure, cues, options)
     if options.protect_bag and cues.bag is not None:
         keep |= cues.bag
