@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from leffa.composition import Composition, Reading, Scene, compose, networks, read_photo, with_worn
+from leffa.composition.networks import Networks
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PictureError, WeightsError
 from leffa.framing import Box, Region
@@ -23,10 +25,7 @@ from leffa.preprocess.given_mask import MaskSource, check_mask, read_mask
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.preprocess.offline.parts import body_coordinates
 from leffa.preprocess.prepared import Preparation, Prepared
-from leffa.run import networks
-from leffa.run.compose import Composition, Reading, Scene, compose, read_photo, with_worn
 from leffa.run.job import Job, Watch
-from leffa.run.networks import Networks
 from leffa.run.pipelines import Pipelines
 from leffa.run.result import Progress, Result, StoppedError
 from leffa.run.settings import Settings

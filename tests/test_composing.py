@@ -7,6 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
+from leffa.composition.canvas import FRAME
+from leffa.composition.cloth import extended
+from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, anchored
+from leffa.composition.networks import Networks
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor
@@ -16,20 +21,6 @@ from leffa.model.pipeline import LeffaPipeline
 from leffa.model.refinement import Shows
 from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
-from leffa.run import networks
-from leffa.run.compose import (
-    FRAME,
-    MEAN_SHARE,
-    MOST_SHADE,
-    Reading,
-    Scene,
-    anchored,
-    compose,
-    extended,
-    read_photo,
-    with_worn,
-)
-from leffa.run.networks import Networks
 from leffa.synthetic.samples import Settings, make_redressed
 from leffa.synthetic.scene import Split
 from leffa.training.composition_rows import attention_of, field_of

@@ -23,7 +23,7 @@ class Settings:
     samples          1 to 4 pictures at once
     reuse_reference  read the reference once instead of in every step
     compose          keep what is real of the photo and lay the garment by its refined flow (see
-                     ``run.compose``); False shows what the model itself painted
+                     ``leffa.composition``); False shows what the model itself painted
     encoding         pose transfer: how the body parts are told, ``DensePoseEncoding.POSE_DEMO`` (as the
                      released demo) or ``POSE_TRAINING`` (as in training); None = as the weights were saved
     """

@@ -45,7 +45,7 @@ class Model:
     steps, guidance_scale, guidance_rescale, flow_start   defaults of a run
     focus        cut the photo to the person first; else the whole photo is letterboxed, as the released
                  weights were trained
-    compose      keep what is real and lay the garment by its refined flow: see ``run.compose``
+    compose      keep what is real and lay the garment by its refined flow: see ``leffa.composition``
     official_conditions  DensePose, OpenPose and parsing instead of the offline preprocessor
     garments     kinds it was trained on
     mask_recipe  which of the released mask functions it was used with
