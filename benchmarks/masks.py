@@ -11,7 +11,7 @@ as the colours leave it, once as ``Engine.mask`` grows it by the photo's parse. 
     whole     of the people, whose old garment is covered to the last 1 %
     wasted    of the mask, not on the old garment: room for the new one too
     IoU       of mask and old garment
-    head, hands, shoes, other    of each, inside the mask: what should have been left alone
+    head, hands, shoes, other, bag    of each, inside the mask: what should have been left alone
 """
 
 import argparse
@@ -24,6 +24,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from leffa.composition import networks, read_photo, with_worn
+from leffa.composition.networks import Networks
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.preprocess.labels import Parse
@@ -31,9 +33,6 @@ from leffa.preprocess.offline.cues import Cues, find_cues
 from leffa.preprocess.offline.figure import Figure
 from leffa.preprocess.offline.masks import area_to_repaint
 from leffa.preprocess.offline.parts import part_map
-from leffa.run import networks
-from leffa.run.compose import read_photo, with_worn
-from leffa.run.networks import Networks
 from leffa.synthetic.identity import Split, generator
 from leffa.synthetic.observation import HANDS, observe
 from leffa.synthetic.samples import Settings, make_try_on, to_bytes
@@ -46,7 +45,7 @@ HEAD = (Parse.HAIR, Parse.HEAD)
 ARMS = (Parse.LEFT_ARM, Parse.RIGHT_ARM)
 CLOTHES = (Parse.UPPER_CLOTHES, Parse.SKIRT, Parse.PANTS, Parse.DRESS)
 SHOES = (Parse.LEFT_SHOE, Parse.RIGHT_SHOE)
-COLUMNS = ("covered", "whole", "wasted", "IoU", "head", "hands", "shoes", "other")
+COLUMNS = ("covered", "whole", "wasted", "IoU", "head", "hands", "shoes", "other", "bag")
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,7 @@ def cases(count: int) -> Iterator[Case]:
             "hands": np.isin(labels, ARMS) & np.isin(former.parts[..., 0], HANDS),
             "shoes": np.isin(labels, SHOES),
             "other": np.isin(labels, CLOTHES) & ~old,
+            "bag": labels == Parse.BAG,
         }
         landmarks, silhouette = observe(generator(SEED, Split.TEST, 31, index), former, 1.0)
         yield Case(scene.kind, to_bytes(sample.old_person), landmarks, silhouette, old, keep)

@@ -14,14 +14,13 @@ from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
 from leffa.explain import FLOW_PICTURES
 from leffa.explain.views import flow_pictures
 from leffa.model import presets
-from leffa.model.flow_start import FlowStart
 from leffa.preprocess.garment.measure import measure_garment
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.run.result import StoppedError
 from leffa.run.settings import Settings
 from leffa.weights import models
 
-TOY = replace(models.BUNDLED, size=(64, 48), steps=4, flow_start=FlowStart(read_steps=1))
+TOY = replace(models.BUNDLED, size=(64, 48), steps=4)
 
 
 @pytest.fixture(scope="session")
