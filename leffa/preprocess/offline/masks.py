@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment, Hem, Sleeve
 from leffa.preprocess.offline.cues import Cues, find_cues
-from leffa.preprocess.offline.drawing import Array, Mask, connected, grown, opened, shrunk
+from leffa.preprocess.offline.drawing import Array, Mask, connected, grown, opened
 from leffa.preprocess.offline.figure import Figure, Group
 from leffa.preprocess.offline.rooms import lower_arms, lower_room, upper_room
 from leffa.preprocess.offline.shape import LEFT, RIGHT
@@ -95,9 +95,9 @@ def area_to_repaint(
     if garment is Garment.UPPER:
         area = _upper(figure, cues, options)
     elif garment is Garment.LOWER:
-        area = _lower(figure, cues, options) & ~_arms(figure) & ~_feet(figure, cues)
+        area = _lower(figure, cues, options) & ~_arms(figure) & ~_feet(figure)
     else:
-        area = (_upper(figure, cues, options) | _lower(figure, cues, options)) & ~_feet(figure, cues)
+        area = (_upper(figure, cues, options) | _lower(figure, cues, options)) & ~_feet(figure)
     return area & ~keep
 
 
@@ -116,8 +116,6 @@ def _upper(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         area |= lower_room(figure, 0.0, _LEG_REACH[options.hem], options.margin) & (figure.rise > end)
     area |= grown(worn, 0.07 * options.margin * skeleton.scale)
     below = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG, Group.FOOT) & (figure.rise < end)
-    if cues.top is not None:
-        below &= ~grown(cues.top, 0.02 * skeleton.scale)
     return area & ~(below & ~lower_arms(figure))
 
 
@@ -150,8 +148,7 @@ def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     if options.protect_bag and cues.bag is not None:
         worn &= ~cues.bag
     area |= grown(worn, 0.07 * options.margin * scale)
-    area &= figure.rise < waist + 0.03 * torso
-    return area if cues.top is None else area & ~shrunk(cues.top, 0.03 * scale)
+    return area & (figure.rise < waist + 0.03 * torso)
 
 
 def _joined(area: Mask, seed: Mask, radius: float) -> Mask:
@@ -192,8 +189,6 @@ def _arms(figure: Figure) -> Mask:
     return figure.is_in(Group.UPPER_ARM, Group.LOWER_ARM, Group.HAND) & (figure.score < 1.2)
 
 
-def _feet(figure: Figure, cues: Cues) -> Mask:
-    """Shoes. Under a long skirt only what looks out of it: the toes, and what has another colour."""
-    if not figure.wears_long_skirt:
-        return figure.feet
-    return figure.feet & (figure.score < 1.0) if cues.shoes is None else cues.shoes
+def _feet(figure: Figure) -> Mask:
+    """Shoes; under a long skirt only the toes, which look out of it."""
+    return figure.feet & (figure.score < 1.0) if figure.wears_long_skirt else figure.feet
