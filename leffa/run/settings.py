@@ -39,8 +39,7 @@ class Settings:
 
     def resolved(self, model: Model) -> "ResolvedSettings":
         """With every default filled in and the seed drawn. Raises LeffaError for what no model can do."""
-        least = model.flow_start.least_steps if model.flow_start else 1
-        steps = _whole("steps", model.steps if self.steps is None else self.steps, least, MOST_STEPS)
+        steps = _whole("steps", model.steps if self.steps is None else self.steps, 1, MOST_STEPS)
         scale = _number(
             "guidance", model.guidance_scale if self.guidance_scale is None else self.guidance_scale
         )
