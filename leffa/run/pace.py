@@ -38,8 +38,8 @@ RECIPES = {
     Pace.BALANCED: Recipe(12, Solver.UNIPC, True, (0.0, 0.8)),
     Pace.QUALITY: Recipe(),
 }
-"""The steps are of the range that the paper of UniPC gives. How far each is from the exact picture has not been
-measured yet, so nothing but quality is taken by itself. A model of few steps always runs exactly."""
+"""The steps are of the range that the paper of UniPC gives. How far each is from the exact picture has not
+been measured yet, so nothing but quality is taken by itself. A model of few steps always runs exactly."""
 
 
 def recipe(pace: Pace, own_steps: int) -> Recipe:
