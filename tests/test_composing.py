@@ -114,8 +114,13 @@ def test_what_is_not_the_old_garment_stays_where_the_new_one_is_not(scene, atten
 
 @pytest.mark.parametrize("seen", [Seen.FACE, Seen.HAIR])
 def test_no_garment_is_laid_over_a_face(scene, attention, seen):
-    scene = replace(scene, reading=reading_of(seen))
+    scene = replace(scene, reading=reading_of(seen, head=np.ones(SIZE, bool)))
     assert not changed(scene, compose(scene, attention, untrained(Shows.GARMENT))).any()
+
+
+def test_on_a_bare_neck_the_neckline_decides(scene, attention):
+    scene = replace(scene, reading=reading_of(Seen.FACE))  # the part map has no head there
+    assert changed(scene, compose(scene, attention, untrained(Shows.GARMENT)))[100:200, 60:150].all()
 
 
 @pytest.mark.parametrize("seen", [Seen.FACE, Seen.ARM, Seen.GROUND])
@@ -124,8 +129,8 @@ def test_what_is_painted_by_hand_is_repainted_whatever_it_shows(scene, attention
     by_hand[BOX] = True
     scene = replace(scene, reading=reading_of(seen), by_hand=by_hand)
     composed = compose(scene, attention, untrained(Shows.GROUND))
-    inner = np.asarray(composed.image)[130:170, 80:130]
-    assert np.abs(inner - (np.array(FILLED) + 1) * 127.5).max() <= 1
+    inner = np.asarray(composed.image)[130:170, 80:130].mean((0, 1))  # in the photo's grain
+    assert np.abs(inner - (np.array(FILLED) + 1) * 127.5).max() <= 4
     assert not changed(scene, composed)[85:110].any()  # the rest of the mask stays
 
 
@@ -139,8 +144,9 @@ def test_the_old_garment_goes_and_the_ground_beside_it_stays(scene, attention):
     repainted = composed.repainted > 0
     assert repainted.any() and repainted.sum() < 0.5 * (scene.mask > 0).sum()
     rows, columns = np.nonzero(repainted)
-    middle = np.asarray(composed.image)[int(rows.mean()), int(columns.mean())]
-    assert np.abs(middle - (np.array(FILLED) + 1) * 127.5).max() <= 1
+    row, column = int(rows.mean()), int(columns.mean())
+    middle = np.asarray(composed.image)[row - 9 : row + 9, column - 9 : column + 9].mean((0, 1))
+    assert np.abs(middle - (np.array(FILLED) + 1) * 127.5).max() <= 4
 
 
 def test_a_pose_is_shown_on_the_references_own_ground(scene, attention):

@@ -24,6 +24,7 @@ SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
 CLEAR = 3.0  # px of the frame between the person and the ground that the ground's colours are taken from
 FACE_WEIGHT = 0.02  # of a face's colour beside a limb's: it counts where no limb is seen
+FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
 ROUND = 0.25  # of its brightness that a limb loses at its edge
 GRAIN = 1.0  # px of the photo that its grain is taken over
@@ -47,18 +48,26 @@ class Behind:
 
     def picture(self) -> Maps:
         """(H, W, 3) in [0, 255]: the layers, one over the other."""
-        result = self._ground()
-        skin = self._covers(Shows.SKIN, LIMB)
-        result += skin[..., None] * (self._skin(skin) - result)
         clothes = self._clothes()
+        logits = self.working.unframed(self.refined.shows[0])
+        logits[..., Shows.GARMENT] = -np.inf
+        body = self._inner(self.working.cut(self.scene.reading.on_body) > 0.5)
+        logits[..., Shows.GROUND][body] = -np.inf  # nobody has a hole
+        logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
+        what = logits.argmax(-1)
+        result = self._ground()
+        skin = outlined(self.working, what == Shows.SKIN, LIMB)
+        result += skin[..., None] * (self._skin(skin) - result)
         if clothes is not None:
-            result += self._covers(Shows.OTHER, LIMB / 2)[..., None] * (clothes - result)
+            cover = outlined(self.working, what == Shows.OTHER, LIMB / 2)
+            result += cover[..., None] * (carried_on(self.photo, clothes) - result)
         return result + self._grain()
 
-    def _covers(self, what: Shows, outline: float) -> Maps:
-        """(H, W) in [0, 1]: where this lies among what is behind the garment."""
-        logits = self.working.unframed(self.refined.shows[0, Shows.GARMENT + 1 :])
-        return outlined(self.working, logits.argmax(-1) == what - 1, outline)
+    def _away(self, clothes: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
+        """(H, W): where none of the clothes that stay can be, so far from all that is seen of them."""
+        if clothes is None:
+            return np.ones(self.working.size, bool)
+        return cv2.distanceTransform(1 - clothes, cv2.DIST_L2, 5) > FAR * self.working.zoom
 
     def _share(self, *parts: Seen) -> Maps:
         return share_of(self.scene.photo, self.scene.reading, self.working, parts) * (1 - self.gone)
@@ -93,17 +102,15 @@ class Behind:
         """Without its rim, whose colours are mixed with what lies beside."""
         return cv2.erode(where.astype(np.uint8), disc(RIM * self.working.zoom)) > 0
 
-    def _clothes(self) -> Maps | None:
-        """The garments that stay, carried on; None where none is seen."""
+    def _clothes(self) -> NDArray[np.uint8] | None:
+        """(H, W) in {0, 1}: the garments that stay, as far as they are seen; None where none is."""
         assert self.scene.garment is not None
         stay = [part for part in (Seen.UPPER, Seen.LOWER) if part not in REPLACED[self.scene.garment]]
         if not stay:
             return None
         kept = (self._share(*stay) > SURE_SKIN) & (self.gone < 0.05)
-        solid = cv2.erode(kept.astype(np.uint8), disc(RIM * self.working.zoom))
-        if solid.sum() < LEAST_SKIN * self.working.zoom**2:
-            return None
-        return carried_on(self.photo, solid)
+        solid = self._inner(kept).astype(np.uint8)
+        return solid if solid.sum() >= LEAST_SKIN * self.working.zoom**2 else None
 
     def _grain(self) -> Maps:
         """The photo's own grain: what is painted without it looks like plastic."""

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.composition.behind import Behind
@@ -17,6 +18,7 @@ from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
+SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
 AWAY = (5.0, 6.5)  # px of the frame from the person: from here on all is ground, whatever the parser says
 OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open to the filling
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
@@ -31,10 +33,9 @@ def try_on(
     mask = (working.cut(scene.mask) > 127).astype(np.float32)
     by_hand = working.cut(scene.by_hand)
     front = _in_front(scene, working) * (1 - by_hand)
-    garment = silhouette_of(working, refined) * mask * (1 - front)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
-    garment *= _lands_on_cloth(scene, places)
+    garment = silhouette_of(working, refined, _lands_on_cloth(scene, places)) * mask * (1 - front)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
     else:
@@ -55,6 +56,7 @@ def try_on(
 def _in_front(scene: Scene, working: Working) -> Maps:
     """(H, W) in [0, 1]: hair and face, which no garment covers; where a neck is bare the neckline decides."""
     hair, face = (share_of(scene.photo, scene.reading, working, (part,)) for part in (Seen.HAIR, Seen.FACE))
+    hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, disc(SPECK * working.zoom))  # a strap is no hair
     head = working.cut(scene.reading.head) > 0.5
     neckless = disc(NECK * float(head.sum(1).max()))
     face = (
@@ -66,13 +68,14 @@ def _in_front(scene: Scene, working: Working) -> Maps:
     return np.clip(4 * (hair + face - 0.5) + 0.5, 0, 1)
 
 
-def _lands_on_cloth(scene: Scene, places: Maps) -> Maps:
-    """(H, W) in [0, 1]: where the flow ends on the garment or just beside it."""
+def _lands_on_cloth(scene: Scene, places: Maps) -> NDArray[np.bool_]:
+    """(H, W): where the flow ends on the garment or just beside it."""
     height, width = scene.shown.shape[:2]
     scale = min(256 / height, 2048 / width)  # OpenCV reads from at most 32766 px a side
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
     wide = cv2.dilate(sized(scene.shown, size).astype(np.float32) / 255, disc(BESIDE * size[0]))
-    return np.clip(2 * warped(wide, places) - 0.5, 0, 1)
+    lands: NDArray[np.bool_] = warped(wide, places) > 0.5
+    return lands
 
 
 def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
@@ -83,7 +86,10 @@ def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
     person = (working.cut(scene.reading.silhouette) > 127).astype(np.uint8)
     distance = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) / working.zoom
     away = np.clip((distance - AWAY[0]) / (AWAY[1] - AWAY[0]), 0, 1)
-    gone = cv2.dilate((np.maximum(kept, away) < KEPT).astype(np.float32), disc(RIM * working.zoom))
+    likely = cv2.morphologyEx(
+        (np.maximum(kept, away) < KEPT).astype(np.uint8), cv2.MORPH_OPEN, disc(SPECK * working.zoom)
+    )
+    gone = cv2.dilate(likely.astype(np.float32), disc(RIM * working.zoom))
     gone = np.maximum(gone, working.cut(scene.by_hand))
     return cv2.GaussianBlur(gone, (0, 0), 0.4 * working.zoom) * mask
 

@@ -115,9 +115,11 @@ def _cloth_of_one_colour(seen: Tensor, picture: Tensor) -> Tensor:
         is_skin = tone is None or np.linalg.norm(colour - tone[1:]) < 2 * TONE_REACH[1]
         if not is_plain or is_skin or np.linalg.norm(colour) < 2 * TONE_REACH[1]:
             continue
-        near = cv2.dilate(own.astype(np.uint8), disc(NEAR / 2)) > 0
+        near = cv2.dilate(own.astype(np.uint8), disc(2 * NEAR)) > 0
         alike = np.linalg.norm(lab[..., 1:] - colour, axis=-1) < ALIKE * np.linalg.norm(colour)
-        taken = torch.from_numpy(near & alike)
+        _, pieces = cv2.connectedComponents((own | (near & alike)).astype(np.uint8))
+        joined = np.isin(pieces, np.unique(pieces[own]))
+        taken = torch.from_numpy(joined & near & alike)
         seen = torch.where(
             taken, F.one_hot(torch.tensor(cloth), len(Seen))[None, :, None, None].float(), seen
         )

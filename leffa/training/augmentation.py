@@ -12,6 +12,7 @@ from torch import Tensor
 
 from leffa.model.flow import warp
 from leffa.model.pyramid import places, resize
+from leffa.model.refinement import Shows
 from leffa.preprocess.offline.parsing import SKIN, Seen
 
 Batch = dict[str, Tensor]
@@ -139,6 +140,26 @@ def bent_reference(batch: Batch, bend: Bend) -> Batch:
     return {**batch, **changed, "visible": batch["visible"] * inside}
 
 
+def bent_person(batch: Batch, bend: Bend) -> Batch:
+    """The person bent: everything that lies on its pixels goes along, the flow still says the same places."""
+
+    def at(values: Tensor, mode: str, padding: str) -> Tensor:
+        sources = resize(bend.sources.movedim(-1, 1), values.shape[-2:]).movedim(1, -1)
+        return F.grid_sample(values, sources, mode=mode, padding_mode=padding, align_corners=False)
+
+    shows = at(batch["shows"].float()[:, None] - int(Shows.GROUND), "nearest", "zeros")[:, 0]
+    return {
+        **batch,
+        "person": at(batch["person"], "bilinear", "border"),
+        "mask": (at(batch["mask"], "bilinear", "zeros") > 0.5).float(),
+        "densepose": at(batch["densepose"], "nearest", "zeros"),
+        "shows": (shows + int(Shows.GROUND)).round().long(),
+        "flow": at(batch["flow"], "bilinear", "border"),
+        "visible": (at(batch["visible"], "bilinear", "zeros") > 0.99).float(),
+        "start": at(batch["start"], "bilinear", "border"),
+    }
+
+
 # ---------------------------------------------------------------------------------------- masks
 
 
@@ -172,7 +193,7 @@ def refinement_batch(batch: Batch, draw: Draw) -> Batch:
     batch["reference"] = recoloured(batch["reference"], draw)
     batch["person"] = recoloured(batch["person"], draw)
     size = (batch["reference"].shape[-2], batch["reference"].shape[-1])
-    batch = bent_reference(batch, draw_bend(draw, size))
+    batch = bent_person(bent_reference(batch, draw_bend(draw, size)), draw_bend(draw, size))
     grid = (batch["start"].shape[-2], batch["start"].shape[-1])
     off = 0.02 * draw.waves((6, 4), grid, 2) * draw.uniform(0, 1)
     batch["start"] = torch.cat([batch["start"][:, :2] + off, batch["start"][:, 2:]], 1)
