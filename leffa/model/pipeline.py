@@ -463,6 +463,7 @@ class LeffaPipeline(DiffusionPipeline):
         timesteps = scheduler.timesteps
         on_device = timesteps.to(latents.device)
         guided = guidance.steps(len(timesteps))
+        draws = {"generator": generator} if scheduler is self.scheduler else {}  # the others draw nothing
         with self.progress_bar(total=len(timesteps)) as progress:
             for step, timestep in enumerate(timesteps):
                 if self._interrupt:
@@ -473,7 +474,7 @@ class LeffaPipeline(DiffusionPipeline):
                 prediction = self.paint(noisy, on_device[step], banks[step], observer)
                 prediction = guidance.combined(prediction) if guided[step] else prediction
                 latents, *predicted = scheduler.step(
-                    prediction, timestep, latents, generator=generator, return_dict=False
+                    prediction, timestep, latents, **draws, return_dict=False
                 )
                 for watcher in watchers:
                     latents = watcher.after(step, latents, predicted[0] if predicted else latents)
