@@ -427,6 +427,7 @@ class LeffaPipeline(DiffusionPipeline):
         timesteps = scheduler.timesteps
         on_device = timesteps.to(latents.device)
         guided = guidance.steps(len(timesteps))
+        draws = {"generator": generator} if scheduler is self.scheduler else {}  # the others draw nothing
         with self.progress_bar(total=len(timesteps)) as progress:
             for step, timestep in enumerate(timesteps):
                 if self._interrupt:
@@ -436,9 +437,7 @@ class LeffaPipeline(DiffusionPipeline):
                 noisy = torch.cat([noisy, noisy]) if guided[step] else noisy
                 prediction = self.paint(noisy, on_device[step], banks[step], observer)
                 prediction = guidance.combined(prediction) if guided[step] else prediction
-                latents = scheduler.step(
-                    prediction, timestep, latents, generator=generator, return_dict=False
-                )[0]
+                latents = scheduler.step(prediction, timestep, latents, **draws, return_dict=False)[0]
                 if callback is not None:
                     changed = callback(self, step, int(timestep), {"latents": latents})
                     latents = (changed or {}).get("latents", latents)
