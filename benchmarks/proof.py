@@ -35,9 +35,10 @@ PAPER = LeffaLossConfig()
 MAIN: dict[str, LeffaLossConfig | None] = {
     tables.START: None,
     "without": None,
-    "with": PAPER,
     "lambda 1e-2": replace(PAPER, weight=1e-2),
-    "lambda 1e-1": replace(PAPER, weight=1e-1),
+    "guided": replace(PAPER, weight=1e-2, guide=100.0),
+    "guide alone": replace(PAPER, weight=1e-8, guide=1e8),
+    "with": PAPER,
 }
 ABLATIONS: dict[str, LeffaLossConfig] = {
     "per head": replace(PAPER, mean_over_heads=False),
@@ -113,7 +114,7 @@ def parse() -> argparse.Namespace:
         parser.error("--data and --held-out go together")
     options.seeds, options.ablations = SEEDS, True
     options.warm_steps, options.steps = WARM.steps, BRANCH.steps
-    options.train_count, options.held_out_count, options.painted = 2000, 200, 64
+    options.train_count, options.held_out_count, options.painted = 900, 160, 32
     if options.quick:
         options.out = Path(tempfile.mkdtemp(prefix="proof-"))
         options.seeds, options.ablations = SEEDS[:1], False

@@ -13,7 +13,7 @@ COLUMNS = {
 """figure -> (title, digits, +1 if more is better)"""
 
 START = "at the branching"
-LOSSES = ("with", "lambda 1e-2", "lambda 1e-1")
+LOSSES = ("with", "lambda 1e-2", "guided", "guide alone")
 """Arms with the loss that every model has; "with" is the paper's weight, 1e-3."""
 
 Figures = dict[tuple[str, str], dict[int, dict[str, float]]]
