@@ -383,15 +383,14 @@ def edge(cloths: dict[str, Pictures]) -> str:
     return f"At the truth {share}"
 
 
-def candidates(cloths: dict[str, Pictures], few: bool) -> list[str]:
-    """Mean cosine by distance of everything that was tried."""
-    far = (2.0, 4.0, 10.0, 20.0)
-    lines = [_row(["loss", *(f"{d:.0f} %" for d in far)]), _row(["---"] * (1 + len(far)))]
+def candidates(cloths: dict[str, Pictures], few: bool) -> None:
+    """Print the mean cosine by distance of everything that was tried."""
+    distances = (2.0, 4.0, 10.0, 20.0)
+    print(_row(["loss", *(f"{far:.0f} %" for far in distances)]))
+    print(_row(["---"] * (1 + len(distances))))
     for name in list(CANDIDATES)[:: len(CANDIDATES) - 1 if few else 1]:
-        found = [mean_cosine(CANDIDATES[name], d, cloths.values()) for d in far]
-        lines.append(_row([name, *(f"{value:.2f}" for value in found)]))
-        print(lines[-1], flush=True)
-    return lines
+        found = [mean_cosine(CANDIDATES[name], far, cloths.values()) for far in distances]
+        print(_row([name, *(f"{value:.2f}" for value in found)]), flush=True)
 
 
 def _row(cells: list[str]) -> str:

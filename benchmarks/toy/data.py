@@ -19,7 +19,7 @@ from leffa.training.latents import resize_sample
 
 SIZE = (64, 48)
 GRID = (8, 6)
-RENDERED = (128, 96)
+RENDERED = (256, 192)
 
 
 def make(folder: Path, train: int, held_out: int) -> tuple[Path, Path]:

@@ -18,7 +18,7 @@ from leffa.training.settings import TrainingSettings
 
 WARM = TrainingSettings(
     size=SIZE,
-    steps=500,
+    steps=600,
     batch=8,
     learning_rate=3e-3,
     ema=0.99,
@@ -26,7 +26,7 @@ WARM = TrainingSettings(
     densepose_dropout=0.15,
     flow_weight=3.0,
 )
-BRANCH = replace(WARM, steps=300, learning_rate=1e-3, warmup=0, flow_weight=0.0)
+BRANCH = replace(WARM, steps=400, learning_rate=1e-3, warmup=0, flow_weight=0.0)
 
 
 @dataclass(frozen=True)
