@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     mask.add_argument(
         "--reference",
         metavar="GARMENT",
-        help="leave bare what this garment leaves bare (default: room for any)",
+        help="picture of the garment: tells its kind, and whether the mask has room for it",
     )
     mask.add_argument(
         "--sleeve", choices=[sleeve.value for sleeve in Sleeve], help="how far the mask follows the arms"
@@ -295,8 +295,7 @@ def _mask(options: argparse.Namespace) -> None:
     wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
     shot = load_image(options.reference) if options.reference else None
     garment, told = engine.advise(prepared, options.garment, shot, wishes)
-    measure = None if shot is None else engine.shot(shot, garment).measure(garment)
-    mask = engine.mask(prepared, garment, wishes, measure)
+    mask = engine.mask(prepared, garment, wishes)
     save_atomically(Image.fromarray(mask), output)
     _tell([*prepared.notes, *map(str, told)], f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")
 

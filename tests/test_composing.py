@@ -7,6 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
+from leffa.composition.canvas import FRAME
+from leffa.composition.cloth import extended
+from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, anchored
+from leffa.composition.networks import Networks
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor
@@ -16,20 +21,6 @@ from leffa.model.pipeline import LeffaPipeline
 from leffa.model.refinement import Shows
 from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
-from leffa.run import networks
-from leffa.run.compose import (
-    FRAME,
-    MEAN_SHARE,
-    MOST_SHADE,
-    Reading,
-    Scene,
-    anchored,
-    compose,
-    extended,
-    read_photo,
-    with_worn,
-)
-from leffa.run.networks import Networks
 from leffa.synthetic.samples import Settings, make_redressed
 from leffa.synthetic.scene import Split
 from leffa.training.composition_rows import attention_of, field_of
@@ -61,12 +52,15 @@ def untrained(shows, seen=Seen.GROUND):
     return made
 
 
-def reading_of(seen, head=None, person=True):
+def reading_of(seen, head=None, person=True, part=Part.TORSO_FRONT):
     shares = torch.zeros(1, len(Seen), *FRAME)
     shares[:, seen] = 1
     silhouette = np.full(SIZE, 255 if person else 0, np.uint8)
-    head = np.zeros(SIZE, bool) if head is None else head
-    return Reading(shares, torch.zeros(1, 3, *FRAME), silhouette, np.ones(SIZE, bool), head)
+    parts = np.zeros((*SIZE, 3), np.uint8)
+    parts[..., 0] = part
+    if head is not None:
+        parts[head] = Part.HEAD_LEFT
+    return Reading(shares, torch.zeros(1, 3, *FRAME), silhouette, parts)
 
 
 @pytest.fixture
@@ -123,18 +117,24 @@ def test_what_is_not_the_old_garment_stays_where_the_new_one_is_not(scene, atten
 
 @pytest.mark.parametrize("seen", [Seen.FACE, Seen.HAIR])
 def test_no_garment_is_laid_over_a_face(scene, attention, seen):
-    scene = replace(scene, reading=reading_of(seen))
+    scene = replace(scene, reading=reading_of(seen, head=np.ones(SIZE, bool)))
     assert not changed(scene, compose(scene, attention, untrained(Shows.GARMENT))).any()
+
+
+def test_on_a_bare_neck_the_neckline_decides(scene, attention):
+    scene = replace(scene, reading=reading_of(Seen.FACE))  # the part map has no head there
+    assert changed(scene, compose(scene, attention, untrained(Shows.GARMENT)))[100:200, 60:150].all()
 
 
 @pytest.mark.parametrize("seen", [Seen.FACE, Seen.ARM, Seen.GROUND])
 def test_what_is_painted_by_hand_is_repainted_whatever_it_shows(scene, attention, seen):
     by_hand = np.zeros(SIZE, bool)
     by_hand[BOX] = True
-    scene = replace(scene, reading=reading_of(seen), by_hand=by_hand)
+    reading = reading_of(seen, part=Part.BACKGROUND)  # on the body there is no ground
+    scene = replace(scene, reading=reading, by_hand=by_hand)
     composed = compose(scene, attention, untrained(Shows.GROUND))
-    inner = np.asarray(composed.image)[130:170, 80:130]
-    assert np.abs(inner - (np.array(FILLED) + 1) * 127.5).max() <= 1
+    inner = np.asarray(composed.image)[130:170, 80:130].mean((0, 1))  # in the photo's grain
+    assert np.abs(inner - (np.array(FILLED) + 1) * 127.5).max() <= 4
     assert not changed(scene, composed)[85:110].any()  # the rest of the mask stays
 
 
@@ -143,13 +143,15 @@ def test_the_old_garment_goes_and_the_ground_beside_it_stays(scene, attention):
     seen[:, Seen.GROUND] = 1
     seen[:, :, 110:150, 80:110] = 0
     seen[:, Seen.UPPER, 110:150, 80:110] = 1
-    scene = replace(scene, reading=replace(scene.reading, seen=seen))
+    reading = reading_of(Seen.GROUND, part=Part.BACKGROUND)
+    scene = replace(scene, reading=replace(reading, seen=seen))
     composed = compose(scene, attention, untrained(Shows.GROUND))
     repainted = composed.repainted > 0
     assert repainted.any() and repainted.sum() < 0.5 * (scene.mask > 0).sum()
     rows, columns = np.nonzero(repainted)
-    middle = np.asarray(composed.image)[int(rows.mean()), int(columns.mean())]
-    assert np.abs(middle - (np.array(FILLED) + 1) * 127.5).max() <= 1
+    row, column = int(rows.mean()), int(columns.mean())
+    middle = np.asarray(composed.image)[row - 9 : row + 9, column - 9 : column + 9].mean((0, 1))
+    assert np.abs(middle - (np.array(FILLED) + 1) * 127.5).max() <= 4
 
 
 def test_a_pose_is_shown_on_the_references_own_ground(scene, attention):

@@ -6,14 +6,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from leffa.composition import networks
+from leffa.composition.networks import Networks
 from leffa.errors import WeightsError
 from leffa.model.filling import MOST_LIGHT, Filling
 from leffa.model.flow import FlowField, coordinates
 from leffa.model.pyramid import Pyramid, places, resize, resize_offsets
 from leffa.model.refinement import Refinement, Shows
 from leffa.preprocess.offline.parsing import PhotoParser, Seen
-from leffa.run import networks
-from leffa.run.networks import Networks
 
 SIZE = (64, 96)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from leffa import cli
+from leffa.composition import networks
 from leffa.data.packed import PackedDataset
 from leffa.errors import LeffaError
 from leffa.model.flow import warp
@@ -15,7 +16,6 @@ from leffa.model.pyramid import places
 from leffa.model.refinement import Shows
 from leffa.preprocess.labels import Parse
 from leffa.preprocess.offline.parsing import Seen
-from leffa.run import networks
 from leffa.synthetic.pack import pack
 from leffa.synthetic.samples import Settings
 from leffa.training import composition_rows

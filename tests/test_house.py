@@ -37,7 +37,7 @@ FLOORS = [
     {"data", "integrations"},
     {"synthetic"},
     {"data.sources"},
-    {"run.networks"},
+    {"composition"},
     {"training"},
     {"metrics"},
     {"run"},

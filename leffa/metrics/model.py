@@ -86,7 +86,7 @@ def evaluate_model(
 ) -> dict[Task, Table]:
     """Run a model over the first ``count`` samples; a table for each task among them.
 
-    model     the settings of a run: steps, guidance, flow start
+    model     the settings of a run: steps, guidance
     size      (height, width) it paints at
     seed      sample i is painted with seed + i
     pictures  folder to keep the results in, as NAME.png
@@ -130,7 +130,6 @@ def paint(
         num_inference_steps=model.steps,
         guidance_scale=model.guidance_scale,
         guidance_rescale=model.guidance_rescale,
-        flow_start=model.flow_start if "reference_mask" in batch else None,
         generator=generators,
         output_type="pt",
         return_flow=True,

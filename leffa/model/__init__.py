@@ -3,7 +3,7 @@
 To change
 
 how reference features enter   attention
-what a flow is                 flow; recorder reads it while painting, flow_start paints from it
+what a flow is                 flow; recorder reads it while painting
 the loss                       losses
 the steps of sampling          pipeline; read_ahead shares a small device between the networks
 the shapes of the networks     presets, base_folder (Stable Diffusion folders)

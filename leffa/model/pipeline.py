@@ -28,7 +28,6 @@ from leffa.model.attention import (
     paint,
     read_reference,
 )
-from leffa.model.flow_start import FlowStart
 from leffa.model.library import (
     AutoencoderKL,
     BaseOutput,
@@ -38,8 +37,8 @@ from leffa.model.library import (
     randn_tensor,
 )
 from leffa.model.read_ahead import ReadAhead
-from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
-from leffa.model.sampling import Guidance, Inputs, Restart, Watcher
+from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow
+from leffa.model.sampling import Guidance, Inputs
 
 DENSEPOSE_CHANNELS = 3
 MASK_CHANNELS = 1
@@ -262,7 +261,6 @@ class LeffaPipeline(DiffusionPipeline):
         callback_on_step_end: StepCallback | None = None,
         return_flow: bool | FlowOptions = False,
         reference_mask: Tensor | None = None,
-        flow_start: FlowStart | None = None,
     ) -> LeffaOutput:
         """Paint ``reference`` onto ``person`` inside ``mask``.
 
@@ -287,8 +285,7 @@ class LeffaPipeline(DiffusionPipeline):
                            with changed latents
         return_flow        True, or ``FlowOptions``: capture the attention flow while painting
         reference_mask     (B, 1, H, W), 1 = the garment, or the person, on the reference; adds occupancy
-                           to the flow, and flow start needs it
-        flow_start         start from the flow-warped reference, see ``FlowStart``; off by default
+                           to the flow
 
         Raises ValueError naming the argument that is wrong, before any work.
         """
@@ -297,8 +294,6 @@ class LeffaPipeline(DiffusionPipeline):
         self.check_inputs(
             person, reference, mask, densepose, num_inference_steps, generator, latents, output_type
         )
-        if flow_start is not None and reference_mask is None:
-            raise ValueError("flow_start needs reference_mask, to tell the garment from its background")
         guidance = Guidance(guidance_scale, guidance_scale if guidance_rescale is None else guidance_rescale)
         self._keep_vae_from_overflowing()
 
@@ -306,30 +301,22 @@ class LeffaPipeline(DiffusionPipeline):
         inputs = self._inputs(person, reference, mask, densepose, reference_mask, guidance)
 
         # 3. Timesteps and start noise
-        turns = self._set_timesteps(num_inference_steps, flow_start)
+        self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
         if latents is None:
             latents = self._noise(inputs, generator)
         latents = latents.to(self._execution_device, self.unet.dtype) * self.scheduler.init_noise_sigma
 
-        # 4. Who watches: the flow that is shown, and the flow that is started from
-        every = [int(timestep) for timestep in self.scheduler.timesteps]
-        watchers: list[Watcher] = []
+        # 4. Who watches the attention
         options = FlowOptions() if return_flow is True else return_flow
-        shown = self._recorder(inputs, options, options.choose(every)) if options else None
-        if shown is not None:
-            watchers.append(shown)
-        if flow_start is not None:
-            fresh = partial(self._recorder, inputs, FlowOptions(), set(every))
-            renoise = partial(self._renoise, inputs, generator)
-            watchers.append(Restart(flow_start, turns, inputs, fresh, self.decode, renoise))
+        recorder = self._recorder(inputs, options) if options else None
 
         # 5. Denoise
         banks = self._banks(inputs.reference_latents, reuse_reference, bank_memory)
-        latents = self._denoise(latents, inputs, guidance, banks, generator, watchers, callback_on_step_end)
+        latents = self._denoise(latents, inputs, guidance, banks, generator, recorder, callback_on_step_end)
 
         # 6. Decode
         images = latents if output_type == "latent" else self._pictures(self.decode(latents), output_type)
-        flow = shown.finish() if shown else None
+        flow = recorder.finish() if recorder else None
         self.maybe_free_model_hooks()
         return LeffaOutput(images=images, flow=flow)
 
@@ -351,22 +338,10 @@ class LeffaPipeline(DiffusionPipeline):
         reference_latents = self.encode(reference).to(dtype)
         return Inputs(
             person=person,
-            reference=reference,
-            mask=mask,
             reference_mask=None if reference_mask is None else reference_mask.to(device, torch.float32),
             condition=guidance.both(condition),
             reference_latents=guidance.references(reference_latents),
         )
-
-    def _set_timesteps(self, count: int, flow_start: FlowStart | None) -> set[int]:
-        """Set the scheduler's timesteps; returns the steps that are followed by a composite."""
-        device = self._execution_device
-        if flow_start is None:
-            self.scheduler.set_timesteps(count, device=device)
-            return set()
-        stretches = flow_start.stretches(count)
-        self.scheduler.set_timesteps(timesteps=[t for stretch in stretches for t in stretch], device=device)
-        return {int(end) - 1 for end in np.cumsum([len(stretch) for stretch in stretches[:-1]])}
 
     def _noise(self, inputs: Inputs, generator: Generator) -> Tensor:
         """(B, C, h, w) of standard normal noise."""
@@ -376,15 +351,8 @@ class LeffaPipeline(DiffusionPipeline):
         )
         return noise
 
-    def _renoise(self, inputs: Inputs, generator: Generator, picture: Tensor, step: int) -> Tensor:
-        """Latents of a picture (B, 3, H, W) at the noise level that follows a step."""
-        noise = self._noise(inputs, generator)
-        start = self.encode(picture).to(self.unet.dtype)
-        after = self.scheduler.timesteps[step + 1 : step + 2]
-        latents: Tensor = self.scheduler.add_noise(start, noise, after)
-        return latents
-
-    def _recorder(self, inputs: Inputs, options: FlowOptions, timesteps: set[int]) -> FlowRecorder:
+    def _recorder(self, inputs: Inputs, options: FlowOptions) -> FlowRecorder:
+        timesteps = options.choose([int(timestep) for timestep in self.scheduler.timesteps])
         height, width = inputs.condition.shape[-2:]
         size = (inputs.person.shape[-2], inputs.person.shape[-1])
         return FlowRecorder(
@@ -406,7 +374,7 @@ class LeffaPipeline(DiffusionPipeline):
         guidance: Guidance,
         banks: Sequence[Bank] | ReadAhead,
         generator: Generator,
-        watchers: Sequence[Watcher],
+        recorder: FlowRecorder | None,
         callback: StepCallback | None,
     ) -> Tensor:
         """From noise (B, C, h, w) to the latents of a picture, by DDPM; unfinished after ``interrupt``."""
@@ -415,15 +383,13 @@ class LeffaPipeline(DiffusionPipeline):
             for step, timestep in enumerate(timesteps):
                 if self._interrupt:
                     break
-                observer = observe_all([watcher.observer(int(timestep)) for watcher in watchers])
+                observer = recorder.observer(int(timestep)) if recorder else None
                 noisy = self.scheduler.scale_model_input(guidance.both(latents), timestep)
                 noisy = torch.cat([noisy, inputs.condition], dim=1)
                 prediction = guidance.combined(self.paint(noisy, timestep, banks[step], observer))
-                latents, predicted = self.scheduler.step(
+                latents = self.scheduler.step(
                     prediction, timestep, latents, generator=generator, return_dict=False
-                )
-                for watcher in watchers:
-                    latents = watcher.after(step, latents, predicted)
+                )[0]
                 if callback is not None:
                     changed = callback(self, step, int(timestep), {"latents": latents})
                     latents = (changed or {}).get("latents", latents)

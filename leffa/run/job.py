@@ -63,7 +63,6 @@ class Job:
             "guidance_scale": self.settings.guidance_scale,
             "guidance_rescale": self.settings.guidance_rescale,
             "reuse_reference": self.settings.reuse_reference,
-            "flow_start": self.model.flow_start,
         }
 
     def _seen_reference(self) -> Image.Image:
@@ -127,13 +126,11 @@ class Watch:
         self._job, self._report, self._stop = job, report, stop
         steps = job.settings.steps
         self._every = max(1, steps // (PREVIEWS + 1)) if previews else steps + 1
-        start = job.model.flow_start
-        self._reading = start.read_steps if start else 0  # what these steps paint is thrown away
 
     def __call__(self, pipeline: LeffaPipeline, step: int, timestep: int, values: dict) -> dict:
         steps = self._job.settings.steps
         preview = None
-        if (step + 1) % self._every == 0 and self._reading < step + 1 < steps:
+        if (step + 1) % self._every == 0 and step + 1 < steps:
             preview = self._job.preview(pipeline.decode(values["latents"][:1])[0] / 2 + 0.5)
         self._report(0.1 + 0.85 * (step + 1) / steps, f"painting, step {step + 1} of {steps}", preview)
         if self._stop is not None and self._stop.is_set():

@@ -14,9 +14,9 @@ from leffa.framing import Region
 from leffa.run.settings import ResolvedSettings
 
 if TYPE_CHECKING:
+    from leffa.composition import Composition
     from leffa.model.flow import FlowField
     from leffa.model.recorder import SampleFlow
-    from leffa.run.compose import Composition
 
 Progress = Callable[[float, str, Image.Image | None], None]
 """Called with the share done in [0, 1], what is being done, and a preview where there is one."""

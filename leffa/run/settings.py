@@ -23,7 +23,7 @@ class Settings:
     samples          1 to 4 pictures at once
     reuse_reference  read the reference once instead of in every step
     compose          keep what is real of the photo and lay the garment by its refined flow (see
-                     ``run.compose``); False shows what the model itself painted
+                     ``leffa.composition``); False shows what the model itself painted
     encoding         pose transfer: how the body parts are told, ``DensePoseEncoding.POSE_DEMO`` (as the
                      released demo) or ``POSE_TRAINING`` (as in training); None = as the weights were saved
     """
@@ -39,8 +39,7 @@ class Settings:
 
     def resolved(self, model: Model) -> "ResolvedSettings":
         """With every default filled in and the seed drawn. Raises LeffaError for what no model can do."""
-        least = model.flow_start.least_steps if model.flow_start else 1
-        steps = _whole("steps", model.steps if self.steps is None else self.steps, least, MOST_STEPS)
+        steps = _whole("steps", model.steps if self.steps is None else self.steps, 1, MOST_STEPS)
         scale = _number(
             "guidance", model.guidance_scale if self.guidance_scale is None else self.guidance_scale
         )

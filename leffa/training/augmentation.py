@@ -12,6 +12,7 @@ from torch import Tensor
 
 from leffa.model.flow import warp
 from leffa.model.pyramid import places, resize
+from leffa.model.refinement import Shows
 from leffa.preprocess.offline.parsing import SKIN, Seen
 
 Batch = dict[str, Tensor]
@@ -139,17 +140,40 @@ def bent_reference(batch: Batch, bend: Bend) -> Batch:
     return {**batch, **changed, "visible": batch["visible"] * inside}
 
 
+def bent_person(batch: Batch, bend: Bend) -> Batch:
+    """The person bent: everything that lies on its pixels goes along, the flow still says the same places."""
+
+    def at(values: Tensor, mode: str, padding: str) -> Tensor:
+        sources = resize(bend.sources.movedim(-1, 1), values.shape[-2:]).movedim(1, -1)
+        return F.grid_sample(values, sources, mode=mode, padding_mode=padding, align_corners=False)
+
+    shows = at(batch["shows"].float()[:, None] - int(Shows.GROUND), "nearest", "zeros")[:, 0]
+    return {
+        **batch,
+        "person": at(batch["person"], "bilinear", "border"),
+        "mask": (at(batch["mask"], "bilinear", "zeros") > 0.5).float(),
+        "densepose": at(batch["densepose"], "nearest", "zeros"),
+        "shows": (shows + int(Shows.GROUND)).round().long(),
+        "flow": at(batch["flow"], "bilinear", "border"),
+        "visible": (at(batch["visible"], "bilinear", "zeros") > 0.99).float(),
+        "start": at(batch["start"], "bilinear", "border"),
+    }
+
+
 # ---------------------------------------------------------------------------------------- masks
 
 
-def _grown(mask: Tensor, radius: int) -> Tensor:
-    return F.max_pool2d(mask, 2 * radius + 1, 1, radius)
+def grown(mask: Tensor, radius: int) -> Tensor:
+    """A mask (B, 1, H, W) grown by a square of so many pixels: first along rows, then along columns."""
+    side = 2 * radius + 1
+    along: Tensor = F.max_pool2d(mask, (1, side), 1, (0, radius))
+    return F.max_pool2d(along, (side, 1), 1, (radius, 0))
 
 
 def nibbled(mask: Tensor, draw: Draw, share: float = 0.25) -> Tensor:
     """A silhouette (B, 1, H, W) in {0, 1} with pieces of its outline gone or too many, in some samples."""
     size = (mask.shape[-2], mask.shape[-1])
-    rim = _grown(mask, 4) * _grown(1 - mask, 4)
+    rim = grown(mask, 4) * grown(1 - mask, 4)
     hit = (draw.waves((24, 18), size) > 1.0) & (rim > 0) & draw.chance(share)
     return torch.where(hit, 1 - mask, mask)
 
@@ -157,9 +181,9 @@ def nibbled(mask: Tensor, draw: Draw, share: float = 0.25) -> Tensor:
 def widened(mask: Tensor, draw: Draw, widened_too: Tensor) -> Tensor:
     """A mask (B, 1, H, W) grown all around, or by blobs; only of samples in ``widened_too`` (B, 1, 1, 1)."""
     size = (mask.shape[-2], mask.shape[-1])
-    grown = _grown(mask, int(draw.once(0, 4)))
-    mask = torch.where(widened_too & draw.chance(0.4), grown, mask)
-    blobs = (draw.waves((6, 5), size) > 0.6).float() * _grown(mask, size[0] // 16)
+    all_around = grown(mask, int(draw.once(0, 4)))
+    mask = torch.where(widened_too & draw.chance(0.4), all_around, mask)
+    blobs = (draw.waves((6, 5), size) > 0.6).float() * grown(mask, size[0] // 16)
     return torch.where(widened_too & draw.chance(0.25), torch.maximum(mask, blobs), mask)
 
 
@@ -169,7 +193,7 @@ def refinement_batch(batch: Batch, draw: Draw) -> Batch:
     batch["reference"] = recoloured(batch["reference"], draw)
     batch["person"] = recoloured(batch["person"], draw)
     size = (batch["reference"].shape[-2], batch["reference"].shape[-1])
-    batch = bent_reference(batch, draw_bend(draw, size))
+    batch = bent_person(bent_reference(batch, draw_bend(draw, size)), draw_bend(draw, size))
     grid = (batch["start"].shape[-2], batch["start"].shape[-1])
     off = 0.02 * draw.waves((6, 4), grid, 2) * draw.uniform(0, 1)
     batch["start"] = torch.cat([batch["start"][:, :2] + off, batch["start"][:, 2:]], 1)
@@ -261,7 +285,7 @@ def parser_batch(batch: Batch, grounds: Tensor, draw: Draw) -> Batch:
     photo, ground = other_ground(redyed(batch["photo"], batch["seen"], draw), batch["seen"], grounds, draw)
     batch = framed_anew({**batch, "photo": photo}, draw)
     photo, seen = batch["photo"], batch["seen"]
-    near = _grown((seen > 0).float()[:, None], 2) > 0  # a bag, or somebody else's arm
+    near = grown((seen > 0).float()[:, None], 2) > 0  # a bag, or somebody else's arm
     thing = (draw.waves((7, 5), size) > 1.5) & near & draw.chance(0.2)
     photo = torch.where(thing, ground.roll(1, 0), photo)
     seen = torch.where(thing[:, 0], int(Seen.OTHER), seen)

@@ -174,7 +174,7 @@ def add_composition_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_composition(options: argparse.Namespace) -> None:
     """Train one network of the composition; resumes where the run's folder holds a checkpoint."""
-    from leffa.run import networks
+    from leffa.composition import networks
     from leffa.training import checkpoint
     from leffa.training.composition import Schedule, train
     from leffa.training.composition_rows import Rows

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from leffa.composition import networks
 from leffa.report import report
-from leffa.run import networks
 from leffa.training import checkpoint
 from leffa.training.augmentation import Draw
 from leffa.training.batches import step_seed

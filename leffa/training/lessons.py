@@ -15,11 +15,12 @@ from leffa.model.filling import Filling
 from leffa.model.pyramid import resize, resize_offsets
 from leffa.model.refinement import Refined, Refinement, Shows
 from leffa.preprocess.offline.parsing import PhotoParser, Seen
-from leffa.training.augmentation import Batch, Draw, parser_batch, recoloured, refinement_batch
+from leffa.training.augmentation import Batch, Draw, grown, parser_batch, recoloured, refinement_batch
 from leffa.training.composition_rows import Rows, field_of
 
 LEVELS = (0.3, 0.4, 0.6, 1.0)  # what the flows after matching and after each refinement count
-SMOOTH, SILHOUETTE = 0.3, 0.35  # weights beside the flow's
+SMOOTH, SILHOUETTE, OUTLINE = 0.3, 0.5, 0.5  # weights beside the flow's
+REACHES = (3, 9)  # of the finest flow's cells: how far off an outline is still felt
 PCK = 5.0  # % of the reference's width
 PART_WEIGHTS = {Seen.FACE: 1.5, Seen.ARM: 2.0, Seen.LEG: 2.0}  # skin is rare, and taking it for cloth shows
 SKIN_WEIGHT, GRADIENT, DARKNESS = 1.5, 0.5, 0.02  # of the filling
@@ -89,6 +90,7 @@ class RefinementLesson(Lesson):
             total
             + SMOOTH * _bending(refined.flows[-1].float(), batch["mask"])
             + SILHOUETTE * _mean(shows[:, None], batch["mask"])
+            + OUTLINE * _outline_error(refined.flows[-1].float(), batch)
         )
 
     def figures(self, refined: Refined, batch: Batch) -> dict[str, Tensor]:
@@ -134,6 +136,22 @@ def _bending(flow: Tensor, mask: Tensor) -> Tensor:
     across = (flow[..., 2:] - 2 * flow[..., 1:-1] + flow[..., :-2]).abs() * inside[..., 1:-1]
     down = (flow[:, :, 2:] - 2 * flow[:, :, 1:-1] + flow[:, :, :-2]).abs() * inside[:, :, 1:-1]
     return (across.sum() + down.sum()) / inside.sum().clamp_min(1)
+
+
+def _outline_error(flow: Tensor, batch: Batch) -> Tensor:
+    """Where a flow (B, 2, h, w) lands on the garment is where the garment is: its ends are ends of cloth.
+
+    The flow's distance is known only where cloth is seen; this says where it has to leave it.
+    """
+    size = (flow.shape[-2], flow.shape[-1])
+    shown = resize(batch["reference_mask"], size)
+    garment = resize((batch["shows"] == Shows.GARMENT).float()[:, None], size)
+    mask = F.adaptive_max_pool2d(batch["mask"], size)
+    error = torch.zeros((), device=flow.device)
+    for reach in REACHES:
+        lands = F.grid_sample(_blurred(shown, reach), flow.movedim(1, -1), align_corners=False)
+        error = error + _mean((lands - _blurred(garment, reach)).abs(), mask) / len(REACHES)
+    return error
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -306,7 +324,7 @@ def _open_hole(mask: Tensor, garment: Tensor, draw: Draw) -> Tensor:
     """Part of a mask: about the garment, and blobs beside it; or all of it."""
     size = (mask.shape[-2], mask.shape[-1])
     radius = int(draw.once(1, 5))
-    near = F.max_pool2d(garment, 2 * radius + 1, 1, radius)
+    near = grown(garment, radius)
     blobs = (draw.waves((6, 5), size) > draw.normal(0.6)).float()
     return torch.where(draw.chance(0.4), mask, mask * torch.maximum(near, blobs))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import WeightsError
 from leffa.intactness import fault_of, how_to_mend
-from leffa.model.flow_start import FlowStart
 from leffa.weights import published
 
 SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
@@ -42,10 +41,10 @@ class Model:
     tasks        what it can do
     folder       a saved ``LeffaPipeline``
     size         (height, width) it paints at
-    steps, guidance_scale, guidance_rescale, flow_start   defaults of a run
+    steps, guidance_scale, guidance_rescale   defaults of a run
     focus        cut the photo to the person first; else the whole photo is letterboxed, as the released
                  weights were trained
-    compose      keep what is real and lay the garment by its refined flow: see ``run.compose``
+    compose      keep what is real and lay the garment by its refined flow: see ``leffa.composition``
     official_conditions  DensePose, OpenPose and parsing instead of the offline preprocessor
     garments     kinds it was trained on
     mask_recipe  which of the released mask functions it was used with
@@ -62,7 +61,6 @@ class Model:
     steps: int = 30
     guidance_scale: float = 2.5
     guidance_rescale: float | None = None
-    flow_start: FlowStart | None = None
     focus: bool = False
     compose: bool = False
     official_conditions: bool = True

@@ -1,0 +1,149 @@
+"""What is seen where the old garment was and the new one is not: ground, skin and the clothes that stay.
+
+Each is a layer of its own, carried on from what the photo shows of it, so that its edges are as sharp as the
+photo's and its colours are this photo's: the ground from the ground, skin in this person's
+tone, clothes from the clothes.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from leffa.composition.canvas import Maps, Working, disc, sized
+from leffa.composition.cloth import carried_on
+from leffa.composition.flows import outlined
+from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
+from leffa.composition.scene import Scene
+from leffa.model.refinement import Refined, Shows
+from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
+
+LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
+SURE = 0.9  # share of a part in a pixel that its colours are taken from
+HALVINGS = 8  # of the picture, until the widest hole is closed
+CLEAR = 3.0  # px of the frame between the person and the ground that the ground's colours are taken from
+FACE_WEIGHT = 0.02  # of a face's colour beside a limb's: it counts where no limb is seen
+FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
+THICK = 9.0  # px of the frame: about a limb's half width
+ROUND = 0.25  # of its brightness that a limb loses at its edge
+GRAIN = 1.0  # px of the photo that its grain is taken over
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What the photo shows beside the garment. H, W are the working size.
+
+    photo   (H, W, 3) in [0, 255]
+    gone    (H, W) in [0, 1], what has to go
+    filled  (H, W, 3) in [0, 255], what the filling network painted
+    """
+
+    scene: Scene
+    working: Working
+    refined: Refined
+    photo: Maps
+    gone: Maps
+    filled: Maps
+
+    def picture(self) -> Maps:
+        """(H, W, 3) in [0, 255]: the layers, one over the other."""
+        clothes = self._clothes()
+        logits = self.working.unframed(self.refined.shows[0])
+        logits[..., Shows.GARMENT] = -np.inf
+        body = self._inner(self.working.cut(self.scene.reading.on_body) > 0.5)
+        logits[..., Shows.GROUND][body] = -np.inf  # nobody has a hole
+        logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
+        what = logits.argmax(-1)
+        result = self._ground()
+        skin = outlined(self.working, what == Shows.SKIN, LIMB)
+        result += skin[..., None] * (self._skin(skin) - result)
+        if clothes is not None:
+            cover = outlined(self.working, what == Shows.OTHER, LIMB / 2)
+            result += cover[..., None] * (carried_on(self.photo, clothes) - result)
+        return result + self._grain()
+
+    def _away(self, clothes: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
+        """(H, W): where none of the clothes that stay can be, so far from all that is seen of them."""
+        if clothes is None:
+            return np.ones(self.working.size, bool)
+        return cv2.distanceTransform(1 - clothes, cv2.DIST_L2, 5) > FAR * self.working.zoom
+
+    def _share(self, *parts: Seen) -> Maps:
+        return share_of(self.scene.photo, self.scene.reading, self.working, parts) * (1 - self.gone)
+
+    def _ground(self) -> Maps:
+        person = (self.working.cut(self.scene.reading.silhouette) > 127).astype(np.uint8)
+        near = cv2.dilate(person, disc(CLEAR * self.working.zoom))
+        known = (self._share(Seen.GROUND) > SURE) & (near == 0)
+        if known.sum() < LEAST_SKIN * self.working.zoom**2:
+            return self.filled.copy()
+        return closed(self.photo, known)
+
+    def _skin(self, covers: Maps) -> Maps:
+        """The colours of the bare limbs that are seen, else of the face, carried on over round limbs."""
+        least = LEAST_SKIN * self.working.zoom**2
+        limbs = self._inner(self._share(Seen.ARM, Seen.LEG) > SURE)
+        face = self._inner(self._share(Seen.FACE) > SURE)
+        if face.sum() + limbs.sum() < least:
+            return self.filled
+        told = self.photo.copy()
+        if face.any():
+            told[face] = np.median(self.photo[face], axis=0)  # without eyes and lips
+        known = np.where(limbs, 1, FACE_WEIGHT * face if face.any() else 0).astype(np.float32)
+        bare = np.maximum(covers, self._share(*SKIN)) > 0.5
+        depth = cv2.distanceTransform(bare.astype(np.uint8), cv2.DIST_L2, 5)
+        radius = cv2.dilate(depth, disc(THICK * self.working.zoom))
+        edge = 1 - depth / np.maximum(cv2.GaussianBlur(radius, (0, 0), THICK * self.working.zoom / 2), 1)
+        round_ = 1 - ROUND * edge.clip(0, 1) ** 2
+        return closed(told, known) * round_[..., None]
+
+    def _inner(self, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Without its rim, whose colours are mixed with what lies beside."""
+        return cv2.erode(where.astype(np.uint8), disc(RIM * self.working.zoom)) > 0
+
+    def _clothes(self) -> NDArray[np.uint8] | None:
+        """(H, W) in {0, 1}: the garments that stay, as far as they are seen; None where none is."""
+        assert self.scene.garment is not None
+        stay = [part for part in (Seen.UPPER, Seen.LOWER) if part not in REPLACED[self.scene.garment]]
+        if not stay:
+            return None
+        kept = (self._share(*stay) > SURE_SKIN) & (self.gone < 0.05)
+        solid = self._inner(kept).astype(np.uint8)
+        return solid if solid.sum() >= LEAST_SKIN * self.working.zoom**2 else None
+
+    def _grain(self) -> Maps:
+        """The photo's own grain: what is painted without it looks like plastic."""
+        gray = self.photo.mean(-1)
+        fine = np.abs(gray - cv2.GaussianBlur(gray, (0, 0), GRAIN))
+        deviation = float(np.median(fine)) * 1.48  # of a normal distribution, from its median
+        noise = np.random.default_rng(0).normal(0, deviation, gray.shape).astype(np.float32)
+        return cv2.GaussianBlur(noise, (0, 0), 0.6)[..., None]
+
+
+def closed(picture: Maps, known: Maps | NDArray[np.bool_]) -> Maps:
+    """A picture (H, W, 3) carried on smoothly from its known pixels to the others.
+
+    known  (H, W), a pixel's weight in [0, 1]
+
+    From fine to coarse and back: near the border of what is known its own colours, further in their mean.
+    """
+    size = picture.shape[:2]
+    weight = known.astype(np.float32)
+    colours, share = picture * weight[..., None], weight
+    levels = [(colours, share)]
+    for _ in range(HALVINGS):
+        if min(share.shape) < 2:
+            break
+        half = ((share.shape[0] + 1) // 2, (share.shape[1] + 1) // 2)
+        colours, share = sized(colours, half), sized(share, half)
+        levels.append((colours, share))
+    mean = colours.sum((0, 1)) / max(float(share.sum()), 1e-6)
+    result = np.broadcast_to(mean, colours.shape).astype(np.float32)
+    for colours, share in reversed(levels):
+        coarse = sized(result, share.shape)
+        own = colours / np.maximum(share, 1e-6)[..., None]
+        certainty = np.clip(2 * share, 0, 1)[..., None]
+        result = coarse + certainty * (own - coarse)
+    assert result.shape[:2] == size
+    return result

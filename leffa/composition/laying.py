@@ -1,0 +1,141 @@
+"""A garment on a photo: laid sharply by the refined flow; painted where only the old one was."""
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+
+from leffa.composition.behind import Behind
+from leffa.composition.canvas import Maps, Working, disc, framed_picture, pixels, sized, warped
+from leffa.composition.cloth import extended
+from leffa.composition.flows import field_at, silhouette_of
+from leffa.composition.networks import Networks
+from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
+from leffa.composition.scene import Composition, Scene
+from leffa.model.refinement import Refined, Shows
+from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
+
+KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
+SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
+AWAY = (5.0, 6.5)  # px of the frame from the person: from here on all is ground, whatever the parser says
+OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open to the filling
+MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
+NECK = 0.4  # of the head's width: a disc of this radius fits into a head and not into a neck
+HEAD_PAD = 1
+BESIDE = 0.03  # of a product shot's height: a flow that ends further from the cloth shows none
+
+
+def try_on(
+    scene: Scene, working: Working, refined: Refined, networks: Networks, painted: Image.Image | None
+) -> Composition:
+    mask = (working.cut(scene.mask) > 127).astype(np.float32)
+    by_hand = working.cut(scene.by_hand)
+    front = _in_front(scene, working) * (1 - by_hand)
+    gone = _old_garment(scene, working, mask) * (1 - front)
+    places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
+    garment = silhouette_of(working, refined, _lands_on_cloth(scene, places)) * mask * (1 - front)
+    if painted is None:
+        new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
+    else:
+        new = rest = pixels(painted)
+    silhouette = working.whole(garment, scene.mask.shape)
+    hole = working.whole(gone, scene.mask.shape)
+    open_to_change = scene.mask > 127
+    alpha, beta = (np.where(open_to_change, values, 0)[..., None] for values in (silhouette, hole))
+    photo = pixels(scene.photo)
+    under = photo + beta * (rest - photo)
+    result = (under + alpha * (new - under)).round().clip(0, 255).astype(np.uint8)
+    repainted = np.where((result != np.asarray(scene.photo)).any(-1), 255, 0).astype(np.uint8)
+    return Composition(
+        Image.fromarray(result), repainted, silhouette, field_at(working, scene, places, silhouette)
+    )
+
+
+def _in_front(scene: Scene, working: Working) -> Maps:
+    """(H, W) in [0, 1]: hair and face, which no garment covers; where a neck is bare the neckline decides."""
+    hair, face = (share_of(scene.photo, scene.reading, working, (part,)) for part in (Seen.HAIR, Seen.FACE))
+    hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, disc(SPECK * working.zoom))  # a strap is no hair
+    head = working.cut(scene.reading.head) > 0.5
+    neckless = disc(NECK * float(head.sum(1).max()))
+    face = (
+        face
+        * cv2.morphologyEx(np.pad(head, HEAD_PAD).astype(np.uint8), cv2.MORPH_OPEN, neckless)[
+            HEAD_PAD:-HEAD_PAD, HEAD_PAD:-HEAD_PAD
+        ]
+    )
+    return np.clip(4 * (hair + face - 0.5) + 0.5, 0, 1)
+
+
+def _lands_on_cloth(scene: Scene, places: Maps) -> NDArray[np.bool_]:
+    """(H, W): where the flow ends on the garment or just beside it."""
+    height, width = scene.shown.shape[:2]
+    scale = min(256 / height, 2048 / width)  # OpenCV reads from at most 32766 px a side
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    wide = cv2.dilate(sized(scene.shown, size).astype(np.float32) / 255, disc(BESIDE * size[0]))
+    lands: NDArray[np.bool_] = warped(wide, places) > 0.5
+    return lands
+
+
+def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
+    """(H, W) in [0, 1] at the working size: what has to go."""
+    assert scene.garment is not None
+    going = (*REPLACED[scene.garment], Seen.OTHER)
+    kept = share_of(scene.photo, scene.reading, working, [part for part in Seen if part not in going])
+    person = (working.cut(scene.reading.silhouette) > 127).astype(np.uint8)
+    distance = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) / working.zoom
+    away = np.clip((distance - AWAY[0]) / (AWAY[1] - AWAY[0]), 0, 1)
+    likely = cv2.morphologyEx(
+        (np.maximum(kept, away) < KEPT).astype(np.uint8), cv2.MORPH_OPEN, disc(SPECK * working.zoom)
+    )
+    gone = cv2.dilate(likely.astype(np.float32), disc(RIM * working.zoom))
+    gone = np.maximum(gone, working.cut(scene.by_hand))
+    return cv2.GaussianBlur(gone, (0, 0), 0.4 * working.zoom) * mask
+
+
+def _laid_and_filled(
+    scene: Scene,
+    working: Working,
+    refined: Refined,
+    networks: Networks,
+    garment: Maps,
+    gone: Maps,
+    places: Maps,
+) -> tuple[Maps, Maps]:
+    """The lit garment and the filling, both (H, W, 3) in [0, 255] at the photo's size."""
+    cloth = extended(np.asarray(scene.reference), scene.shown)
+    person = framed_picture(scene.photo, scene.region)
+    hole = (working.framed(np.maximum(gone, garment)) > OPEN).float()
+    logits = refined.shows.clone()
+    logits[:, Shows.GARMENT][working.framed(garment)[:, 0] < 0.5] = -torch.inf
+    shows = F.one_hot(logits.argmax(1), len(Shows)).permute(0, 3, 1, 2).float()
+    skin = (scene.reading.seen[:, list(SKIN)].sum(1, keepdim=True) > SURE_SKIN).float() * (1 - hole)
+    tone = torch.full((1, 3), torch.nan)
+    if skin.sum() >= LEAST_SKIN:
+        tone = (person * skin).sum((2, 3)) / skin.sum()
+    small = working.framed(warped(cloth, places) / 127.5 - 1)
+    with torch.no_grad():
+        picture, gain = networks.filling(person, hole, shows, scene.reading.body, small, tone)
+    size = scene.region.size
+    light = anchored(working.unframed(gain[0]), garment)
+    lit = warped(cloth, sized(places, size)) * sized(light, size)
+    photo = working.cut(np.asarray(scene.photo))
+    behind = Behind(scene, working, refined, photo, gone, (working.unframed(picture[0]) + 1) * 127.5)
+    filled = sized(behind.picture(), size)
+    left, top, right, bottom = scene.region.box
+    new, rest = pixels(scene.photo), pixels(scene.photo)
+    new[top:bottom, left:right], rest[top:bottom, left:right] = lit, filled
+    return new, rest
+
+
+def anchored(gain: Maps, garment: Maps) -> Maps:
+    """The light's changes over the garment, and only a part of its mean: a white shirt stays white.
+
+    gain     (H, W, 3), what each colour is multiplied by
+    garment  (H, W) in [0, 1]
+    """
+    logs = np.log(gain)
+    mean = (logs * garment[..., None]).sum((0, 1)) / max(float(garment.sum()), 1.0)
+    change = np.clip(logs - mean, -MOST_SHADE, MOST_SHADE)
+    return np.exp(change + MEAN_SHARE * mean).astype(np.float32)

@@ -1,0 +1,181 @@
+"""What a photo shows: the parser's answer, joined with landmarks, the face's tone and plain colours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from leffa.composition.canvas import FRAME, Maps, Working, disc, framed_mask, framed_picture
+from leffa.composition.networks import Networks
+from leffa.config import Garment
+from leffa.framing import Region
+from leffa.images import Letterbox
+from leffa.preprocess.labels import Part
+from leffa.preprocess.offline.parsing import REPLACED, Seen
+from leffa.preprocess.offline.parts import body_coordinates
+
+RIM = 1.6  # px of the frame: the old garment's edge is mixed with what lies beside it
+NEAR = 16.0  # px of the frame around a mask within which the old garment is looked for
+SURE_SKIN = 0.7
+LEAST_SKIN = 98  # px of the frame: fewer do not tell a skin's tone
+GUIDE_RADIUS, GUIDE_EDGE = (
+    2.0,
+    0.02,
+)  # of the guided filter: px of the frame; contrast of an edge worth keeping
+HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
+TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
+PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
+LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
+HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a photo shows in a region of it.
+
+    seen        (1, 10, 256, 192) float32, shares of ``Seen`` in the networks' frame
+    body        (1, 3, 256, 192) in [-1, 1], body coordinates there
+    silhouette  (H, W) uint8, 255 = the person, at the photo's size
+    parts       (H, W, 3) uint8 I, U, V of the part map: not of a bag, nor of a wide skirt's end
+    """
+
+    seen: Tensor
+    body: Tensor
+    silhouette: NDArray[np.uint8]
+    parts: NDArray[np.uint8]
+
+    @property
+    def on_body(self) -> NDArray[np.bool_]:
+        """(H, W): where the part map has a part."""
+        on_body: NDArray[np.bool_] = self.parts[..., 0] > 0
+        return on_body
+
+    @property
+    def head(self) -> NDArray[np.bool_]:
+        """(H, W): the head, as the part map has it."""
+        return np.isin(self.parts[..., 0], HEAD)
+
+
+@torch.no_grad()
+def read_photo(
+    photo: Image.Image,
+    region: Region,
+    silhouette: NDArray[np.uint8],
+    parts: NDArray[np.uint8],
+    networks: Networks,
+) -> Reading:
+    """Read a region of a photo.
+
+    silhouette  (H, W) uint8, 255 = the person; ``parts`` (H, W, 3) uint8 I, U, V of the offline part map
+    """
+    small = replace(region, letterbox=Letterbox.fit(region.size, FRAME))
+    body = torch.from_numpy(body_coordinates(small.labels(parts))).permute(2, 0, 1)[None]
+    person = framed_mask(silhouette, region)
+    picture = framed_picture(photo, region)
+    seen = networks.parser(picture, person, body).softmax(1)
+    head = np.where(np.isin(parts[..., 0], HEAD), 255, 0).astype(np.uint8)
+    seen = _hair_on_heads(seen, framed_mask(head, region))
+    seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
+    return Reading(seen, body, silhouette, parts)
+
+
+def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
+    """Hair hangs together with the head and is near it: a dark print on a chest is cloth."""
+    if not head.any():
+        return seen
+    near = cv2.dilate(head[0, 0].numpy(), disc(HEAD_ROOM * float(head.sum()) ** 0.5))
+    hair = (seen[0, [Seen.HAIR, Seen.FACE]].sum(0) > 0.5).numpy() | (head[0, 0].numpy() > 0)
+    _, labels = cv2.connectedComponents(hair.astype(np.uint8))
+    own = np.isin(labels, np.unique(labels[(head[0, 0].numpy() > 0) & hair])) & hair & (near > 0)
+    for part in (Seen.HAIR, Seen.FACE):
+        seen = _moved(seen, part, torch.from_numpy(~own))
+    return seen
+
+
+def _skin_like_the_face(seen: Tensor, picture: Tensor) -> Tensor:
+    """Bare arms and legs have the face's colour, lighter or darker: what has another is cloth."""
+    lab = _lab(picture)
+    tone = _face_tone(seen, lab)
+    if tone is None:
+        return seen
+    away = np.abs(lab - tone)
+    other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
+    for limb in (Seen.ARM, Seen.LEG):
+        seen = _moved(seen, limb, torch.from_numpy(other))
+    return seen
+
+
+def _cloth_of_one_colour(seen: Tensor, picture: Tensor) -> Tensor:
+    """Rims and specks beside a garment of one colour, and of that colour, are the garment's."""
+    lab = _lab(picture)
+    tone = _face_tone(seen, lab)
+    for cloth in (Seen.UPPER, Seen.LOWER, Seen.DRESS):
+        own = (seen[0, cloth] > SURE_SKIN).numpy()
+        if own.sum() < LEAST_SKIN:
+            continue
+        colour = np.median(lab[own], axis=0)[1:]
+        is_plain = np.median(np.linalg.norm(lab[own][:, 1:] - colour, axis=-1)) < PLAIN
+        is_skin = tone is None or np.linalg.norm(colour - tone[1:]) < 2 * TONE_REACH[1]
+        if not is_plain or is_skin or np.linalg.norm(colour) < 2 * TONE_REACH[1]:
+            continue
+        near = cv2.dilate(own.astype(np.uint8), disc(2 * NEAR)) > 0
+        alike = np.linalg.norm(lab[..., 1:] - colour, axis=-1) < ALIKE * np.linalg.norm(colour)
+        _, pieces = cv2.connectedComponents((own | (near & alike)).astype(np.uint8))
+        joined = np.isin(pieces, np.unique(pieces[own]))
+        taken = torch.from_numpy(joined & near & alike)
+        seen = torch.where(
+            taken, F.one_hot(torch.tensor(cloth), len(Seen))[None, :, None, None].float(), seen
+        )
+    return seen
+
+
+def _lab(picture: Tensor) -> Maps:
+    """(h, w, 3) CIE Lab of (1, 3, h, w) in [-1, 1]."""
+    colours = ((picture[0].permute(1, 2, 0).numpy() + 1) / 2).clip(0, 1).astype(np.float32)
+    return cv2.cvtColor(colours, cv2.COLOR_RGB2LAB)
+
+
+def _face_tone(seen: Tensor, lab: Maps) -> Maps | None:
+    face = (seen[0, Seen.FACE] > SURE_SKIN).numpy()
+    return None if face.sum() < LEAST_FACE else np.median(lab[face], axis=0)
+
+
+def _moved(seen: Tensor, part: Seen, where: Tensor) -> Tensor:
+    """``seen`` with the share of one part given to the garments there, in their shares."""
+    clothes = [Seen.UPPER, Seen.LOWER, Seen.DRESS]
+    share = seen[:, part] * where
+    held = seen[:, clothes] + 1e-6 * torch.tensor([1.0, 0, 0])[None, :, None, None]
+    result = seen.clone()
+    result[:, part] -= share
+    result[:, clothes] += share[:, None] * held / held.sum(1, keepdim=True)
+    return result
+
+
+def with_worn(
+    mask: NDArray[np.uint8], region: Region, reading: Reading, garment: Garment
+) -> NDArray[np.uint8]:
+    """A mask (H, W) uint8 grown over what the reading says is the old garment, as far as it is near."""
+    worn = [part for part in REPLACED[garment] if garment is Garment.DRESS or part is not Seen.DRESS]
+    working = Working.of(region)
+    likely = working.unframed(reading.seen[0, worn].sum(0, keepdim=True))[..., 0] > 0.5
+    near = cv2.dilate((working.cut(mask) > 127).astype(np.uint8), disc(NEAR * working.zoom)) > 0
+    body = cv2.dilate((working.cut(reading.on_body) > 0.5).astype(np.uint8), disc(2 * RIM * working.zoom)) > 0
+    grown = cv2.dilate((likely & near & body).astype(np.uint8), disc(2 * RIM * working.zoom)).astype(
+        np.float32
+    )
+    grown *= 1 - working.cut(reading.head)
+    return np.where(working.whole(grown, mask.shape) > 0.5, 255, mask).astype(np.uint8)
+
+
+def share_of(photo: Image.Image, reading: Reading, working: Working, parts: Sequence[Seen]) -> Maps:
+    """(H, W) in [0, 1] at the working size: share of these in a pixel, with the photo's own edges."""
+    rough = working.unframed(reading.seen[0, list(parts)].sum(0, keepdim=True))[..., 0].clip(0, 1)
+    guide = working.cut(np.asarray(photo)).astype(np.uint8)
+    radius = max(2, round(GUIDE_RADIUS * working.zoom))
+    return cv2.ximgproc.guidedFilter(guide, rough, radius, (255 * GUIDE_EDGE) ** 2).clip(0, 1)
