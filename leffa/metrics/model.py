@@ -20,7 +20,7 @@ from leffa.metrics.flow import FlowError
 from leffa.metrics.pattern import pattern_correlation, texture_error
 from leffa.metrics.pictures import iou, psnr, ssim
 from leffa.metrics.running import RunningMean
-from leffa.model.flow import coarse_flow
+from leffa.model.flow import box_flow, coarse_flow
 from leffa.model.pipeline import LeffaPipeline
 from leffa.model.recorder import SampleFlow
 from leffa.training.latents import resize_sample
@@ -199,7 +199,7 @@ def _update_bars(arms: dict[str, Scores], batch: dict[str, Tensor]) -> None:
     for name, make in makers.items():
         arms[name].update(make(person, mask, *garment), batch)
     grid = (person.shape[-2], person.shape[-1])
-    arms[STRETCHED].update_flow(bars.box_flow(mask, garment[1], grid), batch)
+    arms[STRETCHED].update_flow(box_flow(mask, garment[1], grid), batch)
     arms[IDENTITY].update_flow(bars.identity_flow(mask, grid), batch)
     arms[CONSTANT].update_flow(bars.constant_flow(garment[1], grid), batch)
 
