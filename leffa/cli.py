@@ -190,7 +190,13 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
         help="where to write the result; the settings go beside it, as OUT with the ending .json",
     )
     _add_force(parser)
-    parser.add_argument("--steps", type=int, help="sampling steps (default: the model's)")
+    parser.add_argument(
+        "--pace",
+        choices=["fast", "balanced", "quality"],
+        help="fewer steps by another solver, the reference read once, guidance in part of the run only; the "
+        "bundled model is as quick in each (default: quality, the exact way)",
+    )
+    parser.add_argument("--steps", type=int, help="sampling steps (default: the pace's, else the model's)")
     parser.add_argument(
         "--guidance", type=float, help="how strongly to follow the reference (default: the model's)"
     )
@@ -240,6 +246,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         seed=options.seed,
         reuse_reference=options.reuse_reference,
         compose=options.compose,
+        pace=options.pace,
     )
 
 

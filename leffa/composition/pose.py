@@ -110,7 +110,7 @@ def similarity(target: NDArray[np.uint8], reference: NDArray[np.uint8], piece: P
     shared = sorted(here.keys() & there.keys())
     if len(shared) < LEAST_PAIRS:
         return None
-    source, aim = (np.float32([cells[key] for key in shared]) for cells in (here, there))
+    source, aim = (np.stack([cells[key] for key in shared]).astype(np.float32) for cells in (here, there))
     size = float(np.linalg.norm(np.ptp(aim, axis=0)))
     fit, fitting = cv2.estimateAffinePartial2D(source, aim, ransacReprojThreshold=FIT * size)
     if fit is None or fitting.mean() < LEAST_FITTING:

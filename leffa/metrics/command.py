@@ -114,9 +114,12 @@ def _folders(options: argparse.Namespace) -> dict:
 
 def _model(options: argparse.Namespace) -> dict:
     from leffa.data.packed import PackedDataset
+    from leffa.metrics.composed import Road
     from leffa.metrics.distribution import Lpips, UnavailableError
     from leffa.metrics.model import MODEL, evaluate_model
     from leffa.model.pipeline import LeffaPipeline
+    from leffa.run.settings import Settings
+    from leffa.weights.models import MODELS
 
     if not options.data:
         raise LeffaError("--model needs --data, such as packed:DIR")
@@ -141,9 +144,24 @@ def _model(options: argparse.Namespace) -> dict:
         for picture in sorted(options.pictures.glob("*.png")):
             check_outputs([picture], force=options.force)
         options.pictures.mkdir(parents=True, exist_ok=True)
+    road = None
+    if model.compose and options.model in MODELS:
+        wish = Settings(options.steps, options.guidance, seed=options.seed)
+        road = Road(options.model, wish, options.device)
     tables = evaluate_model(
-        pipeline, model, samples, size, options.count, options.seed, lpips=lpips, pictures=options.pictures
+        pipeline,
+        model,
+        samples,
+        size,
+        options.count,
+        options.seed,
+        lpips=lpips,
+        pictures=options.pictures,
+        road=road,
     )
+    if road and road.refused:
+        notes.append(f"{len(road.refused)} samples are in no row, as the engine refuses their pictures: ")
+        notes[-1] += "; ".join(road.refused[:5])
     if options.unpaired:
         report("unpaired: the person's own picture is not what should come out; compare by --results and FID")
     for note in notes:

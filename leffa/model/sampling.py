@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 
@@ -11,35 +10,32 @@ from torch import Tensor
 class Guidance:
     """Classifier-free guidance. Its unconditional branch, the first half, sees reference latents of zeros.
 
-    scale    1 or less = off
-    rescale  blend factor of the rescaled prediction, see ``guide``
+    scale     1 or less = off
+    rescale   blend factor of the rescaled prediction, see ``guide``
+    interval  shares of the run, [first, last), in which it is on (arXiv 2404.07724); outside, a step costs
+              half
 
-    Raises ValueError for numbers that are not finite.
+    Raises ValueError for numbers that are not finite, and for an interval that is none.
     """
 
     scale: float
     rescale: float
+    interval: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.scale) and math.isfinite(self.rescale)):
             raise ValueError(f"guidance must be finite, got {self.scale} rescaled by {self.rescale}")
+        first, last = self.interval
+        if not 0 <= first <= last <= 1:
+            raise ValueError(f"the guidance interval must be two shares of the run, got {self.interval}")
 
-    @property
-    def is_on(self) -> bool:
-        return self.scale > 1
-
-    def both(self, values: Tensor) -> Tensor:
-        """(B, ...) for the unconditional and the conditional branch, (2 B, ...); as it is where it is off."""
-        return torch.cat([values, values]) if self.is_on else values
-
-    def references(self, latents: Tensor) -> Tensor:
-        """The same for the reference latents."""
-        return torch.cat([torch.zeros_like(latents), latents]) if self.is_on else latents
+    def steps(self, count: int) -> list[bool]:
+        """Whether it is on, for each of ``count`` steps."""
+        first, last = self.interval
+        return [self.scale > 1 and first <= step / count < last for step in range(count)]
 
     def combined(self, prediction: Tensor) -> Tensor:
         """(2 B, ...) -> (B, ...)."""
-        if not self.is_on:
-            return prediction
         unconditional, conditional = prediction.chunk(2)
         return guide(unconditional, conditional, self.scale, self.rescale)
 
@@ -63,8 +59,8 @@ class Inputs:
 
     person             (B, 3, H, W) float32 in [-1, 1]
     reference_mask     (B, 1, H, W) float32, or None
-    condition          ([2] B, C + 4, h, w): see ``LeffaPipeline.condition``; twice under guidance
-    reference_latents  ([2] B, C, h, w): zeros first under guidance
+    condition          (B, C + 4, h, w): see ``LeffaPipeline.condition``
+    reference_latents  (B, C, h, w), or one row for all
     """
 
     person: Tensor

@@ -52,6 +52,7 @@ class Job:
         def rows(value: torch.Tensor) -> torch.Tensor:
             return value[None].expand(self.settings.samples, -1, -1, -1)
 
+        recipe = self.settings.recipe(self.model)
         return {
             "person": rows(to_tensor(self.region.picture(self.photo))),
             "reference": rows(to_tensor(self.reference_region.picture(self._seen_reference()))),
@@ -63,6 +64,8 @@ class Job:
             "guidance_scale": self.settings.guidance_scale,
             "guidance_rescale": self.settings.guidance_rescale,
             "reuse_reference": self.settings.reuse_reference,
+            "guidance_interval": recipe.guidance_interval,
+            "solver": recipe.solver,
         }
 
     def _seen_reference(self) -> Image.Image:

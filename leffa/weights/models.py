@@ -86,8 +86,8 @@ class Model:
             raise WeightsError(f"{path} {fault}: {how_to_mend(self.fetch is None)}") from error
 
 
-_SD = Cost(step=14.55, once=28.09)
-_SDXL = Cost(step=19.61, once=19.57)
+_SD = Cost(step=14.08, once=28.09)
+_SDXL = Cost(step=18.80, once=19.57)
 
 VITON_HD = Model(
     name="viton-hd",
@@ -133,7 +133,7 @@ BUNDLED = Model(
     focus=True,
     compose=True,
     official_conditions=False,
-    cost=Cost(step=0.00707, once=0.02307),
+    cost=Cost(step=0.0068, once=0.02307),
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (VITON_HD, DRESS_CODE, DEEP_FASHION, BUNDLED)}
