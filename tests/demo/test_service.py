@@ -173,6 +173,19 @@ def test_a_client_that_drops_its_stream_frees_the_line(start, pictures):
     assert try_on(app, pictures, "next", 5)[0]
 
 
+def wrong_logins(client: httpx.Client) -> set[int]:
+    """Statuses of twelve tries that claim to come from an address each."""
+    tries = [
+        client.post(
+            "/login",
+            data={"username": "ann", "password": str(number)},
+            headers={"X-Forwarded-For": f"192.0.2.{number}"},
+        )
+        for number in range(12)
+    ]
+    return {answer.status_code for answer in tries}
+
+
 def test_a_password_keeps_others_out(start, tmp_path, pictures):
     passwords = tmp_path / "log-passwords.txt"
     passwords.write_text("# who may come in\nann:secret:word\n\nbob:other\n", encoding="utf-8")
@@ -181,10 +194,10 @@ def test_a_password_keeps_others_out(start, tmp_path, pictures):
     files = {"files": ("a.png", pictures.person.read_bytes())}
     assert httpx.post(f"{app.address}/gradio_api/upload", files=files).status_code == 401
     with httpx.Client(base_url=app.address) as client:
-        wrong = [client.post("/login", data={"username": "ann", "password": str(i)}) for i in range(12)]
-        assert {answer.status_code for answer in wrong} == {400, 429}
-    other = start("--auth", str(passwords), "--root-path", "/fitting")
+        assert wrong_logins(client) == {400, 429}
+    other = start("--auth", str(passwords), "--root-path", "/fitting", "--trust-proxy", "127.0.0.1")
     with httpx.Client(base_url=other.address) as client:
+        assert wrong_logins(client) == {400}  # of twelve visitors
         assert client.post("/login", data={"username": "ann", "password": "secret:word"}).status_code == 200
         assert client.get("/config").json()["root"].endswith("/fitting")
 
