@@ -9,6 +9,7 @@ import gc
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,6 +35,7 @@ REAL = (128, 96)  # latents of 1024x768: 12,288 tokens
 BOTH_FIT = (32, 24)
 QUICK = ((16, 12), (32, 24))
 GIB = 2**30
+PAPER, GUIDED = LeffaLossConfig(), LeffaLossConfig(weight=1e-2, guide=100.0)
 
 
 def states(grid: tuple[int, int], device: str) -> tuple[AttentionStates, dict[str, torch.Tensor]]:
@@ -62,12 +64,14 @@ def explicit_loss(layer: AttentionStates, reference: torch.Tensor, target: torch
     return F.mse_loss(warped, target)
 
 
-def fused_loss(layer: AttentionStates, reference: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def fused_loss(
+    layer: AttentionStates, reference: torch.Tensor, target: torch.Tensor, config: LeffaLossConfig = PAPER
+) -> torch.Tensor:
     mask = torch.ones_like(target[:, :1])
-    return leffa_loss([layer], reference, target, mask, torch.zeros(1, device=target.device))
+    return leffa_loss([layer], reference, target, mask, torch.zeros(1, device=target.device), config, mask)
 
 
-LOSSES = {"fused": fused_loss, "explicit": explicit_loss}
+LOSSES = {"fused": fused_loss, "explicit": explicit_loss, "guided": partial(fused_loss, config=GUIDED)}
 
 
 def measure(way: str, grid: tuple[int, int], device: str) -> tuple[float, float]:
@@ -109,23 +113,27 @@ def measured_apart(way: str, grid: tuple[int, int], device: str) -> tuple[float,
 
 def memory(device: str, quick: bool) -> None:
     print(f"One layer, {HEADS} heads {HEAD_WIDTH} wide, batch 1, forward and backward on {device}:")
-    print("| tokens | explicit map | fused | ratio | seconds, explicit | fused |")
-    print("|---|---|---|---|---|---|")
+    print("| tokens | explicit map | fused | ratio | guided | seconds, explicit | fused | guided |")
+    print("|---|---|---|---|---|---|---|---|")
     grids = QUICK if quick else ((32, 24), (48, 36), (64, 48)) if device == "cpu" else ((64, 48), REAL)
     for grid in grids:
-        explicit, fused = measured_apart("explicit", grid, device), measured_apart("fused", grid, device)
+        explicit, fused, guided = (
+            measured_apart(way, grid, device) for way in ("explicit", "fused", "guided")
+        )
         print(
             f"| {grid[0] * grid[1]} | {explicit[0] / GIB:.3f} GiB | {fused[0] / GIB:.3f} GiB "
-            f"| {explicit[0] / fused[0]:.0f} | {explicit[1]:.2f} | {fused[1]:.2f} |",
+            f"| {explicit[0] / fused[0]:.0f} | {guided[0] / GIB:.3f} GiB "
+            f"| {explicit[1]:.2f} | {fused[1]:.2f} | {guided[1]:.2f} |",
             flush=True,
         )
     if device == "cpu" and not quick:
         tokens = REAL[0] * REAL[1]
         scaled = explicit[0] * (tokens / (grid[0] * grid[1])) ** 2  # the map grows with the square
-        fused = measured_apart("fused", REAL, device)
+        fused, guided = (measured_apart(way, REAL, device) for way in ("fused", "guided"))
         print(
             f"| {tokens} | {scaled / GIB:.1f} GiB, computed | {fused[0] / GIB:.3f} GiB "
-            f"| {scaled / fused[0]:.0f} | not run | {fused[1]:.2f} |",
+            f"| {scaled / fused[0]:.0f} | {guided[0] / GIB:.3f} GiB "
+            f"| not run | {fused[1]:.2f} | {guided[1]:.2f} |",
             flush=True,
         )
 
@@ -133,9 +141,9 @@ def memory(device: str, quick: bool) -> None:
 def gradients(device: str) -> None:
     """Largest difference between the gradients of the two, relative to the largest gradient."""
     found = []
-    for loss in LOSSES.values():
+    for way in ("fused", "explicit"):
         layer, pictures = states(BOTH_FIT, device)
-        loss(layer, **pictures).backward()
+        LOSSES[way](layer, **pictures).backward()
         found.append((layer.query.grad, layer.reference_key.grad))
     worst = max(float((a - b).abs().max() / b.abs().max()) for a, b in zip(*found, strict=True))
     print(
@@ -144,7 +152,7 @@ def gradients(device: str) -> None:
 
 
 def step_time(device: str, size: tuple[int, int], width: int, repeats: int) -> None:
-    """Seconds of a training step of two UNets of Stable Diffusion's layout, with and without the loss."""
+    """Seconds of a training step of two UNets like Stable Diffusion's: without the loss, with it, guided."""
     latent = (size[0] // 8, size[1] // 8)
     torch.manual_seed(0)
     unet, reference_unet = unets(width)
@@ -153,35 +161,40 @@ def step_time(device: str, size: tuple[int, int], width: int, repeats: int) -> N
     timestep = torch.zeros(1, device=device)
     layers = 0
 
-    def step(with_loss: bool) -> None:
+    def step(config: LeffaLossConfig | None) -> None:
         nonlocal layers
         bank = read_reference(reference_unet, torch.randn(1, 4, *latent, device=device), 1)
         collector = StateCollector(latent, size[0])
         noisy = torch.randn(1, 12, *latent, device=device)
-        noise = paint(unet, noisy, 1, bank, collector if with_loss else None)
+        noise = paint(unet, noisy, 1, bank, collector if config else None)
         total = noise.float().square().mean()
-        if with_loss:
+        if config:
             found = collector.close()
             layers = len(found)
-            total = total + 1e-3 * leffa_loss(found, picture, picture, picture[:, :1], timestep)
+            worn = picture[:, :1]
+            loss = leffa_loss(found, picture, picture, worn, timestep, config, worn)
+            total = total + config.weight * loss
         total.backward()
         for net in (unet, reference_unet):
             net.zero_grad(set_to_none=True)
 
-    seconds: dict[bool, list[float]] = {False: [], True: []}
+    variants = {"without": None, "with": PAPER, "guided": GUIDED}
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
     for turn in range(repeats + 1):
-        for with_loss in (False, True):
+        for name, config in variants.items():
             since = clock(device)
             with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-                step(with_loss)
+                step(config)
             if turn:  # the first warms up
-                seconds[with_loss].append(clock(device) - since)
-    without, with_it = (min(seconds[key]) for key in (False, True))
+                seconds[name].append(clock(device) - since)
+    least = {name: min(values) for name, values in seconds.items()}
+    more = {name: 100 * (value / least["without"] - 1) for name, value in least.items()}
     smallest = grid_of(latent[0] * latent[1], latent)
     print(
         f"{size[0]}x{size[1]}, width {width} of 320, "
         f"{layers} layers from {smallest[0]}x{smallest[1]} tokens: "
-        f"{without:.2f} s without, {with_it:.2f} s with, {100 * (with_it / without - 1):+.1f} %",
+        f"{least['without']:.2f} s without, {least['with']:.2f} s with ({more['with']:+.1f} %), "
+        f"{least['guided']:.2f} s guided ({more['guided']:+.1f} %)",
         flush=True,
     )
 
@@ -227,9 +240,10 @@ def main() -> None:
     gradients(options.device)
     print("\nA training step, batch 1:")
     width = 80 if options.device == "cpu" else 320
-    sizes = [(128, 96)] if options.quick else [(512, 384), (1024, 768)]
+    sizes = [(256, 192)] if options.device == "cpu" else [(512, 384), (1024, 768)]
+    sizes = [(128, 96)] if options.quick else sizes
     for size in sizes:
-        step_time(options.device, size, width, 1 if options.device == "cpu" else 10)
+        step_time(options.device, size, width, 3 if options.device == "cpu" else 10)
 
 
 if __name__ == "__main__":

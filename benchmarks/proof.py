@@ -1,6 +1,7 @@
 """Does the Leffa loss do what the paper claims? Three models, with and without, and the paper's ablations.
 
     python benchmarks/proof.py                    everything; killed, the same again goes on with the next arm
+    python benchmarks/proof.py --short            the guide against the paper's loss, fewer people and steps
     python benchmarks/proof.py --quick            a minute: that it runs, not what comes out
 
 Each model is trained at toy size on synthetic pairs at 64x48. A warm start, the same for all arms of a
@@ -32,13 +33,17 @@ from leffa.data.packed import PackedDataset
 from leffa.errors import LeffaError
 
 PAPER = LeffaLossConfig()
+GUIDED = replace(PAPER, weight=1e-2, guide=100.0)
 MAIN: dict[str, LeffaLossConfig | None] = {
     tables.START: None,
     "without": None,
     "with": PAPER,
     "lambda 1e-2": replace(PAPER, weight=1e-2),
     "lambda 1e-1": replace(PAPER, weight=1e-1),
+    "guided": GUIDED,
+    "guide alone": replace(GUIDED, weight=1e-8, guide=1e8),
 }
+SHORT = (tables.START, "without", "lambda 1e-2", "guided", "guide alone")
 ABLATIONS: dict[str, LeffaLossConfig] = {
     "per head": replace(PAPER, mean_over_heads=False),
     "tau 0.1": replace(PAPER, temperature=0.1),
@@ -53,11 +58,9 @@ SEEDS = (0, 1, 2)
 ABLATED = "two-unets"
 
 
-def arms(seeds: tuple[int, ...], ablations: bool) -> list[Arm]:
+def arms(seeds: tuple[int, ...], names: tuple[str, ...], ablations: bool) -> list[Arm]:
     """All arms, the main comparison first."""
-    main = [
-        Arm(model, seed, name, leffa) for seed in seeds for model in MODELS for name, leffa in MAIN.items()
-    ]
+    main = [Arm(model, seed, name, MAIN[name]) for seed in seeds for model in MODELS for name in names]
     more = [Arm(ABLATED, seed, name, leffa) for seed in seeds for name, leffa in ABLATIONS.items()]
     return main + more if ablations else main
 
@@ -107,16 +110,21 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/proof"), help="data, weights, results")
     parser.add_argument("--data", type=Path, help="packed training people (default: rendered now)")
     parser.add_argument("--held-out", type=Path, help="packed held-out people, with --data")
+    parser.add_argument("--short", action="store_true", help="fewer people, steps and arms")
     parser.add_argument("--quick", action="store_true", help="a minute, in a temporary folder")
     options = parser.parse_args()
     if (options.data is None) != (options.held_out is None):
         parser.error("--data and --held-out go together")
-    options.seeds, options.ablations = SEEDS, True
+    options.seeds, options.names, options.ablations = SEEDS, tuple(MAIN), True
     options.warm_steps, options.steps = WARM.steps, BRANCH.steps
     options.train_count, options.held_out_count, options.painted = 2000, 200, 64
+    if options.short:
+        options.names, options.ablations = SHORT, False
+        options.warm_steps, options.steps = 500, 300
+        options.train_count, options.held_out_count, options.painted = 900, 160, 32
     if options.quick:
         options.out = Path(tempfile.mkdtemp(prefix="proof-"))
-        options.seeds, options.ablations = SEEDS[:1], False
+        options.seeds, options.names, options.ablations = SEEDS[:1], SHORT, False
         options.warm_steps, options.steps = 6, 3
         options.train_count, options.held_out_count, options.painted = 40, 8, 4
     return options
@@ -126,7 +134,7 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    todo = arms(options.seeds, options.ablations)
+    todo = arms(options.seeds, options.names, options.ablations)
     opened: tuple[data.Rows, data.Rows] | None = None
     for number, arm in enumerate(todo, start=1):
         path = options.out / f"{arm.file}.json"
@@ -134,7 +142,7 @@ def main() -> None:
             continue
         if opened is None:
             opened = open_rows(options)
-            write_facts(*opened, options.out / "facts.json")
+            write_facts(*opened, options, options.out / "facts.json")
         since = time.process_time()
         result = (run_start if arm.name == tables.START else run_arm)(arm, *opened, options)
         write(path, json.dumps(result, indent=1))
@@ -145,11 +153,12 @@ def main() -> None:
     print(report(todo, options.out))
 
 
-def write_facts(rows: data.Rows, held_out: data.Rows, path: Path) -> None:
+def write_facts(rows: data.Rows, held_out: data.Rows, options: argparse.Namespace, path: Path) -> None:
     """What all arms of a folder share. Raises LeffaError if the folder has arms of something else."""
+    warm, branches = replace(WARM, steps=options.warm_steps), replace(BRANCH, steps=options.steps)
     facts = {
         "bars": evaluation.bars(held_out),
-        "settings": {"warm start": asdict(WARM), "branch": asdict(BRANCH), "loss": asdict(PAPER)},
+        "settings": {"warm start": asdict(warm), "branch": asdict(branches), "loss": asdict(PAPER)},
         "data": {"train": len(rows), "held out": len(held_out), "size": list(data.SIZE)},
     }
     text = json.dumps(facts, indent=1)

@@ -50,9 +50,8 @@ def default_steps(task: Task, preset: Any) -> int:
         model = find(task)
     except LeffaError:
         model = BUNDLED
-    least = model.flow_start.least_steps if model.flow_start else 1
     share = PRESETS.get(preset, 1.0) if isinstance(preset, str) else 1.0
-    return max(least, round(share * model.steps))
+    return max(1, round(share * model.steps))
 
 
 class GenerateStep:

@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     mask.add_argument(
         "--reference",
         metavar="GARMENT",
-        help="leave bare what this garment leaves bare (default: room for any)",
+        help="picture of the garment: tells its kind, and whether the mask has room for it",
     )
     mask.add_argument(
         "--sleeve", choices=[sleeve.value for sleeve in Sleeve], help="how far the mask follows the arms"
@@ -190,7 +190,13 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
         help="where to write the result; the settings go beside it, as OUT with the ending .json",
     )
     _add_force(parser)
-    parser.add_argument("--steps", type=int, help="sampling steps (default: the model's)")
+    parser.add_argument(
+        "--pace",
+        choices=["fast", "balanced", "quality"],
+        help="fewer steps by another solver, the reference read once, guidance in part of the run only; the "
+        "bundled model is as quick in each (default: quality, the exact way)",
+    )
+    parser.add_argument("--steps", type=int, help="sampling steps (default: the pace's, else the model's)")
     parser.add_argument(
         "--guidance", type=float, help="how strongly to follow the reference (default: the model's)"
     )
@@ -240,6 +246,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
         seed=options.seed,
         reuse_reference=options.reuse_reference,
         compose=options.compose,
+        pace=options.pace,
     )
 
 
@@ -295,8 +302,7 @@ def _mask(options: argparse.Namespace) -> None:
     wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
     shot = load_image(options.reference) if options.reference else None
     garment, told = engine.advise(prepared, options.garment, shot, wishes)
-    measure = None if shot is None else engine.shot(shot, garment).measure(garment)
-    mask = engine.mask(prepared, garment, wishes, measure)
+    mask = engine.mask(prepared, garment, wishes)
     save_atomically(Image.fromarray(mask), output)
     _tell([*prepared.notes, *map(str, told)], f"{output}: {100 * (mask > 0).mean():.0f} % of the picture")
 

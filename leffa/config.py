@@ -116,6 +116,9 @@ class LeffaLossConfig:
     min_resolution   theta_resolution: layers with h / H below do not count
     photometric, convention, mean_over_heads  see their types; False is the paper's per-head ablation
     upsample_flow    False compares at the layer's size with downsampled pictures (ablation)
+    guide            weight of the guide beside the photometric term, 0 = the paper's loss. It holds a flow
+                     near the one that stretches the garment by its box; ours, needs the reference's mask
+    guide_slack      how far from that flow the guide begins, in units of half a side
     """
 
     weight: float = 1e-3
@@ -126,3 +129,5 @@ class LeffaLossConfig:
     convention: GridConvention = GridConvention.CENTERS
     mean_over_heads: bool = True
     upsample_flow: bool = True
+    guide: float = 0.0
+    guide_slack: float = 0.1

@@ -22,7 +22,6 @@ from leffa.model.flow import FlowField
 from leffa.preprocess import advice
 from leffa.preprocess.advice import Advice
 from leffa.preprocess.encoding import encode_densepose
-from leffa.preprocess.garment.measure import GarmentMeasure, fitted
 from leffa.preprocess.garment.shot import Shot
 from leffa.preprocess.given_mask import MaskSource, check_mask, read_mask
 from leffa.preprocess.offline.masks import MaskOptions
@@ -94,11 +93,8 @@ class Engine:
         prepared: Prepared,
         garment: Garment | str,
         options: MaskOptions | None = None,
-        measure: GarmentMeasure | None = None,
     ) -> NDArray[np.uint8]:
         """(H, W) uint8 at the photo's size, 255 = repaint, for a kind of garment.
-
-        measure  of the garment that is to be worn: what the options leave open follows it
 
         The masks of the released demo know no garment and no wishes: with ``options`` other than the defaults
         the mask is made as for the bundled weights. Those cover what is read to be the old garment.
@@ -106,7 +102,7 @@ class Engine:
         if options not in (None, MaskOptions()):
             prepared = self._preparation.offline(prepared)
         garment = Garment(garment)
-        area = prepared.enlarged(_mask_in_frame(prepared, garment, options, measure))
+        area = prepared.enlarged(prepared.mask_in_frame(garment, options))
         if prepared.is_official or not area.any() or not networks.find().is_dir():
             return area
         region = _around(prepared, area, models.BUNDLED)
@@ -136,8 +132,7 @@ class Engine:
             told: list[Advice] = []
         else:
             kind, shot, told = self._settle(garment, load_image(reference))
-            measure = shot.measure(kind)
-            told += advice.of_lengths(measure, kind, fitted(options or MaskOptions(), measure, kind))
+            told += advice.of_lengths(shot.measure(kind), kind, options or MaskOptions())
         return kind, [*advice.of_person(prepared.parts_in_frame()[..., 0], kind), *told]
 
     # ------------------------------------------------------------------------------ painting
@@ -288,6 +283,7 @@ class Engine:
         scene = None
         if resolved.compose:
             scene = _scene(job, self._read(target, region), None, np.zeros(target.size, bool))
+            scene = replace(scene, reference_parts=self.parts(source))
         return self._run(job, scene, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
 
     def _settle(
@@ -407,14 +403,6 @@ def _scene(job: Job, reading: Reading, garment: Garment | None, by_hand: NDArray
         reference_region=job.reference_region,
         garment=garment,
     )
-
-
-def _mask_in_frame(
-    prepared: Prepared, garment: Garment, options: MaskOptions | None, measure: GarmentMeasure | None
-) -> NDArray[np.uint8]:
-    if not prepared.is_official:
-        options = fitted(options or MaskOptions(), measure, garment)
-    return prepared.mask_in_frame(garment, options)
 
 
 def _condition(

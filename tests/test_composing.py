@@ -52,12 +52,15 @@ def untrained(shows, seen=Seen.GROUND):
     return made
 
 
-def reading_of(seen, head=None, person=True):
+def reading_of(seen, head=None, person=True, part=Part.TORSO_FRONT):
     shares = torch.zeros(1, len(Seen), *FRAME)
     shares[:, seen] = 1
     silhouette = np.full(SIZE, 255 if person else 0, np.uint8)
-    head = np.zeros(SIZE, bool) if head is None else head
-    return Reading(shares, torch.zeros(1, 3, *FRAME), silhouette, np.ones(SIZE, bool), head)
+    parts = np.zeros((*SIZE, 3), np.uint8)
+    parts[..., 0] = part
+    if head is not None:
+        parts[head] = Part.HEAD_LEFT
+    return Reading(shares, torch.zeros(1, 3, *FRAME), silhouette, parts)
 
 
 @pytest.fixture
@@ -127,7 +130,8 @@ def test_on_a_bare_neck_the_neckline_decides(scene, attention):
 def test_what_is_painted_by_hand_is_repainted_whatever_it_shows(scene, attention, seen):
     by_hand = np.zeros(SIZE, bool)
     by_hand[BOX] = True
-    scene = replace(scene, reading=reading_of(seen), by_hand=by_hand)
+    reading = reading_of(seen, part=Part.BACKGROUND)  # on the body there is no ground
+    scene = replace(scene, reading=reading, by_hand=by_hand)
     composed = compose(scene, attention, untrained(Shows.GROUND))
     inner = np.asarray(composed.image)[130:170, 80:130].mean((0, 1))  # in the photo's grain
     assert np.abs(inner - (np.array(FILLED) + 1) * 127.5).max() <= 4
@@ -139,7 +143,8 @@ def test_the_old_garment_goes_and_the_ground_beside_it_stays(scene, attention):
     seen[:, Seen.GROUND] = 1
     seen[:, :, 110:150, 80:110] = 0
     seen[:, Seen.UPPER, 110:150, 80:110] = 1
-    scene = replace(scene, reading=replace(scene.reading, seen=seen))
+    reading = reading_of(Seen.GROUND, part=Part.BACKGROUND)
+    scene = replace(scene, reading=replace(reading, seen=seen))
     composed = compose(scene, attention, untrained(Shows.GROUND))
     repainted = composed.repainted > 0
     assert repainted.any() and repainted.sum() < 0.5 * (scene.mask > 0).sum()

@@ -14,14 +14,11 @@ from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
 from leffa.explain import FLOW_PICTURES
 from leffa.explain.views import flow_pictures
 from leffa.model import presets
-from leffa.model.flow_start import FlowStart
-from leffa.preprocess.garment.measure import measure_garment
-from leffa.preprocess.offline.masks import MaskOptions
 from leffa.run.result import StoppedError
 from leffa.run.settings import Settings
 from leffa.weights import models
 
-TOY = replace(models.BUNDLED, size=(64, 48), steps=4, flow_start=FlowStart(read_steps=1))
+TOY = replace(models.BUNDLED, size=(64, 48), steps=4)
 
 
 @pytest.fixture(scope="session")
@@ -68,8 +65,9 @@ def test_the_seed_repeats_and_minus_one_draws(engine, prepared, garment):
     assert repeated.images[0].tobytes() == drawn.images[0].tobytes()
     both = run(5, samples=2)
     assert len(both.images) == len(both.fields) == 2
-    assert np.abs(np.asarray(both.images[0], int) - np.asarray(first.images[0], int)).max() <= 1
-    assert np.abs(np.asarray(both.images[1], int) - np.asarray(run(6).images[0], int)).max() <= 1
+    for together, alone in zip(both.images, (first.images[0], run(6).images[0]), strict=True):
+        apart = np.abs(np.asarray(together, int) - np.asarray(alone, int)).max(-1)
+        assert (apart > 1).mean() < 1e-3  # rounding may move an outline by a pixel
 
 
 def test_flow_pictures_have_the_sizes_of_what_they_show(engine, prepared, garment):
@@ -135,18 +133,9 @@ def test_the_kind_is_guessed_and_said(engine, prepared, garment):
     assert not engine.try_on(prepared, garment, "upper", settings=Settings(seed=1)).notes
 
 
-def test_a_mask_leaves_bare_what_a_garment_leaves_bare_where_that_is_asked_for(engine, prepared):
-    shot = Image.new("RGB", (300, 300), "white")
-    shot.paste((200, 30, 40), (100, 60, 200, 260))
-    shot.paste((200, 30, 40), (45, 70, 255, 120))  # short sleeves
-    measure = measure_garment(np.asarray(shot), Garment.UPPER)
-    room, own = engine.mask(prepared, "upper"), engine.mask(prepared, "upper", measure=measure)
-    assert measure.ends_high and (own > 0).sum() < 0.95 * (room > 0).sum()
-    assert (own > room).sum() < 0.01 * (own > 0).sum()  # both are grown over what is worn, each in its frame
-    # A run has room for any garment: where none comes to lie, the photo stays.
-    assert np.array_equal(engine.try_on(prepared, shot, "upper", settings=Settings(seed=1)).mask, room)
-    wished = engine.mask(prepared, "upper", MaskOptions(sleeve="wrist"), measure)
-    assert np.array_equal(wished, engine.mask(prepared, "upper", MaskOptions(sleeve="wrist")))
+def test_a_run_has_room_for_any_garment(engine, prepared, garment):
+    painted = engine.try_on(prepared, garment, "upper", settings=Settings(seed=1)).mask
+    assert np.array_equal(painted, engine.mask(prepared, "upper"))
 
 
 def test_progress_reaches_one_with_previews_and_stop_ends_it(engine, prepared, garment):
@@ -183,7 +172,7 @@ def test_a_picture_without_people_says_what_would_do(engine, garment):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"steps": 1}, "steps must be"),
+        ({"steps": 0}, "steps must be"),
         ({"guidance_scale": -1}, "guidance"),
         ({"samples": 9}, "samples"),
         ({"seed": -2}, "seed"),

@@ -12,15 +12,28 @@ from PIL import Image
 from leffa import cli
 from leffa.config import Task
 from leffa.data.packed import PackedDataset, PackedWriter
-from leffa.metrics import distribution
+from leffa.errors import PersonError
+from leffa.images import to_pil
+from leffa.metrics import composed, distribution
 from leffa.metrics.command import table
+from leffa.metrics.composed import Composed
 from leffa.metrics.folders import evaluate_folders
-from leffa.metrics.model import COLOUR, CONSTANT, IDENTITY, MODEL, STRETCHED, UNCHANGED, evaluate_model
+from leffa.metrics.model import (
+    COLOUR,
+    COMPOSED,
+    CONSTANT,
+    IDENTITY,
+    MODEL,
+    STRETCHED,
+    UNCHANGED,
+    evaluate_model,
+)
 from leffa.metrics.pictures import psnr
 from leffa.metrics.sheet import Worst
 from leffa.model import presets
+from leffa.run.settings import Settings as RunSettings
 from leffa.synthetic.identity import Split
-from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
+from leffa.synthetic.samples import Settings, make_pose_pair, make_redressed, make_try_on
 from leffa.weights.models import BUNDLED
 
 
@@ -173,6 +186,79 @@ def test_a_model_is_judged_beside_the_bars(packed, pipeline, tmp_path):
     sample = packed[0]
     outside = psnr(kept, sample.person[None] / 2 + 0.5, 1 - sample.mask[None])
     assert outside > 45  # the person is kept outside the mask, to within 8 bits
+
+
+class Stub:
+    """A road that gives the truth moved by some pixels, and refuses the samples that it is told to."""
+
+    def __init__(self, shift=0, refusing=()):
+        self.shift, self.refusing, self.refused = shift, refusing, []
+
+    def take(self, sample, number):
+        if number in self.refusing:
+            self.refused.append(sample.name)
+            return None
+        size = tuple(sample.person.shape[-2:])
+        flow = torch.nn.functional.interpolate(sample.flow.movedim(-1, 0)[None], size=size)[0].movedim(0, -1)
+        is_pose = sample.task is Task.POSE_TRANSFER
+        worn = sample.labels > 0 if is_pose else sample.loss_mask[0] > 0.5
+        picture, flow, worn = (
+            values.roll(self.shift, dims) for values, dims in ((sample.person, -1), (flow, 1), (worn, -1))
+        )
+        return Composed(picture, flow, worn, 0.5)
+
+
+def test_the_composed_picture_is_a_row_of_its_own(packed, pipeline, tmp_path):
+    def row(task=Task.TRY_ON, **options):
+        tables = evaluate_model(
+            pipeline, BUNDLED, packed, (64, 48), 6, road=Stub(**options), pictures=tmp_path
+        )
+        assert next(iter(tables[task])) == COMPOSED
+        return tables[task][COMPOSED]
+
+    for task in Task:
+        perfect, moved = row(task), row(task, shift=1)
+        assert perfect["SSIM in the mask"] == pytest.approx(1) and perfect["PSNR"] == float("inf")
+        assert perfect["flow error, %"] < 0.1 and perfect["PCK@5 %"] == 100
+        assert perfect["silhouette IoU"] == 1 and perfect["repainted, % of the mask"] == 50
+        assert moved["SSIM in the mask"] < 0.95 and moved["PSNR in the mask"] < 35
+        assert moved["flow error, %"] > 1 and moved["silhouette IoU"] < 0.97
+    with Image.open(tmp_path / f"{packed[0].name}.png") as kept:  # the composed one, not the painter's
+        moved = torch.from_numpy(np.array(kept)).permute(2, 0, 1).roll(-1, -1) / 127.5 - 1
+    assert (moved - packed[0].person).abs().max() < 0.01
+
+
+def test_what_the_road_refuses_is_in_no_row(packed, pipeline):
+    def tables(road):
+        return evaluate_model(pipeline, BUNDLED, packed, (64, 48), 2, road=road)[Task.TRY_ON]
+
+    road = Stub(refusing=(1,))
+    without, alone = tables(road), evaluate_model(pipeline, BUNDLED, packed, (64, 48), 1)[Task.TRY_ON]
+    assert road.refused == [packed[1].name]
+    for name in (MODEL, COLOUR):
+        assert without[name]["PSNR"] == pytest.approx(alone[name]["PSNR"])
+    assert tables(Stub(refusing=(0, 1))) == {}
+
+
+def test_the_road_is_the_engines(monkeypatch):
+    """A person in the former outfit, the seed of the run plus the number; no person is a refusal."""
+    asked = []
+
+    class Engine:
+        def __init__(self, device):
+            pass
+
+        def try_on(self, photo, reference, garment, settings, model):
+            asked.append((np.asarray(photo), settings.seed, settings.steps, model))
+            raise PersonError("nobody is here")
+
+    monkeypatch.setattr(composed, "Engine", Engine)
+    sample = make_redressed(0, Settings(split=Split.TEST, size=(64, 48), reuse=1))
+    road = composed.Road("bundled", RunSettings(steps=3, seed=5))
+    assert road.take(sample, 2) is None and road.refused == [f"{sample.name}: nobody is here"]
+    photo, seed, steps, model = asked[0]
+    assert (photo == np.asarray(to_pil(sample.old_person))).all()
+    assert (seed, steps, model) == (7, 3, "bundled")
 
 
 def test_figures_do_not_depend_on_the_batch(packed, pipeline):

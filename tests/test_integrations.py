@@ -204,7 +204,7 @@ def test_loss_and_probe_attach_unchanged(name, pair):
 def test_the_recipes_run_as_they_are_documented(capsys):
     document = (Path(__file__).parents[1] / "docs" / "other-models.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     exec("\n".join(blocks), {"__name__": "recipes"})
     assert capsys.readouterr().out.splitlines() == [
         f"{name}: (1, 64, 48, 2)" for name in ("two UNets", "one canvas", "joint transformer")

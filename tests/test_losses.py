@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from leffa.config import GridConvention, LeffaLossConfig, Photometric
-from leffa.model.flow import coordinates
+from leffa.model.flow import box_flow, coordinates
 from leffa.model.losses import (
     AttentionStates,
     KnownCorrespondence,
     correspondence_losses,
+    guide_error,
     leffa_loss,
 )
 
@@ -150,6 +151,64 @@ def test_a_flow_optimised_by_the_loss_alone_recovers_a_known_shift():
         optimizer.step()
     moved = (place - grid).detach().reshape(*GRID, 2)[2:-2, 2:-2].mean((0, 1)) * 24  # to px: half of 48
     assert abs(moved[0] + shift) < 1.5 and abs(moved[1]) < 1.5
+
+
+def worn_and_shown():
+    """Masks (1, 1, H, W): worn in the lower left quarter, shown in the upper half of the reference."""
+    worn, shown = torch.zeros(2, 1, 1, *SIZE)
+    worn[..., 32:, :24] = 1
+    shown[..., :32, :] = 1
+    return worn, shown
+
+
+GUIDED = LeffaLossConfig(guide=1.0, guide_slack=0.1)
+
+
+def test_the_guide_is_the_distance_from_the_boxes_beyond_its_slack():
+    worn, shown = worn_and_shown()
+    exact = box_flow(worn, shown, GRID)
+    assert torch.allclose(exact[0, 4, 0], torch.tensor([-2 / 3, -7 / 8])) and torch.allclose(
+        exact[0, 7, 2], torch.tensor([2 / 3, -1 / 8])
+    )
+    assert guide_error(exact + 0.07, worn, shown, worn, 0.1) == 0  # its length is 0.099
+    moved = exact + torch.tensor([0.3, 0.4])
+    assert torch.isclose(
+        guide_error(moved, worn, shown, worn, 0.1), torch.tensor(0.4 / 4)
+    )  # a quarter is worn
+    elsewhere = torch.where(torch.arange(8)[:, None, None] < 4, moved, exact)
+    assert guide_error(elsewhere, worn, shown, worn, 0.1) == 0
+
+
+def test_the_guide_adds_to_the_papers_loss_and_has_its_gate():
+    image, (worn, shown) = smooth_picture(), worn_and_shown()
+    layer = states(IDENTITY.flip(0))
+    paper = leffa_loss([layer], image, image, worn, EARLY)
+    added = leffa_loss([layer], image, image, worn, EARLY, GUIDED, shown) - paper
+    flipped = coordinates(*GRID)[None].flip(1, 2)
+    assert torch.isclose(added, guide_error(flipped, worn, shown, worn, 0.1), rtol=1e-3) and added > 0.05
+    assert leffa_loss([layer], image, image, worn, torch.tensor([500]), GUIDED, shown) == 0
+    per_head = replace(GUIDED, mean_over_heads=False)  # both heads look at the same places
+    assert torch.isclose(
+        leffa_loss([layer], image, image, worn, EARLY, per_head, shown), paper + added, rtol=1e-3
+    )
+    with pytest.raises(ValueError, match="reference_mask"):
+        leffa_loss([layer], image, image, worn, EARLY, GUIDED)
+
+
+def test_on_plain_cloth_only_the_guide_leads_anywhere():
+    plain, (worn, shown) = torch.zeros(1, 3, *SIZE), worn_and_shown()
+    generator = torch.Generator().manual_seed(2)
+    key = torch.randn((1, 2, 48, 16), generator=generator)
+    query = torch.randn((1, 2, 48, 16), generator=generator).requires_grad_()
+    layer = AttentionStates(query, key, GRID, GRID)
+
+    def pull(config):
+        loss = leffa_loss([layer], plain, plain, worn, EARLY, config, shown)
+        return torch.autograd.grad(loss, query)[0].abs().unflatten(2, GRID).sum((0, 1, 4))
+
+    assert pull(LeffaLossConfig()).sum() == 0
+    places = pull(replace(GUIDED, guide_slack=0.0))
+    assert (places[4:, :3] > 0).all() and places[:4].sum() == 0 and places[:, 3:].sum() == 0
 
 
 def known(**changes):

@@ -9,7 +9,7 @@ from leffa.metrics.flow import FlowError
 from leffa.metrics.pattern import high_pass, pattern_correlation, texture_error
 from leffa.metrics.pictures import psnr, ssim, ssim_map
 from leffa.metrics.running import RunningMean
-from leffa.model.flow import coordinates, warp
+from leffa.model.flow import box, box_flow, coordinates, warp
 
 
 @pytest.fixture
@@ -130,10 +130,10 @@ def test_boxes_and_the_flow_between_them():
     mask, reference_mask = torch.zeros(2, 1, 64, 48), torch.zeros(2, 1, 64, 48)
     mask[0, :, 16:48, 12:36] = 1
     reference_mask[0, :, 0:64, 24:48] = 1
-    low, high = bars.box(mask)
+    low, high = box(mask)
     assert low[0].tolist() == [-0.5, -0.5] and high[0].tolist() == [0.5, 0.5]
     assert low[1].tolist() == [-1, -1] and high[1].tolist() == [1, 1]  # empty: the whole picture
-    flow = bars.box_flow(mask, reference_mask, (64, 48))
+    flow = box_flow(mask, reference_mask, (64, 48))
     centre = coordinates(64, 48)
     inside = flow[0][mask[0, 0] > 0]
     assert torch.allclose(inside[:, 1], 2 * centre[mask[0, 0] > 0][:, 1])  # height doubled
@@ -157,7 +157,7 @@ def test_the_three_bars():
     drawn = bars.stretched(person, mask, reference, reference_mask)
     assert torch.equal(drawn[..., :16, :], person[..., :16, :])
     assert torch.allclose(
-        drawn, torch.where(mask > 0, warp(reference, bars.box_flow(mask, reference_mask, (64, 48))), person)
+        drawn, torch.where(mask > 0, warp(reference, box_flow(mask, reference_mask, (64, 48))), person)
     )
     corner = drawn[..., 16, 12], reference[..., 8:10, 8:10].mean(dim=(2, 3))
     assert (corner[0] - corner[1]).abs().max() < 0.6

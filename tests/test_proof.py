@@ -54,3 +54,9 @@ def test_a_report_of_half_a_run():
     assert "| two-unets | with | +1.00: one seed |" in text
     assert "| tau 2 is better than 5 | +3.00 | one seed |" in text
     assert "| tau 2 is better than 0.1 |  | not run |" in text
+
+
+def test_the_guide_is_told_in_per_cent_of_the_others():
+    results = [result("lambda 1e-2", 0), result("guided", 0, epe=7.5), result("guided", 1, epe=7.0)]
+    text = tables.report(results, FACTS)
+    assert "| two-unets | +25.0 | not run | not run | not run |" in text

@@ -19,7 +19,6 @@ from leffa.config import Garment
 from leffa.data.files import read_text
 from leffa.errors import LeffaError
 from leffa.images import Letterbox, load_image
-from leffa.model.flow_start import FlowStart
 from leffa.preprocess.given_mask import read_mask
 from leffa.preprocess.strokes import paint_strokes, parse_strokes
 from leffa.run.settings import Settings
@@ -46,17 +45,6 @@ def test_settings_are_resolved_or_refused_in_a_sentence(steps, guidance, rescale
     assert 4 <= found.steps <= 200 and 1 <= found.samples <= 4 and 0 <= found.seed < 2**32
     assert 0 <= found.guidance_scale <= 20 and 0 <= found.guidance_rescale <= 20
     json.dumps(found.__dict__, allow_nan=False)
-
-
-@quick
-@given(some.integers(1, 5), some.sets(some.integers(1, 999), min_size=1, max_size=4), some.integers(1, 300))
-def test_every_count_of_steps_has_its_timesteps(read_steps, levels, count):
-    start = FlowStart(read_steps, tuple(sorted(levels, reverse=True)))
-    if not start.least_steps <= count <= start.most_steps or read_steps > 999 - max(levels):
-        return
-    found = [step for stretch in start.stretches(count) for step in stretch]
-    assert len(found) == count and found == sorted(set(found), reverse=True)
-    assert found[0] == 999 and found[-1] > 0
 
 
 @quick

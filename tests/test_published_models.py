@@ -112,7 +112,7 @@ def test_try_on_is_given_what_the_demo_gives_bit_for_bit(engine, checkpoints, ph
     mask = np.asarray(Image.fromarray(small).resize((768, 1024))) / 255 >= 0.5
     assert np.array_equal(inputs["mask"][0, 0].numpy() > 0, mask)
     assert inputs["guidance_rescale"] == inputs["guidance_scale"] == 2.5
-    assert inputs["num_inference_steps"] == 30 and inputs["flow_start"] is None
+    assert inputs["num_inference_steps"] == 30
 
 
 def test_any_photo_is_letterboxed_as_by_the_demo(engine, checkpoints, person, garment):

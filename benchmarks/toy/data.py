@@ -11,7 +11,7 @@ from leffa.config import Task
 from leffa.data.packed import PackedDataset
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
-from leffa.metrics.bars import box_flow
+from leffa.model.flow import box_flow
 from leffa.synthetic.identity import Split
 from leffa.synthetic.pack import pack
 from leffa.synthetic.samples import Settings
@@ -77,7 +77,7 @@ class Rows:
             "flow": box_flow(loss_mask, reference_mask, GRID),
             "visible": small(loss_mask, GRID)[:, 0] >= 0.5,
             "worn": small(loss_mask, GRID),
-            "reference_mask": small(reference_mask, GRID),
+            "reference_mask": reference_mask,
             "true_flow": torch.stack([sample.flow for sample in samples]),
             "true_visible": torch.stack([sample.visible for sample in samples]),
         }

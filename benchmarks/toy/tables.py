@@ -13,8 +13,9 @@ COLUMNS = {
 """figure -> (title, digits, +1 if more is better)"""
 
 START = "at the branching"
-LOSSES = ("with", "lambda 1e-2", "lambda 1e-1")
-"""Arms with the loss that every model has; "with" is the paper's weight, 1e-3."""
+LOSSES = ("with", "lambda 1e-2", "lambda 1e-1", "guided", "guide alone")
+"""Arms with a loss that every model has; "with" is the paper's weight, 1e-3."""
+GUIDE_AGAINST = ("lambda 1e-2", "guide alone", "without", START)
 
 Figures = dict[tuple[str, str], dict[int, dict[str, float]]]
 """(model, arm) -> seed -> figures"""
@@ -41,6 +42,8 @@ def report(results: list[dict], facts: dict) -> str:
             if (model, arm) in grouped:
                 lines.append(_row([model, arm, *_cells(grouped[model, arm])]))
     lines += ["", *_differences(grouped, models)]
+    if any(arm == "guided" for _, arm in grouped):
+        lines += ["", *_guide(grouped, models)]
     ablations = [key for key in grouped if key[1] not in (START, "without", *LOSSES)]
     if ablations:
         model = ablations[0][0]
@@ -98,6 +101,21 @@ def _differences(grouped: Figures, models: list[str]) -> list[str]:
             found = gains(grouped, model, arm, "without", name)
             cells.append(f"{', '.join(f'{gain:+.{digits}f}' for gain in found)}: {verdict(found, name)}")
         lines.append(_row([model, arm, *cells]))
+    return lines
+
+
+def _guide(grouped: Figures, models: list[str]) -> list[str]:
+    """By how many per cent the guided loss lowers the end-point error of other arms, seed by seed."""
+    lines = ["End-point error of the guided loss, per cent below that of other arms, seed by seed:", ""]
+    lines.append(_row(["model", *GUIDE_AGAINST]))
+    lines.append(_row(["---"] * (1 + len(GUIDE_AGAINST))))
+    for model in models:
+        cells = []
+        for other in GUIDE_AGAINST:
+            ours, theirs = (grouped.get((model, arm), {}) for arm in ("guided", other))
+            lower = [100 * (1 - ours[s]["epe"] / theirs[s]["epe"]) for s in sorted(ours.keys() & theirs)]
+            cells.append(", ".join(f"{value:+.1f}" for value in lower) or "not run")
+        lines.append(_row([model, *cells]))
     return lines
 
 

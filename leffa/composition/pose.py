@@ -1,4 +1,10 @@
-"""A person in another pose: the reference warped at its own size, cut sharply, on its own ground."""
+"""A person in another pose: the reference warped at its own size, cut sharply, on its own ground.
+
+A flow tears what is small and known to everybody: faces, hands, feet. Where both part maps show such a piece
+and one is nearly the other turned and scaled, it is carried as one piece, outline and all.
+"""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,16 +16,37 @@ from leffa.composition.cloth import extended
 from leffa.composition.flows import field_at, silhouette_of
 from leffa.composition.scene import Composition, Scene
 from leffa.model.refinement import Refined
+from leffa.preprocess.labels import Part
 
-HAIR_REACH = 0.15  # of the head's size
-FACE_FIT = 0.06  # of the reference's width: a head that turns more than this is not carried as one piece
+FIT = 0.1  # of a piece's size in the reference: a piece that turns more than this is not carried as one
+LEAST_PAIRS, LEAST_FITTING = 6, 0.6
+CELL = 24  # of U and V, 0 to 255: places that are taken for the same
+LEAST_PIXELS = 4  # of a piece in such a cell
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is carried in one piece: its parts, and how far around them it reaches, in its own size."""
+
+    parts: tuple[Part, ...]
+    reach: float
+
+
+PIECES = (
+    Piece((Part.HEAD_LEFT, Part.HEAD_RIGHT), 0.45),  # with the hair
+    Piece((Part.LEFT_HAND,), 0.25),
+    Piece((Part.RIGHT_HAND,), 0.25),
+    Piece((Part.LEFT_FOOT,), 0.3),  # with the shoe
+    Piece((Part.RIGHT_FOOT,), 0.3),
+)
 
 
 def pose_transfer(scene: Scene, working: Working, refined: Refined) -> Composition:
     """The person of the reference in the new pose, cut sharply, on the reference's own ground."""
     silhouette = silhouette_of(working, refined)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
-    places = _head_in_one_piece(scene, working, places, silhouette)
+    for piece in PIECES:
+        places, silhouette = _in_one_piece(scene, working, piece, places, silhouette)
     size = scene.region.size
     cloth = extended(np.asarray(scene.reference), scene.shown)
     person = warped(cloth, sized(places, size))
@@ -45,32 +72,57 @@ def _ground(reference: Image.Image, shown: NDArray[np.uint8]) -> Maps:
     return np.median(pixels, axis=0).astype(np.float32)[None, None]
 
 
-def _head_in_one_piece(scene: Scene, working: Working, places: Maps, silhouette: Maps) -> Maps:
-    """A face is never torn: where the head's flow is nearly a turn in the plane, the head is carried by one.
-
-    The similarity that fits the flow over the head replaces it there, with a soft edge at the neck.
-    """
-    head = _head(scene, working) * (silhouette > 0.5)
-    rows, columns = np.nonzero(head > 0.5)
-    if len(rows) < 50:
-        return places
-    width, height = scene.reference.size
-    target = (places[rows, columns] + 1) / 2 * np.array([width, height], np.float32)
-    source = np.stack([columns, rows], -1).astype(np.float32)
-    chosen = np.random.default_rng(0).permutation(len(rows))[:4000]
-    fit, inliers = cv2.estimateAffinePartial2D(
-        source[chosen], target[chosen], ransacReprojThreshold=FACE_FIT * width
-    )
-    if fit is None or inliers.mean() < 0.5:
-        return places
+def _in_one_piece(
+    scene: Scene, working: Working, piece: Piece, places: Maps, silhouette: Maps
+) -> tuple[Maps, Maps]:
+    """The flow (H, W, 2) and silhouette (H, W) with a piece carried by a turn in the plane, if it is one."""
+    if scene.reference_parts is None:
+        return places, silhouette
+    fit = similarity(scene.reading.parts, scene.reference_parts, piece)
+    if fit is None:
+        return places, silhouette
+    own = np.isin(scene.reading.parts[..., 0], piece.parts)
+    others = (scene.reading.parts[..., 0] > 0) & ~own
+    around = cv2.dilate(own.astype(np.uint8), disc(piece.reach * float(np.sqrt(own.sum()))))
+    zone = working.cut((around > 0) & ~others)
+    share = np.minimum(1, 1.6 * cv2.GaussianBlur(zone, (0, 0), 1.5 * working.zoom)) * (zone > 0)
+    left, top, right, bottom = scene.region.box
     y, x = np.mgrid[: places.shape[0], : places.shape[1]].astype(np.float32)
-    carried = np.stack([x, y, np.ones_like(x)], -1) @ fit.T.astype(np.float32)
-    carried = carried / np.array([width, height], np.float32) * 2 - 1
-    share = cv2.GaussianBlur(head.astype(np.float32), (0, 0), 2.5 * working.zoom)[..., None]
-    return (places + np.clip(1.6 * share, 0, 1) * (carried - places)).astype(np.float32)
+    x, y = (
+        left + (x + 0.5) * (right - left) / places.shape[1] - 0.5,
+        top + (y + 0.5) * (bottom - top) / places.shape[0] - 0.5,
+    )
+    height, width = scene.shown.shape
+    there = np.stack([x, y, np.ones_like(x)], -1) @ fit.T
+    carried = ((there + 0.5) / np.array([width, height]) * 2 - 1).astype(np.float32)
+    inside = np.abs(carried).max(-1) <= 1  # what the reference does not show is not made up
+    cover = np.clip(2 * warped(scene.shown.astype(np.float32) / 255, carried) - 0.5, 0, 1) * inside
+    places = places + share[..., None] * (carried - places)
+    return places, silhouette + share * (cover - silhouette)
 
 
-def _head(scene: Scene, working: Working) -> Maps:
-    """(H, W) in [0, 1] at the working size: the head, and the hair around it."""
-    head = scene.reading.head.astype(np.uint8)
-    return working.cut(cv2.dilate(head, disc(HAIR_REACH * np.sqrt(head.sum()))))
+def similarity(target: NDArray[np.uint8], reference: NDArray[np.uint8], piece: Piece) -> Maps | None:
+    """(2, 3) from pixels (x, y) of one part map to those of the other; None where a piece is not one turned.
+
+    target, reference  (H, W, 3) uint8 I, U, V
+    """
+    here, there = (_cells(parts, piece) for parts in (target, reference))
+    shared = sorted(here.keys() & there.keys())
+    if len(shared) < LEAST_PAIRS:
+        return None
+    source, aim = (np.stack([cells[key] for key in shared]).astype(np.float32) for cells in (here, there))
+    size = float(np.linalg.norm(np.ptp(aim, axis=0)))
+    fit, fitting = cv2.estimateAffinePartial2D(source, aim, ransacReprojThreshold=FIT * size)
+    if fit is None or fitting.mean() < LEAST_FITTING:
+        return None
+    return fit.astype(np.float32)
+
+
+def _cells(parts: NDArray[np.uint8], piece: Piece) -> dict[int, NDArray[np.float64]]:
+    """Mean (x, y) of a piece's pixels by their place on the body."""
+    rows, columns = np.nonzero(np.isin(parts[..., 0], piece.parts))
+    cell = parts[rows, columns, 1] // CELL * 256 + parts[rows, columns, 2] // CELL
+    keys, number, count = np.unique(cell.astype(np.int64), return_inverse=True, return_counts=True)
+    means = np.stack([np.bincount(number, values, len(keys)) for values in (columns, rows)], -1)
+    means = means / count[:, None]
+    return {int(keys[i]): means[i] for i in np.flatnonzero(count >= LEAST_PIXELS)}

@@ -42,15 +42,24 @@ class Reading:
     seen        (1, 10, 256, 192) float32, shares of ``Seen`` in the networks' frame
     body        (1, 3, 256, 192) in [-1, 1], body coordinates there
     silhouette  (H, W) uint8, 255 = the person, at the photo's size
-    on_body     (H, W) bool: where the part map has a part: not a bag, not a wide skirt's end
-    head        (H, W) bool: the head as the part map has it
+    parts       (H, W, 3) uint8 I, U, V of the part map: not of a bag, nor of a wide skirt's end
     """
 
     seen: Tensor
     body: Tensor
     silhouette: NDArray[np.uint8]
-    on_body: NDArray[np.bool_]
-    head: NDArray[np.bool_]
+    parts: NDArray[np.uint8]
+
+    @property
+    def on_body(self) -> NDArray[np.bool_]:
+        """(H, W): where the part map has a part."""
+        on_body: NDArray[np.bool_] = self.parts[..., 0] > 0
+        return on_body
+
+    @property
+    def head(self) -> NDArray[np.bool_]:
+        """(H, W): the head, as the part map has it."""
+        return np.isin(self.parts[..., 0], HEAD)
 
 
 @torch.no_grad()
@@ -70,10 +79,10 @@ def read_photo(
     person = framed_mask(silhouette, region)
     picture = framed_picture(photo, region)
     seen = networks.parser(picture, person, body).softmax(1)
-    head = np.isin(parts[..., 0], HEAD)
-    seen = _hair_on_heads(seen, framed_mask(np.where(head, 255, 0).astype(np.uint8), region))
+    head = np.where(np.isin(parts[..., 0], HEAD), 255, 0).astype(np.uint8)
+    seen = _hair_on_heads(seen, framed_mask(head, region))
     seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
-    return Reading(seen, body, silhouette, parts[..., 0] > 0, head)
+    return Reading(seen, body, silhouette, parts)
 
 
 def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:

@@ -40,14 +40,16 @@ class Scene:
     region, reference_region  how photo and reference lie in the model's frame
     reference, shown   the product shot or source photo and its (h, w) uint8 garment or person, 255
     garment     kind; None in pose transfer
+    reference_parts   (h, w, 3) uint8 I, U, V of the reference's person; None for a product shot
     """
 
     photo: Image.Image
     mask: NDArray[np.uint8]
     by_hand: NDArray[np.bool_]
-    reading: "Reading"
+    reading: Reading
     region: Region
     reference: Image.Image
     shown: NDArray[np.uint8]
     reference_region: Region
     garment: Garment | None
+    reference_parts: NDArray[np.uint8] | None = None

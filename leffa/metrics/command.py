@@ -114,9 +114,12 @@ def _folders(options: argparse.Namespace) -> dict:
 
 def _model(options: argparse.Namespace) -> dict:
     from leffa.data.packed import PackedDataset
+    from leffa.metrics.composed import Road
     from leffa.metrics.distribution import Lpips, UnavailableError
     from leffa.metrics.model import MODEL, evaluate_model
     from leffa.model.pipeline import LeffaPipeline
+    from leffa.run.settings import Settings
+    from leffa.weights.models import MODELS
 
     if not options.data:
         raise LeffaError("--model needs --data, such as packed:DIR")
@@ -141,9 +144,24 @@ def _model(options: argparse.Namespace) -> dict:
         for picture in sorted(options.pictures.glob("*.png")):
             check_outputs([picture], force=options.force)
         options.pictures.mkdir(parents=True, exist_ok=True)
+    road = None
+    if model.compose and options.model in MODELS:
+        wish = Settings(options.steps, options.guidance, seed=options.seed)
+        road = Road(options.model, wish, options.device)
     tables = evaluate_model(
-        pipeline, model, samples, size, options.count, options.seed, lpips=lpips, pictures=options.pictures
+        pipeline,
+        model,
+        samples,
+        size,
+        options.count,
+        options.seed,
+        lpips=lpips,
+        pictures=options.pictures,
+        road=road,
     )
+    if road and road.refused:
+        notes.append(f"{len(road.refused)} samples are in no row, as the engine refuses their pictures: ")
+        notes[-1] += "; ".join(road.refused[:5])
     if options.unpaired:
         report("unpaired: the person's own picture is not what should come out; compare by --results and FID")
     for note in notes:
@@ -182,10 +200,8 @@ def chosen(options: argparse.Namespace) -> "Model":
         model = replace(model, size=_trained_size(model.folder) or model.size)
     changes = {"steps": options.steps, "guidance_scale": options.guidance}
     model = replace(model, **{name: value for name, value in changes.items() if value is not None})
-    least = model.flow_start.least_steps if model.flow_start else 1
-    most = model.flow_start.most_steps if model.flow_start else 1000
-    if not least <= model.steps <= most:
-        raise LeffaError(f"--steps must be from {least} to {most} with this model, got {model.steps}")
+    if not 1 <= model.steps <= 1000:  # the timesteps there are
+        raise LeffaError(f"--steps must be from 1 to 1000, got {model.steps}")
     return model
 
 

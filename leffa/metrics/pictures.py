@@ -64,6 +64,11 @@ def psnr(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tenso
     return -10 * torch.log10(_mean_inside(squared, None if mask is None else mask[:, 0] > 0.5))
 
 
+def iou(prediction: Tensor, truth: Tensor) -> Tensor:
+    """Intersection over union of two bool masks of one shape, a float64 scalar; nan if both are empty."""
+    return (prediction & truth).sum().double() / (prediction | truth).sum()
+
+
 def _mean_inside(values: Tensor, inside: Tensor | None) -> Tensor:
     """Mean of (B, H, W) over the places inside."""
     if inside is None:

@@ -3,8 +3,8 @@
 To change
 
 how reference features enter   attention
-what a flow is                 flow; recorder reads it while painting, flow_start paints from it
+what a flow is                 flow; recorder reads it while painting
 the loss                       losses
-the steps of sampling          pipeline; read_ahead shares a small device between the networks
+the steps of sampling          pipeline, sampling, solvers; banks: what of the reference is read when
 the shapes of the networks     presets, base_folder (Stable Diffusion folders)
 """

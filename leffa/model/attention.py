@@ -9,6 +9,7 @@ processors gives wrong gradients under checkpointing and breaks ``deepcopy``, wh
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 import torch
@@ -28,10 +29,31 @@ each (B, heads, tokens, head width), right before attention is computed. It must
 LAYER_SUFFIX = ".processor"
 
 
+class _AllRead(Exception):  # noqa: N818
+    """Ends a forward of the reference UNet: what would follow is read by nobody."""
+
+
 def split_heads(states: Tensor, heads: int) -> Tensor:
     """(B, N, heads * D) -> (B, heads, N, D)."""
     split: Tensor = states.unflatten(-1, (heads, -1))
     return split.transpose(1, 2)
+
+
+class StaticBank(dict[str, Tensor]):
+    """A bank that is read in several forwards with the same weights: its keys and values are made once."""
+
+    def __init__(self, bank: Bank):
+        super().__init__(bank)
+        self._projected: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def projected(self, layer: str, attn: Attention, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of features (B, tokens, channels), each (B, heads, tokens, head width)."""
+        if layer not in self._projected:
+            self._projected[layer] = (
+                split_heads(attn.to_k(reference), attn.heads),
+                split_heads(attn.to_v(reference), attn.heads),
+            )
+        return self._projected[layer]
 
 
 def _project_out(attn: Attention, attended: Tensor) -> Tensor:
@@ -40,7 +62,13 @@ def _project_out(attn: Attention, attended: Tensor) -> Tensor:
 
 
 class ReferenceWriter:
-    """Plain self-attention of the reference UNet that leaves its input in the bank."""
+    """Plain self-attention of the reference UNet that leaves its input in the bank.
+
+    ends  whether no later layer is read: the forward stops here then, except where gradients are wanted,
+          since checkpointing runs a part of it again
+    """
+
+    ends = False
 
     def __init__(self, layer: str):
         self.layer = layer
@@ -56,6 +84,8 @@ class ReferenceWriter:
     ) -> Tensor:
         if bank is not None:
             bank[self.layer] = hidden_states
+            if self.ends and not torch.is_grad_enabled():
+                raise _AllRead
         query, key, value = (
             split_heads(project(hidden_states), attn.heads) for project in (attn.to_q, attn.to_k, attn.to_v)
         )
@@ -89,12 +119,22 @@ class ReferenceReader:
                 f"the bank has no features for layer {self.layer!r}: run the reference UNet first"
             )
         reference = bank[self.layer].to(hidden_states.dtype)
-        query = split_heads(attn.to_q(hidden_states), attn.heads)
-        own_tokens = hidden_states.shape[1]
         if reference.shape[0] != hidden_states.shape[0]:
             raise ValueError(f"a batch of {len(hidden_states)} cannot attend to a bank of {len(reference)}")
-        tokens = torch.cat([hidden_states, reference], dim=1)
-        key, value = (split_heads(project(tokens), attn.heads) for project in (attn.to_k, attn.to_v))
+        own_tokens = hidden_states.shape[1]
+        query = split_heads(attn.to_q(hidden_states), attn.heads)
+        if isinstance(bank, StaticBank):
+            key, value = (
+                torch.cat([split_heads(own, attn.heads), there], dim=2)
+                for own, there in zip(
+                    (attn.to_k(hidden_states), attn.to_v(hidden_states)),
+                    bank.projected(self.layer, attn, reference),
+                    strict=True,
+                )
+            )
+        else:
+            tokens = torch.cat([hidden_states, reference], dim=1)
+            key, value = (split_heads(project(tokens), attn.heads) for project in (attn.to_k, attn.to_v))
         if observer is not None:
             observer(self.layer, query, key[:, :, :own_tokens], key[:, :, own_tokens:])
         return _project_out(attn, F.scaled_dot_product_attention(query, key, value, scale=attn.scale))
@@ -129,6 +169,8 @@ def install_processors(unet: UNet2DConditionModel, self_attention: type) -> None
             for name in unet.attn_processors
         }
     )
+    if self_attention is ReferenceWriter:
+        unet.attn_processors[self_attention_layers(unet)[-1] + LAYER_SUFFIX].ends = True
 
 
 def self_attention_layers(unet: UNet2DConditionModel) -> list[str]:
@@ -150,15 +192,19 @@ def is_trained(
 
 
 def read_reference(reference_unet: UNet2DConditionModel, latents: Tensor, timestep: Tensor | int) -> Bank:
-    """One forward of the reference UNet on clean latents (B, C, h, w); returns a fresh bank."""
+    """One forward of the reference UNet on clean latents (B, C, h, w); returns a fresh bank.
+
+    It ends at the last self-attention, whose input is the last that is read.
+    """
     bank: Bank = {}
-    reference_unet(
-        latents,
-        timestep,
-        encoder_hidden_states=None,
-        cross_attention_kwargs={"bank": bank},
-        return_dict=False,
-    )
+    with suppress(_AllRead):
+        reference_unet(
+            latents,
+            timestep,
+            encoder_hidden_states=None,
+            cross_attention_kwargs={"bank": bank},
+            return_dict=False,
+        )
     return bank
 
 

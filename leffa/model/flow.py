@@ -252,6 +252,34 @@ def warp(reference: Tensor, flow: Tensor, padding: str = "border") -> Tensor:
     )
 
 
+def box_flow(mask: Tensor, reference_mask: Tensor, grid: tuple[int, int]) -> Tensor:
+    """The flow (B, h, w, 2) that maps the box of ``mask`` onto that of ``reference_mask``.
+
+    Both masks are (B, 1, H, W) in {0, 1}; an empty one counts as the whole picture.
+    """
+    low, high = box(mask)
+    reference_low, reference_high = box(reference_mask)
+    scale = (reference_high - reference_low) / (high - low)
+
+    def place(corner: Tensor) -> Tensor:
+        return corner[:, None, None]
+
+    return place(reference_low) + (coordinates(*grid, device=mask.device) - place(low)) * place(scale)
+
+
+def box(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Outer corners of the box around a mask (B, 1, H, W): (B, 2) each, (x, y) in [-1, 1]."""
+    lows, highs = [], []
+    for dim, side in ((1, mask.shape[-1]), (2, mask.shape[-2])):  # columns for x, then rows for y
+        there = (mask[:, 0] > 0.5).any(dim=dim)
+        there = torch.where(there.any(dim=1, keepdim=True), there, torch.ones_like(there))
+        places = torch.arange(side, device=mask.device)
+        lows.append(torch.where(there, places, side).amin(dim=1))
+        highs.append(torch.where(there, places + 1, 0).amax(dim=1))
+    sides = torch.tensor([mask.shape[-1], mask.shape[-2]], device=mask.device)
+    return torch.stack(lows, dim=1) / sides * 2 - 1, torch.stack(highs, dim=1) / sides * 2 - 1
+
+
 Scalars = TypeVar("Scalars", float, Tensor)
 
 

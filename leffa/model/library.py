@@ -13,7 +13,9 @@ from diffusers import (  # noqa: E402
     AutoencoderKL,
     DDPMScheduler,
     DiffusionPipeline,
+    DPMSolverMultistepScheduler,
     UNet2DConditionModel,
+    UniPCMultistepScheduler,
 )
 from diffusers.models.attention_processor import Attention  # noqa: E402
 from diffusers.models.resnet import ResnetBlock2D  # noqa: E402
@@ -26,9 +28,11 @@ __all__ = [
     "AutoencoderKL",
     "BaseOutput",
     "DDPMScheduler",
+    "DPMSolverMultistepScheduler",
     "DiffusionPipeline",
     "EMAModel",
     "ResnetBlock2D",
     "UNet2DConditionModel",
+    "UniPCMultistepScheduler",
     "randn_tensor",
 ]

@@ -4,7 +4,7 @@
 other models; docs/other-models.md has recipes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from leffa.config import TEMPERATURE, GridConvention, LeffaLossConfig, Photometr
 from leffa.model.flow import (
     attended_map,
     attention_flow,
+    box_flow,
     coarse_flow,
     coordinates,
     resize_flow,
@@ -46,6 +47,7 @@ def leffa_loss(
     mask: Tensor,
     timestep: Tensor,
     config: LeffaLossConfig | None = None,
+    reference_mask: Tensor | None = None,
 ) -> Tensor:
     """L_leffa = mean over layers || I_target * I_m - I_warp * I_m ||^2 (Eq. 5), not yet times lambda.
 
@@ -54,13 +56,18 @@ def leffa_loss(
     target     (B, C, H, W) picture to be painted; in training the person picture itself
     mask       (B, 1, H, W) I_m in {0, 1}: the worn garment, or the person in pose transfer
     timestep   (B,) of each sample: those at or above ``max_timestep`` give no loss
+    reference_mask  (B, 1, any size) in [0, 1]: garment, or person, on the reference; for the guide only
+
+    With ``config.guide`` each layer's error is that of Eq. 5 plus ``guide_error`` times it; ours.
 
     Returns a scalar float32: the mean over all pixels, channels, samples and layers, zero where the mask or
     the gate is. Every sample counts in the mean, so its size does not depend on how many passed the gate.
 
-    Raises ValueError if no layer is fine enough for ``min_resolution``.
+    Raises ValueError if no layer is fine enough for ``min_resolution``, or the guide lacks its mask.
     """
     config = config or LeffaLossConfig()
+    if config.guide and reference_mask is None:
+        raise ValueError("the guide needs reference_mask: where the garment is on the reference")
     height = target.shape[-2]
     kept = [layer for layer in layers if layer.query_grid[0] / height >= config.min_resolution]
     if not kept:
@@ -69,13 +76,28 @@ def leffa_loss(
             f"no layer of {sizes} reaches min_resolution {config.min_resolution} of a picture {height} high"
         )
     weight = mask.float() * (timestep < config.max_timestep).float().view(-1, 1, 1, 1)
-    errors = [_layer_error(layer, reference.float(), target.float(), weight, config) for layer in kept]
+    pictures = _Pictures(reference.float(), target.float(), mask, reference_mask, weight)
+    errors = [_layer_error(layer, pictures, config) for layer in kept]
     return sum(errors[1:], errors[0]) / len(errors)
 
 
-def _layer_error(
-    layer: AttentionStates, reference: Tensor, target: Tensor, weight: Tensor, config: LeffaLossConfig
-) -> Tensor:
+@dataclass(frozen=True)
+class _Pictures:
+    """What the flow of every layer is judged by; ``weight`` is the mask where the timestep's gate is open."""
+
+    reference: Tensor
+    target: Tensor
+    mask: Tensor
+    reference_mask: Tensor | None
+    weight: Tensor
+
+    def repeated(self, times: int) -> "_Pictures":
+        """Each sample several times, one after the other."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return _Pictures(*(None if x is None else x.repeat_interleave(times, dim=0) for x in values))
+
+
+def _layer_error(layer: AttentionStates, pictures: _Pictures, config: LeffaLossConfig) -> Tensor:
     flow = attention_flow(
         layer.query,
         layer.reference_key,
@@ -86,17 +108,51 @@ def _layer_error(
         config.mean_over_heads,
     )
     if not config.mean_over_heads:  # each head warps by itself
-        heads = flow.shape[1]
+        pictures = pictures.repeated(flow.shape[1])
         flow = flow.flatten(0, 1)
-        reference, target, weight = (x.repeat_interleave(heads, dim=0) for x in (reference, target, weight))
+    error = warp_error(flow, pictures.reference, pictures.target, pictures.weight, config)
+    if config.guide and pictures.reference_mask is not None:
+        guide = guide_error(flow, pictures.mask, pictures.reference_mask, pictures.weight, config.guide_slack)
+        error = error + config.guide * guide
+    return error
+
+
+def warp_error(
+    flow: Tensor, reference: Tensor, target: Tensor, weight: Tensor, config: LeffaLossConfig
+) -> Tensor:
+    """The photometric term of one flow (Eq. 4 and 5): the reference warped by it against the target.
+
+    flow       (B, h, w, 2) absolute, in [-1, 1], of any size
+    reference, target  (B, C, H, W); weight (B, 1, H, W) is multiplied to both
+
+    Returns a scalar, the mean over all pixels, channels and samples.
+    """
     if config.upsample_flow:
         flow = resize_flow(flow, (target.shape[-2], target.shape[-1]), config.convention)
     else:
-        target, weight = (F.adaptive_avg_pool2d(x, layer.query_grid) for x in (target, weight))
+        target, weight = (F.adaptive_avg_pool2d(x, (flow.shape[1], flow.shape[2])) for x in (target, weight))
     warped = warp(reference, flow)
     if config.photometric is Photometric.SMOOTH_L1:
         return F.smooth_l1_loss(warped * weight, target * weight)
     return F.mse_loss(warped * weight, target * weight)
+
+
+def guide_error(flow: Tensor, mask: Tensor, reference_mask: Tensor, weight: Tensor, slack: float) -> Tensor:
+    """Distance of a flow from the one that stretches the garment by its box, beyond a slack.
+
+    The warped picture tells where the truth lies only from near by, and on plain cloth hardly at all; the
+    boxes tell it from anywhere, but not exactly. Hence the slack: what is that near is left to the picture.
+
+    flow             (B, h, w, 2) absolute, in [-1, 1], of any size
+    mask, reference_mask  (B, 1, any size) in [0, 1]: the garment as worn and on the reference
+    weight           (B, 1, H, W), averaged over each place of the flow
+
+    Returns a scalar, the weighted mean over all places and samples, in units of half a side.
+    """
+    grid = (flow.shape[1], flow.shape[2])
+    offset = flow - box_flow(mask, reference_mask, grid)
+    distance = torch.linalg.vector_norm(offset, dim=-1)  # its gradient at zero is zero
+    return (F.relu(distance - slack) * F.adaptive_avg_pool2d(weight, grid)[:, 0]).mean()
 
 
 @dataclass(frozen=True)

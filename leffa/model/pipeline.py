@@ -6,9 +6,8 @@ progress bar come from the library. Section numbers refer to arXiv 2412.08486.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -24,11 +23,12 @@ from leffa.model.attention import (
     Bank,
     ReferenceReader,
     ReferenceWriter,
+    StaticBank,
     install_processors,
     paint,
     read_reference,
 )
-from leffa.model.flow_start import FlowStart
+from leffa.model.banks import ReadAhead, UnconditionalFeatures, stacked
 from leffa.model.library import (
     AutoencoderKL,
     BaseOutput,
@@ -37,9 +37,12 @@ from leffa.model.library import (
     UNet2DConditionModel,
     randn_tensor,
 )
-from leffa.model.read_ahead import ReadAhead
-from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow, observe_all
-from leffa.model.sampling import Guidance, Inputs, Restart, Watcher
+from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow
+from leffa.model.sampling import Guidance, Inputs
+from leffa.model.solvers import Solver
+
+if TYPE_CHECKING:
+    from leffa.model.solvers import Scheduler
 
 DENSEPOSE_CHANNELS = 3
 MASK_CHANNELS = 1
@@ -50,6 +53,11 @@ OFFICIAL_PREFIXES = {"unet": "unet", "reference_unet": "unet_encoder", "vae": "v
 Pictures: TypeAlias = list[Image.Image] | NDArray[np.float32] | Tensor
 Generator: TypeAlias = torch.Generator | list[torch.Generator] | None
 StepCallback: TypeAlias = Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict[str, Tensor] | None]
+
+
+def _is_one(rows: Tensor) -> bool:
+    """Whether all rows are the first one, by their strides."""
+    return len(rows) > 1 and rows.stride(0) == 0
 
 
 @dataclass
@@ -254,15 +262,17 @@ class LeffaPipeline(DiffusionPipeline):
         num_inference_steps: int = 30,
         guidance_scale: float = 2.5,
         guidance_rescale: float | None = None,
+        guidance_interval: tuple[float, float] = (0.0, 1.0),
+        solver: Solver | str = Solver.DDPM,
         generator: Generator = None,
         latents: Tensor | None = None,
         reuse_reference: bool = False,
         bank_memory: int = 0,
+        unconditional: UnconditionalFeatures | None = None,
         output_type: str = "pil",
         callback_on_step_end: StepCallback | None = None,
         return_flow: bool | FlowOptions = False,
         reference_mask: Tensor | None = None,
-        flow_start: FlowStart | None = None,
     ) -> LeffaOutput:
         """Paint ``reference`` onto ``person`` inside ``mask``.
 
@@ -271,24 +281,29 @@ class LeffaPipeline(DiffusionPipeline):
                            body-part map in the encoding of the weights (``leffa.preprocess.encoding``). The
                            ``Engine`` takes pictures and does all this
         mask               (B, 1, H, W) float, 1 = paint: ``leffa.images.mask_to_tensor(mask)[None]``
-        num_inference_steps  DDPM steps, 1 to 1000
+        num_inference_steps  1 to 1000
         guidance_scale     1 or less switches guidance off; the unconditional branch sees reference latents
                            of zeros
         guidance_rescale   blend factor of the rescaled prediction (arXiv 2305.08891, section 3.4), 0 = off;
                            None = the guidance scale itself, as the released weights expect
+        guidance_interval  shares of the run between which there is guidance, see ``Guidance``
+        solver             how the steps are taken, see ``Solver``; flow start needs DDPM
         generator          one for the batch, or a list with one per sample; the only source of randomness
         latents            start noise (B, C, h, w) instead of drawing it
         reuse_reference    run the reference UNet once, at the middle timestep
         bank_memory        bytes of main memory for reference features read ahead (see ``ReadAhead``): under
                            model offload the UNets then change places once per stretch of steps and not in
                            every step. The picture stays the same
+        unconditional      what earlier pictures of the same weights left for guidance, see
+                           ``UnconditionalFeatures``; this one adds to it. The picture stays the same
         output_type        "pil", "np", "pt" or "latent"
         callback_on_step_end  called as (pipeline, step, timestep, {"latents": latents}); may return a dict
                            with changed latents
         return_flow        True, or ``FlowOptions``: capture the attention flow while painting
         reference_mask     (B, 1, H, W), 1 = the garment, or the person, on the reference; adds occupancy
-                           to the flow, and flow start needs it
-        flow_start         start from the flow-warped reference, see ``FlowStart``; off by default
+                           to the flow
+
+        A batch whose rows are one tensor, expanded, is encoded once and its reference read once.
 
         Raises ValueError naming the argument that is wrong, before any work.
         """
@@ -297,39 +312,42 @@ class LeffaPipeline(DiffusionPipeline):
         self.check_inputs(
             person, reference, mask, densepose, num_inference_steps, generator, latents, output_type
         )
-        if flow_start is not None and reference_mask is None:
-            raise ValueError("flow_start needs reference_mask, to tell the garment from its background")
-        guidance = Guidance(guidance_scale, guidance_scale if guidance_rescale is None else guidance_rescale)
+        rescale = guidance_scale if guidance_rescale is None else guidance_rescale
+        guidance = Guidance(guidance_scale, rescale, guidance_interval)
+        scheduler = Solver(solver).scheduler(self.scheduler)
         self._keep_vae_from_overflowing()
 
         # 2. Encode the conditions; they are the same in every step
-        inputs = self._inputs(person, reference, mask, densepose, reference_mask, guidance)
+        inputs = self._inputs(person, reference, mask, densepose, reference_mask)
 
         # 3. Timesteps and start noise
-        turns = self._set_timesteps(num_inference_steps, flow_start)
+        # in main memory: a number that is asked of a graphics card waits for all that it has to do
+        scheduler.set_timesteps(num_inference_steps, device="cpu")
         if latents is None:
             latents = self._noise(inputs, generator)
-        latents = latents.to(self._execution_device, self.unet.dtype) * self.scheduler.init_noise_sigma
+        latents = latents.to(self._execution_device, self.unet.dtype) * scheduler.init_noise_sigma
 
-        # 4. Who watches: the flow that is shown, and the flow that is started from
-        every = [int(timestep) for timestep in self.scheduler.timesteps]
-        watchers: list[Watcher] = []
+        # 4. Who watches the attention
+        every = [int(timestep) for timestep in scheduler.timesteps]
+        guided = guidance.steps(len(every))
         options = FlowOptions() if return_flow is True else return_flow
-        shown = self._recorder(inputs, options, options.choose(every)) if options else None
-        if shown is not None:
-            watchers.append(shown)
-        if flow_start is not None:
-            fresh = partial(self._recorder, inputs, FlowOptions(), set(every))
-            renoise = partial(self._renoise, inputs, generator)
-            watchers.append(Restart(flow_start, turns, inputs, fresh, self.decode, renoise))
+        recorder = self._recorder(inputs, options, options.choose(every)) if options else None
 
         # 5. Denoise
-        banks = self._banks(inputs.reference_latents, reuse_reference, bank_memory)
-        latents = self._denoise(latents, inputs, guidance, banks, generator, watchers, callback_on_step_end)
+        both = [any(guided)] * len(every) if reuse_reference else guided
+        read = self._reader(inputs, every, both, unconditional or UnconditionalFeatures())
+        banks: Sequence[Bank] | ReadAhead
+        if reuse_reference:
+            banks = self._static(read, guided, len(inputs.person))
+        else:
+            banks = ReadAhead(read, len(every), bank_memory, self._execution_device)
+        latents = self._denoise(
+            scheduler, latents, inputs, guidance, banks, generator, recorder, callback_on_step_end
+        )
 
         # 6. Decode
         images = latents if output_type == "latent" else self._pictures(self.decode(latents), output_type)
-        flow = shown.finish() if shown else None
+        flow = recorder.finish() if recorder else None
         self.maybe_free_model_hooks()
         return LeffaOutput(images=images, flow=flow)
 
@@ -340,33 +358,21 @@ class LeffaPipeline(DiffusionPipeline):
         mask: Tensor,
         densepose: Tensor,
         reference_mask: Tensor | None,
-        guidance: Guidance,
     ) -> Inputs:
-        """Everything on the device, and encoded."""
-        device, dtype = self._execution_device, self.unet.dtype
-        person, reference, mask, densepose = (
-            x.to(device, torch.float32) for x in (person, reference, mask, densepose)
-        )
+        """Everything on the device, and encoded; rows that are the same by their strides once."""
+        device, dtype, batch = self._execution_device, self.unet.dtype, len(person)
+        painted = 1 if all(_is_one(x) for x in (person, mask, densepose)) else batch
+        read = 1 if _is_one(reference) else batch
+        person, mask, densepose = (x[:painted].to(device, torch.float32) for x in (person, mask, densepose))
+        reference = reference[:read].to(device, torch.float32)
         condition = self.condition(person, mask, densepose).to(dtype)
         reference_latents = self.encode(reference).to(dtype)
         return Inputs(
-            person=person,
-            reference=reference,
-            mask=mask,
+            person=person.expand(batch, -1, -1, -1),
             reference_mask=None if reference_mask is None else reference_mask.to(device, torch.float32),
-            condition=guidance.both(condition),
-            reference_latents=guidance.references(reference_latents),
+            condition=condition.expand(batch, -1, -1, -1),
+            reference_latents=reference_latents,
         )
-
-    def _set_timesteps(self, count: int, flow_start: FlowStart | None) -> set[int]:
-        """Set the scheduler's timesteps; returns the steps that are followed by a composite."""
-        device = self._execution_device
-        if flow_start is None:
-            self.scheduler.set_timesteps(count, device=device)
-            return set()
-        stretches = flow_start.stretches(count)
-        self.scheduler.set_timesteps(timesteps=[t for stretch in stretches for t in stretch], device=device)
-        return {int(end) - 1 for end in np.cumsum([len(stretch) for stretch in stretches[:-1]])}
 
     def _noise(self, inputs: Inputs, generator: Generator) -> Tensor:
         """(B, C, h, w) of standard normal noise."""
@@ -376,14 +382,6 @@ class LeffaPipeline(DiffusionPipeline):
         )
         return noise
 
-    def _renoise(self, inputs: Inputs, generator: Generator, picture: Tensor, step: int) -> Tensor:
-        """Latents of a picture (B, 3, H, W) at the noise level that follows a step."""
-        noise = self._noise(inputs, generator)
-        start = self.encode(picture).to(self.unet.dtype)
-        after = self.scheduler.timesteps[step + 1 : step + 2]
-        latents: Tensor = self.scheduler.add_noise(start, noise, after)
-        return latents
-
     def _recorder(self, inputs: Inputs, options: FlowOptions, timesteps: set[int]) -> FlowRecorder:
         height, width = inputs.condition.shape[-2:]
         size = (inputs.person.shape[-2], inputs.person.shape[-1])
@@ -391,39 +389,55 @@ class LeffaPipeline(DiffusionPipeline):
             options, timesteps, len(inputs.person), (height, width), size, inputs.reference_mask
         )
 
-    def _banks(self, reference_latents: Tensor, reuse: bool, memory: int) -> Sequence[Bank] | ReadAhead:
-        """The reference features of each step."""
-        timesteps = self.scheduler.timesteps
-        if reuse:
-            return [self.read_reference(reference_latents, timesteps[len(timesteps) // 2])] * len(timesteps)
-        read = partial(self.read_reference, reference_latents)
-        return ReadAhead(read, timesteps, memory, self._execution_device)
+    def _reader(
+        self, inputs: Inputs, timesteps: list[int], guided: list[bool], unconditional: UnconditionalFeatures
+    ) -> Callable[[int], Bank]:
+        """What reads the reference for a step: the bank of all rows that are painted in it."""
+        latents = inputs.reference_latents
+        nothing = torch.zeros_like(latents[:1])
+        on_device = torch.tensor(timesteps, device=latents.device)
+        without = unconditional.of_run(
+            nothing, timesteps, lambda step: self.read_reference(nothing, on_device[step])
+        )
+
+        def read(step: int) -> Bank:
+            conditional = self.read_reference(latents, on_device[step])
+            return stacked(without(step) if guided[step] else None, conditional, len(inputs.person))
+
+        return read
+
+    def _static(self, read: Callable[[int], Bank], guided: list[bool], batch: int) -> list[Bank]:
+        """The middle step's bank for each step."""
+        full = StaticBank(read(len(guided) // 2))
+        alone = StaticBank({layer: features[-batch:] for layer, features in full.items()})
+        return [full if is_guided else alone for is_guided in guided]
 
     def _denoise(
         self,
+        scheduler: "Scheduler",
         latents: Tensor,
         inputs: Inputs,
         guidance: Guidance,
         banks: Sequence[Bank] | ReadAhead,
         generator: Generator,
-        watchers: Sequence[Watcher],
+        recorder: FlowRecorder | None,
         callback: StepCallback | None,
     ) -> Tensor:
-        """From noise (B, C, h, w) to the latents of a picture, by DDPM; unfinished after ``interrupt``."""
-        timesteps = self.scheduler.timesteps
+        """From noise (B, C, h, w) to the latents of a picture; unfinished after ``interrupt``."""
+        timesteps = scheduler.timesteps
+        on_device = timesteps.to(latents.device)
+        guided = guidance.steps(len(timesteps))
+        draws = {"generator": generator} if scheduler is self.scheduler else {}  # the others draw nothing
         with self.progress_bar(total=len(timesteps)) as progress:
             for step, timestep in enumerate(timesteps):
                 if self._interrupt:
                     break
-                observer = observe_all([watcher.observer(int(timestep)) for watcher in watchers])
-                noisy = self.scheduler.scale_model_input(guidance.both(latents), timestep)
-                noisy = torch.cat([noisy, inputs.condition], dim=1)
-                prediction = guidance.combined(self.paint(noisy, timestep, banks[step], observer))
-                latents, predicted = self.scheduler.step(
-                    prediction, timestep, latents, generator=generator, return_dict=False
-                )
-                for watcher in watchers:
-                    latents = watcher.after(step, latents, predicted)
+                observer = recorder.observer(int(timestep)) if recorder else None
+                noisy = torch.cat([scheduler.scale_model_input(latents, timestep), inputs.condition], dim=1)
+                noisy = torch.cat([noisy, noisy]) if guided[step] else noisy
+                prediction = self.paint(noisy, on_device[step], banks[step], observer)
+                prediction = guidance.combined(prediction) if guided[step] else prediction
+                latents = scheduler.step(prediction, timestep, latents, **draws, return_dict=False)[0]
                 if callback is not None:
                     changed = callback(self, step, int(timestep), {"latents": latents})
                     latents = (changed or {}).get("latents", latents)

@@ -93,10 +93,6 @@ class FlowRecorder:
 
         return observe
 
-    def after(self, step: int, latents: Tensor, predicted: Tensor) -> Tensor:
-        """The step's own latents: who records changes nothing."""
-        return latents
-
     def merged(self) -> FlowField:
         """All that was captured below ``max_timestep``, or if there is nothing all of it, in one field."""
         trained = [f for (_, t), f in self._fields.items() if t < self.options.max_timestep]
@@ -112,16 +108,3 @@ class FlowRecorder:
             SampleFlow({key: captured[i] for key, captured in fields.items()}, merged[i])
             for i in range(self.batch)
         ]
-
-
-def observe_all(observers: list[AttentionObserver | None]) -> AttentionObserver | None:
-    """One observer that calls those that are not None; None if none is left."""
-    active = [observer for observer in observers if observer is not None]
-    if not active:
-        return None
-
-    def observe(layer: str, query: Tensor, own_key: Tensor, reference_key: Tensor) -> None:
-        for observer in active:
-            observer(layer, query, own_key, reference_key)
-
-    return observe

@@ -2,7 +2,7 @@
 
 To change
 
-what can be asked for               settings
+what can be asked for               settings; what each pace does in pace
 how the picture is put together     compose; its networks in networks
 the order of the steps              job, and ``leffa.engine`` above it
 what comes out                      result

@@ -52,6 +52,7 @@ class Job:
         def rows(value: torch.Tensor) -> torch.Tensor:
             return value[None].expand(self.settings.samples, -1, -1, -1)
 
+        recipe = self.settings.recipe(self.model)
         return {
             "person": rows(to_tensor(self.region.picture(self.photo))),
             "reference": rows(to_tensor(self.reference_region.picture(self._seen_reference()))),
@@ -63,7 +64,8 @@ class Job:
             "guidance_scale": self.settings.guidance_scale,
             "guidance_rescale": self.settings.guidance_rescale,
             "reuse_reference": self.settings.reuse_reference,
-            "flow_start": self.model.flow_start,
+            "guidance_interval": recipe.guidance_interval,
+            "solver": recipe.solver,
         }
 
     def _seen_reference(self) -> Image.Image:
@@ -127,13 +129,11 @@ class Watch:
         self._job, self._report, self._stop = job, report, stop
         steps = job.settings.steps
         self._every = max(1, steps // (PREVIEWS + 1)) if previews else steps + 1
-        start = job.model.flow_start
-        self._reading = start.read_steps if start else 0  # what these steps paint is thrown away
 
     def __call__(self, pipeline: LeffaPipeline, step: int, timestep: int, values: dict) -> dict:
         steps = self._job.settings.steps
         preview = None
-        if (step + 1) % self._every == 0 and self._reading < step + 1 < steps:
+        if (step + 1) % self._every == 0 and step + 1 < steps:
             preview = self._job.preview(pipeline.decode(values["latents"][:1])[0] / 2 + 0.5)
         self._report(0.1 + 0.85 * (step + 1) / steps, f"painting, step {step + 1} of {steps}", preview)
         if self._stop is not None and self._stop.is_set():

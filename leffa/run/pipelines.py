@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 
 from leffa.errors import LeffaError, WeightsError, is_out_of_memory
 from leffa.intactness import faults_in, how_to_mend
+from leffa.model.banks import UnconditionalFeatures
 from leffa.model.pipeline import LeffaOutput, LeffaPipeline
 from leffa.run.machine import Machine, inspect
 from leffa.run.placement import (
@@ -28,6 +29,7 @@ _BROKEN = (
 )
 """What diffusers and torch raise of descriptions that make no sense."""
 _BANK_SHARE = 0.5  # of the free main memory, for reference features read ahead
+_UNCONDITIONAL_SHARE = 0.2  # of the device's free memory, for features that serve every picture
 
 
 @dataclass
@@ -35,6 +37,7 @@ class _Loaded:
     pipeline: LeffaPipeline
     placement: Placement
     needs: Needs
+    unconditional: UnconditionalFeatures
 
 
 class Pipelines:
@@ -94,7 +97,7 @@ class Pipelines:
                 placement, needs = self._choose(model, samples)
             pipeline = _load(model, placement, needs)
             place(pipeline, placement)
-            self._loaded[model.name] = _Loaded(pipeline, placement, needs)
+            self._loaded[model.name] = _Loaded(pipeline, placement, needs, self._unconditional(placement))
         return self._loaded[model.name]
 
     def _choose(self, model: Model, samples: int) -> tuple[Placement, Needs]:
@@ -129,6 +132,7 @@ class Pipelines:
         if loaded is not None:
             place(loaded.pipeline, smaller)
             loaded.placement = smaller
+            loaded.unconditional = UnconditionalFeatures()
         else:
             self._loaded[model.name] = self._load_in(model, smaller)
         release_memory()
@@ -141,12 +145,17 @@ class Pipelines:
         needs = Needs.of(model.folder, model.size)
         pipeline = _load(model, placement, needs)
         place(pipeline, placement)
-        return _Loaded(pipeline, placement, needs)
+        return _Loaded(pipeline, placement, needs, UnconditionalFeatures())
+
+    def _unconditional(self, placement: Placement) -> UnconditionalFeatures:
+        """Room for what guidance reads in every picture, where memory allows it."""
+        is_roomy = placement.memory is Memory.PLAIN
+        return UnconditionalFeatures(int(_UNCONDITIONAL_SHARE * self.machine().free) if is_roomy else 0)
 
     def _extra(self, loaded: _Loaded) -> dict[str, Any]:
         """While networks take turns on the device, features are read ahead as far as main memory goes."""
         if loaded.placement.memory is not Memory.OFFLOAD:
-            return {}
+            return {"unconditional": loaded.unconditional}
         return {"bank_memory": int(_BANK_SHARE * self.machine().ram_free)}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from leffa.config import DensePoseEncoding
 from leffa.errors import LeffaError
+from leffa.run.pace import Pace, Recipe, recipe
 from leffa.weights.models import Model
 
 MOST_SAMPLES = 4
@@ -16,7 +17,8 @@ MOST_GUIDANCE = 20
 class Settings:
     """How to paint; None means the model's own default.
 
-    steps            sampling steps, 1 to 200
+    pace             fast, balanced or quality: see ``leffa.run.pace``; None = quality, the exact way
+    steps            sampling steps, 1 to 200; those of the pace, else the model's
     guidance_scale   how strongly the reference is followed, 0 to 20; 1 or less switches guidance off
     guidance_rescale  see ``LeffaPipeline``; 0 to 20
     seed             -1 draws one; the result reports it. Sample i of a run uses seed + i
@@ -36,11 +38,14 @@ class Settings:
     reuse_reference: bool = False
     compose: bool | None = None
     encoding: DensePoseEncoding | None = None
+    pace: Pace | None = None
 
     def resolved(self, model: Model) -> "ResolvedSettings":
         """With every default filled in and the seed drawn. Raises LeffaError for what no model can do."""
-        least = model.flow_start.least_steps if model.flow_start else 1
-        steps = _whole("steps", model.steps if self.steps is None else self.steps, least, MOST_STEPS)
+        pace = _pace(self.pace)
+        chosen = recipe(pace, model.steps)
+        usual = chosen.steps or model.steps
+        steps = _whole("steps", usual if self.steps is None else self.steps, 1, MOST_STEPS)
         scale = _number(
             "guidance", model.guidance_scale if self.guidance_scale is None else self.guidance_scale
         )
@@ -54,10 +59,19 @@ class Settings:
             guidance_rescale=rescale,
             seed=secrets.randbelow(2**31) if seed == -1 else seed,
             samples=samples,
-            reuse_reference=self.reuse_reference,
+            reuse_reference=self.reuse_reference or chosen.reuse_reference,
             compose=model.compose if self.compose is None else self.compose,
             encoding=None if self.encoding is None else DensePoseEncoding(self.encoding),
+            pace=pace,
         )
+
+
+def _pace(value: object) -> Pace:
+    try:
+        return Pace.QUALITY if value is None else Pace(value)
+    except ValueError:
+        known = ", ".join(pace.value for pace in Pace)
+        raise LeffaError(f"pace must be one of {known}, got {_shortly(value)}") from None
 
 
 def _whole(name: str, value: object, low: int, high: int) -> int:
@@ -90,6 +104,11 @@ class ResolvedSettings:
     reuse_reference: bool
     compose: bool
     encoding: DensePoseEncoding | None = None
+    pace: Pace = Pace.QUALITY
+
+    def recipe(self, model: Model) -> Recipe:
+        """What the pace does to a run of this model."""
+        return recipe(self.pace, model.steps)
 
     def again(self) -> Settings:
         """The settings that repeat the run."""

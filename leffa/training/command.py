@@ -334,5 +334,6 @@ def open_rows(
         elif cached:
             raise LeffaError(f"--cache-latents keeps latents beside packed data, not beside {source.kind}")
         else:
-            parts.append(PictureRows(samples, settings.size, pipeline.downscale, correspondence))
+            guide = settings.leffa is not None and settings.leffa.guide > 0
+            parts.append(PictureRows(samples, settings.size, pipeline.downscale, correspondence, guide))
     return ConcatDataset(parts)

@@ -31,7 +31,7 @@ class Schedule:
 
     minutes        of training in all, over every leg
     batch          samples of a step at full size; twice as many at half size
-    small          share of the time at half size, where both sides are multiples of 64
+    small          share of the steps at half size, where both sides are multiples of 64: they cost a fifth
     learning_rate  after ``warmup`` steps; then it falls along a cosine over the time
     ema            of the averaged weights, which are what is saved
     save_every     seconds between checkpoints, and looks at the held-out figures
@@ -110,7 +110,8 @@ def train(
         share = spent / (schedule.minutes * 60)
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step, share)
-        small = small_fits and share < schedule.small
+        drawn = np.random.default_rng(step_seed(schedule.seed, step, stream=3)).random()
+        small = small_fits and drawn < schedule.small
         losses.append(_step(lesson, network, optimizer, rows, schedule, step, small))
         step += 1
         blend_in(average, network, min(schedule.ema, (1 + step) / (10 + step)))

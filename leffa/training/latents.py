@@ -13,6 +13,7 @@ from tqdm import tqdm
 from leffa.config import Task
 from leffa.data.packed import PackedDataset
 from leffa.data.sample import Sample
+from leffa.errors import LeffaError
 from leffa.files import replaced, write_text
 from leffa.model.flow import coarse_flow
 from leffa.model.pipeline import LeffaPipeline
@@ -30,6 +31,16 @@ def resize_sample(sample: Sample, size: tuple[int, int]) -> dict[str, Tensor]:
     for name in ("mask", "densepose", "loss_mask"):
         fields[name] = F.interpolate(getattr(sample, name)[None], size=size, mode="nearest")[0]
     return fields
+
+
+def shown_mask(sample: Sample, size: tuple[int, int]) -> dict[str, Tensor]:
+    """reference_mask (1, height, width) in [0, 1], for the guide of the Leffa loss.
+
+    Raises LeffaError for a sample that has none.
+    """
+    if sample.reference_mask is None:
+        raise LeffaError(f"the guide needs the garment's mask on the reference, and {sample.name} has none")
+    return {"reference_mask": F.adaptive_avg_pool2d(sample.reference_mask, size)}
 
 
 def known_correspondence(sample: Sample, latent_size: tuple[int, int]) -> dict[str, Tensor]:
@@ -67,12 +78,18 @@ class PictureRows(Dataset[Any]):
     """Samples as dicts of pictures at the training size, to be encoded in the loop.
 
     correspondence  give the known flow too, where a sample has it
+    guide           give what the guide of the Leffa loss needs too, see ``shown_mask``
     """
 
     def __init__(
-        self, samples: Dataset[Any], size: tuple[int, int], downscale: int, correspondence: bool = True
+        self,
+        samples: Dataset[Any],
+        size: tuple[int, int],
+        downscale: int,
+        correspondence: bool = True,
+        guide: bool = False,
     ):
-        self._samples, self._size, self._correspondence = samples, size, correspondence
+        self._samples, self._size, self._correspondence, self._guide = samples, size, correspondence, guide
         self._latent_size = (size[0] // downscale, size[1] // downscale)
 
     def __len__(self) -> int:
@@ -81,7 +98,9 @@ class PictureRows(Dataset[Any]):
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         sample = self._samples[index]
         row = resize_sample(sample, self._size)
-        return row | known_correspondence(sample, self._latent_size) if self._correspondence else row
+        if self._correspondence:
+            row |= known_correspondence(sample, self._latent_size)
+        return row | shown_mask(sample, self._size) if self._guide else row
 
 
 class LatentRows(Dataset[Any]):
@@ -114,6 +133,7 @@ class LatentRows(Dataset[Any]):
         if self._pictures:
             resized = resize_sample(sample, self._size)
             row |= {name: resized[name] for name in ("person", "reference", "loss_mask")}
+            row |= shown_mask(sample, self._size)
         return row
 
     def _build(self, pipeline: LeffaPipeline, batch: int) -> dict[str, np.memmap[Any, Any]]:

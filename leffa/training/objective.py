@@ -20,7 +20,8 @@ condition          (B, C + 4, h, w): [mask, masked-image latents, densepose], se
 reference_latents  (B, C, h, w), clean
 person, reference  (B, 3, H, W) in [-1, 1]      if the Leffa loss is on
 loss_mask          (B, 1, H, W) I_m             if the Leffa loss is on
-flow, visible, worn, reference_mask  see ``KnownCorrespondence``, if one of its weights is not 0
+flow, visible, worn                      see ``KnownCorrespondence``, if one of its weights is not 0
+reference_mask  (B, 1, any size)         for the same, and for the Leffa loss's guide
 """
 
 
@@ -73,7 +74,13 @@ def compute_losses(
     leffa = flow = occupancy = None
     if settings.leffa:
         leffa = leffa_loss(
-            states, batch["reference"], batch["person"], batch["loss_mask"], timestep, settings.leffa
+            states,
+            batch["reference"],
+            batch["person"],
+            batch["loss_mask"],
+            timestep,
+            settings.leffa,
+            batch.get("reference_mask"),
         )
         total = total + settings.leffa.weight * leffa
     if settings.flow_weight or settings.occupancy_weight:

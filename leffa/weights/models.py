@@ -8,7 +8,6 @@ from pathlib import Path
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import WeightsError
 from leffa.intactness import fault_of, how_to_mend
-from leffa.model.flow_start import FlowStart
 from leffa.weights import published
 
 SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
@@ -42,7 +41,7 @@ class Model:
     tasks        what it can do
     folder       a saved ``LeffaPipeline``
     size         (height, width) it paints at
-    steps, guidance_scale, guidance_rescale, flow_start   defaults of a run
+    steps, guidance_scale, guidance_rescale   defaults of a run
     focus        cut the photo to the person first; else the whole photo is letterboxed, as the released
                  weights were trained
     compose      keep what is real and lay the garment by its refined flow: see ``leffa.composition``
@@ -62,7 +61,6 @@ class Model:
     steps: int = 30
     guidance_scale: float = 2.5
     guidance_rescale: float | None = None
-    flow_start: FlowStart | None = None
     focus: bool = False
     compose: bool = False
     official_conditions: bool = True
@@ -88,8 +86,8 @@ class Model:
             raise WeightsError(f"{path} {fault}: {how_to_mend(self.fetch is None)}") from error
 
 
-_SD = Cost(step=14.55, once=28.09)
-_SDXL = Cost(step=19.61, once=19.57)
+_SD = Cost(step=14.08, once=28.09)
+_SDXL = Cost(step=18.80, once=19.57)
 
 VITON_HD = Model(
     name="viton-hd",
@@ -135,7 +133,7 @@ BUNDLED = Model(
     focus=True,
     compose=True,
     official_conditions=False,
-    cost=Cost(step=0.00707, once=0.02307),
+    cost=Cost(step=0.0068, once=0.02307),
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (VITON_HD, DRESS_CODE, DEEP_FASHION, BUNDLED)}

@@ -8,7 +8,6 @@ from leffa.config import Garment
 from leffa.preprocess.garment.measure import (
     GarmentMeasure,
     Shortfall,
-    fitted,
     measure_garment,
     shortfall,
 )
@@ -68,42 +67,5 @@ def test_a_mask_shorter_than_the_garment_is_told(options, lacking):
     assert shortfall(LONG, Garment.UPPER, options) == lacking
 
 
-@pytest.mark.parametrize(
-    ("garment", "measure", "taken"),
-    [
-        (Garment.UPPER, (Sleeve.ELBOW, Hem.HIP, 0.5, 1.6, True), MaskOptions(sleeve=Sleeve.ELBOW)),
-        (Garment.UPPER, (Sleeve.ELBOW, Hem.HIP, 0.5, 1.6, False), MaskOptions()),
-        (Garment.UPPER, (Sleeve.NONE, Hem.HIP, 0.0, 1.6, False), MaskOptions()),  # long ones may lie close
-        (Garment.DRESS, (Sleeve.ELBOW, Hem.KNEE, 0.5, 2.5, True), MaskOptions(sleeve=Sleeve.ELBOW)),
-        (Garment.LOWER, (None, Hem.KNEE, 0.0, 1.2, False), MaskOptions(hem=Hem.KNEE)),
-        (Garment.LOWER, (None, Hem.KNEE, 0.0, 1.9, False), MaskOptions()),  # may be folded trousers
-    ],
-)
-def test_an_automatic_mask_follows_the_garment(garment, measure, taken):
-    found = GarmentMeasure(*measure)
-    assert fitted(MaskOptions(), found, garment) == taken
-    assert shortfall(found, garment, taken) is None
-
-
-@pytest.mark.parametrize(
-    ("reach", "length", "sure"), [(0.7, 1.6, True), (1.5, 1.6, False), (0.0, 1.6, False)]
-)
-def test_short_sleeves_are_told_for_sure_where_they_stand_out(reach, length, sure):
-    assert measure_garment(drawn(reach, length), Garment.UPPER).ends_high is sure
-
-
-def test_sleeves_that_hang_close_are_not_taken_for_short_ones():
-    image = drawn(0.7, 1.6)
-    image[60:260, 215:425] = (60, 90, 140)  # cloth beside the body, as far down as the body goes
-    found = measure_garment(image, Garment.UPPER)
-    assert fitted(MaskOptions(), found, Garment.UPPER) == MaskOptions()
-
-
 def test_what_is_too_long_for_a_top_has_no_measure():
     assert measure_garment(drawn(0.0, 5.0, width=100), Garment.UPPER) is None
-
-
-def test_wishes_come_before_the_garment():
-    measure = GarmentMeasure(Sleeve.NONE, Hem.HIP, 0.0, 1.5)
-    wish = MaskOptions(sleeve=Sleeve.WRIST, hem=Hem.KNEE, protect_hair=False)
-    assert fitted(wish, measure, Garment.UPPER) == fitted(wish, None, Garment.LOWER) == wish

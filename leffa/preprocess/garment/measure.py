@@ -1,10 +1,10 @@
-"""How long a garment is, read off its product shot: sleeve and hem, and the mask that has room for them.
+"""How long a garment is, read off its product shot: sleeve and hem, and what a mask lacks for them.
 
 Everything is told in widths of the garment's body, which on people is about a shoulder width, so that the
 picture's scale does not matter. Works on the silhouette alone, of a garment worn by nobody, from the front.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -25,7 +25,6 @@ _HEMS = {
 }
 _MOST_BORDER = 0.2  # of the picture's edge: more of it is ground that was taken for cloth
 _LONGEST_TOP = 4.5  # what is longer is no top, or not all of it was told from the ground
-_SURELY_SHORT = 1.5  # trousers and long skirts are longer, folded ones too
 _SLEEVES = (Sleeve.NONE, Sleeve.ELBOW, Sleeve.WRIST)
 _ORDER = (Hem.WAIST, Hem.HIP, Hem.KNEE, Hem.ANKLE)
 
@@ -36,14 +35,12 @@ class GarmentMeasure:
 
     sleeve, hem  where it ends on its wearer; None for a sleeve of a lower garment
     sleeve_length, body_length  in body widths
-    ends_high   whether the outline shows for sure that the sleeves end above the waist
     """
 
     sleeve: Sleeve | None
     hem: Hem
     sleeve_length: float
     body_length: float
-    ends_high: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,24 +70,7 @@ def measure_silhouette(shown: NDArray[np.bool_], garment: Garment) -> GarmentMea
     sleeve = Sleeve.NONE if reach < _SOME else Sleeve.ELBOW if reach < _LONG else Sleeve.WRIST
     if garment is Garment.UPPER and body > _LONGEST_TOP:
         return None
-    ends_high = sleeve is Sleeve.ELBOW and _is_bare_below(silhouette, garment)
-    return GarmentMeasure(sleeve, hem, reach, body, ends_high)
-
-
-def fitted(options: MaskOptions, measure: GarmentMeasure | None, garment: Garment) -> MaskOptions:
-    """The options with what they leave open settled by the garment: arms and legs that it leaves bare stay.
-
-    Taken is only what the silhouette tells for sure: short sleeves that stand out, and shorts or short
-    skirts. Sleeveless is not told from long sleeves that lie close, nor the hem of a top or a dress.
-    """
-    if measure is None:
-        return options
-    sleeve, hem = options.sleeve, options.hem
-    if sleeve is None and measure.ends_high:
-        sleeve = measure.sleeve
-    if hem is None and garment is Garment.LOWER and measure.body_length < _SURELY_SHORT:
-        hem = measure.hem
-    return replace(options, sleeve=sleeve, hem=hem)
+    return GarmentMeasure(sleeve, hem, reach, body)
 
 
 def shortfall(measure: GarmentMeasure, garment: Garment, options: MaskOptions) -> Shortfall | None:
@@ -162,17 +142,6 @@ def _runs(silhouette: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _widths(silhouette: NDArray[np.bool_]) -> NDArray[np.intp]:
     return _runs(silhouette).sum(1)
-
-
-def _is_bare_below(silhouette: NDArray[np.bool_], garment: Garment) -> bool:
-    """Whether what stands out at the shoulders is gone further down, and nothing hangs beside the body."""
-    whole, central = silhouette.sum(1), _widths(silhouette)
-    first, last = (0.25, 0.5) if garment is Garment.DRESS else (0.6, 0.92)
-    below = slice(round(first * WORKING_HEIGHT), round(last * WORKING_HEIGHT))
-    widest = whole[round(0.06 * WORKING_HEIGHT) : round(0.45 * WORKING_HEIGHT)].max()
-    beside = np.mean((whole - central)[below] > 0.04 * widest)
-    narrow = whole[below].min() if garment is Garment.DRESS else np.median(whole[below])
-    return bool(narrow < 0.75 * widest and beside < 0.1)
 
 
 def _sleeve_reach(silhouette: NDArray[np.bool_], width: float, garment: Garment) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from leffa.preprocess.offline.colours import FEWEST, Colours, overlap
 from leffa.preprocess.offline.drawing import Array, Mask, closed, connected, grown, opened
 from leffa.preprocess.offline.figure import Figure, Group
-from leffa.preprocess.offline.hem import FoundHem, find_hem, top_near_hem
+from leffa.preprocess.offline.hem import FoundHem, find_hem
 
 _LIKENESS = 0.25  # to the face's middle colour, in [0, 1], from which a pixel counts as skin
 # Lab of OpenCV (a and b around 128) between which every human skin lies in any usual light.
@@ -23,19 +23,15 @@ class Cues:
     skin    looks like the person's own face
     hair    hair, a hat or a veil: what frames the face
     hem     border between top and bottom
-    top     the worn top near that border, which is seldom a straight line
     hands   skin of the hands; where a hand is in a pocket or a sleeve there is none
     bag     something carried that is neither body nor clothes
-    shoes   what looks out under a long skirt; None for anybody without one
     """
 
     skin: Mask | None = None
     hair: Mask | None = None
     hem: FoundHem | None = None
-    top: Mask | None = None
     hands: Mask | None = None
     bag: Mask | None = None
-    shoes: Mask | None = None
 
 
 def find_cues(figure: Figure, image: NDArray[np.uint8]) -> Cues:
@@ -47,10 +43,8 @@ def find_cues(figure: Figure, image: NDArray[np.uint8]) -> Cues:
         skin=skin,
         hair=_hair(figure, colours),
         hem=hem,
-        top=None if hem is None else top_near_hem(figure, colours, hem),
         hands=_hands(figure, colours, skin),
         bag=_bag(figure, colours),
-        shoes=_shoes(figure, colours) if figure.wears_long_skirt else None,
     )
 
 
@@ -160,12 +154,3 @@ def _bag(figure: Figure, colours: Colours) -> Mask | None:
         if np.any(near_hands & here) and overlap(colours.learn(here), garments) < 0.35:
             bag |= here
     return bag if bag.any() else None
-
-
-def _shoes(figure: Figure, colours: Colours) -> Mask | None:
-    """Feet in other colours than the cloth around the shins."""
-    cloth = colours.learn(figure.is_in(Group.LOWER_LEG))
-    shoes = colours.learn(figure.is_in(Group.FOOT) & (figure.score < 1.1))
-    if cloth is None or shoes is None:
-        return None
-    return figure.feet & (colours.log_odds(shoes, cloth) > 0.7)

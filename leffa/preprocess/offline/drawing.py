@@ -45,11 +45,6 @@ def grown(mask: Mask, radius: float) -> Mask:
     return cv2.dilate(mask.astype(np.uint8), _disc(radius)) > 0
 
 
-def shrunk(mask: Mask, radius: float) -> Mask:
-    """The mask without what is within ``radius`` pixels of its edge."""
-    return cv2.erode(mask.astype(np.uint8), _disc(radius)) > 0
-
-
 def opened(mask: Mask, radius: float) -> Mask:
     """The mask without what is thinner than ``radius`` pixels."""
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(radius)) > 0

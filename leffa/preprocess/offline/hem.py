@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from leffa.preprocess.offline.colours import Colours, overlap
+from leffa.preprocess.offline.colours import Colours
 from leffa.preprocess.offline.drawing import Array, Mask
 from leffa.preprocess.offline.figure import Figure, Group
 
@@ -171,19 +171,3 @@ def _by_edge(strip: _Strip, edge: Array) -> list[int]:
     below, above = slice(max(row - _WINDOW // 2, 0), row - 1), slice(row + 2, row + _WINDOW // 2)
     clear = edge[row] > max(1.0, 1.5 * float(rivals.max())) and not strip.is_bare(below)
     return [row] if clear and strip.is_plain(below) and strip.is_plain(above) else []
-
-
-def top_near_hem(figure: Figure, colours: Colours, hem: FoundHem) -> Mask | None:
-    """(H, W): torso and legs near ``hem`` in the top's colours, not the bottom's; None if they are alike."""
-    torso = figure.skeleton.torso_length
-    rise = figure.rise / torso
-    low, high = hem.low / torso, hem.high / torso
-    body = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG)
-    above = colours.learn(body & (rise > high + 0.04) & (rise < high + 0.35))
-    below = colours.learn(body & (rise < low - 0.04) & (rise > low - 0.35))
-    if above is None or below is None or overlap(above, below) > 0.6:
-        return None
-    odds = np.clip(colours.log_odds(above, below), -3, 3)
-    odds += 8 * (np.maximum(rise - high, 0) + np.minimum(rise - low, 0))  # the further up, the surer
-    odds = cv2.blur(np.where(body, odds, 0).astype(np.float32), (5, 5))
-    return body & (odds > 0) & (rise > low - 0.35)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment, Hem, Sleeve
 from leffa.preprocess.offline.cues import Cues, find_cues
-from leffa.preprocess.offline.drawing import Array, Mask, connected, grown, opened, shrunk
+from leffa.preprocess.offline.drawing import Array, Mask, connected, grown, opened
 from leffa.preprocess.offline.figure import Figure, Group
 from leffa.preprocess.offline.rooms import lower_arms, lower_room, upper_room
 from leffa.preprocess.offline.shape import LEFT, RIGHT
@@ -78,23 +78,26 @@ def agnostic_mask(
         image = None if image is None else cv2.resize(image, small, interpolation=cv2.INTER_AREA)
     figure = Figure.of(landmarks, silhouette)
     cues = Cues() if image is None else find_cues(figure, image)
-    mask = _mask(figure, cues, Garment(garment), options).astype(np.uint8) * 255
+    mask = area_to_repaint(figure, cues, Garment(garment), options).astype(np.uint8) * 255
     if ratio < 1:
         mask = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
         mask = np.where(mask >= 128, 255, 0)
     return mask.astype(np.uint8)
 
 
-def _mask(figure: Figure, cues: Cues, garment: Garment, options: MaskOptions) -> Mask:
+def area_to_repaint(
+    figure: Figure, cues: Cues, garment: Garment, options: MaskOptions = MaskOptions()
+) -> Mask:
+    """The mask (H, W) of a figure, by what the photo's colours tell of it."""
     keep = _head(figure, cues, options) | _hands(figure, cues, options)
     if options.protect_bag and cues.bag is not None:
         keep |= cues.bag
     if garment is Garment.UPPER:
         area = _upper(figure, cues, options)
     elif garment is Garment.LOWER:
-        area = _lower(figure, cues, options) & ~_arms(figure) & ~_feet(figure, cues)
+        area = _lower(figure, cues, options) & ~_arms(figure) & ~_feet(figure)
     else:
-        area = (_upper(figure, cues, options) | _lower(figure, cues, options)) & ~_feet(figure, cues)
+        area = (_upper(figure, cues, options) | _lower(figure, cues, options)) & ~_feet(figure)
     return area & ~keep
 
 
@@ -113,8 +116,6 @@ def _upper(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
         area |= lower_room(figure, 0.0, _LEG_REACH[options.hem], options.margin) & (figure.rise > end)
     area |= grown(worn, 0.07 * options.margin * skeleton.scale)
     below = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG, Group.FOOT) & (figure.rise < end)
-    if cues.top is not None:
-        below &= ~grown(cues.top, 0.02 * skeleton.scale)
     return area & ~(below & ~lower_arms(figure))
 
 
@@ -147,8 +148,7 @@ def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     if options.protect_bag and cues.bag is not None:
         worn &= ~cues.bag
     area |= grown(worn, 0.07 * options.margin * scale)
-    area &= figure.rise < waist + 0.03 * torso
-    return area if cues.top is None else area & ~shrunk(cues.top, 0.03 * scale)
+    return area & (figure.rise < waist + 0.03 * torso)
 
 
 def _joined(area: Mask, seed: Mask, radius: float) -> Mask:
@@ -189,8 +189,6 @@ def _arms(figure: Figure) -> Mask:
     return figure.is_in(Group.UPPER_ARM, Group.LOWER_ARM, Group.HAND) & (figure.score < 1.2)
 
 
-def _feet(figure: Figure, cues: Cues) -> Mask:
-    """Shoes. Under a long skirt only what looks out of it: the toes, and what has another colour."""
-    if not figure.wears_long_skirt:
-        return figure.feet
-    return figure.feet & (figure.score < 1.0) if cues.shoes is None else cues.shoes
+def _feet(figure: Figure) -> Mask:
+    """Shoes; under a long skirt only the toes, which look out of it."""
+    return figure.feet & (figure.score < 1.0) if figure.wears_long_skirt else figure.feet

@@ -58,16 +58,15 @@ def _region(figure: Figure, cues: Cues, garment: Garment) -> Mask:
     for other in (cues.skin, cues.hair, cues.hands, cues.bag):
         if other is not None:
             cloth &= ~other
-    cloth &= ~(figure.feet if cues.shoes is None else cues.shoes)
+    cloth &= ~figure.feet
     if garment is Garment.DRESS:
         return cloth & (above | below)
     torso = figure.skeleton.torso_length
-    high, low = (-0.1 * torso, -0.22 * torso) if cues.hem is None else (cues.hem.high, cues.hem.low)
-    top = np.zeros_like(cloth) if cues.top is None else cues.top
+    hem = -0.1 * torso if cues.hem is None else cues.hem.high
     if garment is Garment.UPPER:
         arms = figure.is_in(Group.UPPER_ARM, Group.LOWER_ARM)
-        return cloth & ((above & (figure.rise > high)) | (top & (figure.rise > low)) | arms)
-    return cloth & below & (figure.rise < high) & ~(top & (figure.rise > low))
+        return cloth & ((above & (figure.rise > hem)) | arms)
+    return cloth & below & (figure.rise < hem)
 
 
 def _largest(region: Mask) -> Mask:
