@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from leffa.config import GridConvention, LeffaLossConfig, Photometric
+from leffa.config import GridConvention, LeffaLossConfig, Photometric, Task
+from leffa.data.sample import Sample
+from leffa.errors import LeffaError
 from leffa.model.flow import box_flow, coordinates
 from leffa.model.losses import (
     AttentionStates,
@@ -12,6 +14,7 @@ from leffa.model.losses import (
     guide_error,
     leffa_loss,
 )
+from leffa.training.latents import PictureRows
 
 GRID, SIZE = (8, 6), (64, 48)
 
@@ -247,3 +250,15 @@ def test_flow_loss_equals_error_and_variance_written_out():
     expected = (((mean - grid).square().sum(-1) + 0.1 * variance + 0.02**2).sqrt() - 0.02).mean()
     loss, _ = correspondence_losses([AttentionStates(query, key, GRID, GRID)], known())
     assert torch.allclose(loss, expected, atol=1e-5)
+
+
+def test_rows_give_the_guide_its_mask_or_say_whose_is_missing():
+    worn, shown = (mask[0] for mask in worn_and_shown())
+    picture = smooth_picture()[0]
+    sample = Sample("ada", Task.TRY_ON, None, picture, picture, worn, picture, worn, reference_mask=shown)
+    half = (SIZE[0] // 2, SIZE[1] // 2)
+    row = PictureRows([sample], half, 8, correspondence=False, guide=True)[0]
+    assert row["reference_mask"].shape == (1, *half) and row["reference_mask"].mean() == 0.5
+    assert "reference_mask" not in PictureRows([sample], half, 8, correspondence=False)[0]
+    with pytest.raises(LeffaError, match="ada has none"):
+        PictureRows([replace(sample, reference_mask=None)], half, 8, guide=True)[0]

@@ -4,7 +4,7 @@
 other models; docs/other-models.md has recipes.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -93,8 +93,9 @@ class _Pictures:
 
     def repeated(self, times: int) -> "_Pictures":
         """Each sample several times, one after the other."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return _Pictures(*(None if x is None else x.repeat_interleave(times, dim=0) for x in values))
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {name: values for name, values in named.items() if values is not None}
+        return replace(self, **{name: x.repeat_interleave(times, dim=0) for name, x in given.items()})
 
 
 def _layer_error(layer: AttentionStates, pictures: _Pictures, config: LeffaLossConfig) -> Tensor:
