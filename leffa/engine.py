@@ -280,11 +280,14 @@ class Engine:
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        scene = None
-        if resolved.compose:
-            scene = _scene(job, self._read(target, region), None, np.zeros(target.size, bool))
-            scene = replace(scene, reference_parts=self.parts(source))
-        return self._run(job, scene, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
+        notes = list(dict.fromkeys(source.notes + target.notes))
+        if not resolved.compose:
+            return self._run(job, None, notes, progress, stop)
+        scene = _scene(job, self._read(target, region), None, np.zeros(target.size, bool))
+        scene = replace(scene, reference_parts=self.parts(source))
+        body = self._read(source, job.reference_region).body
+        start = known_start(scene.reading.body, body, framed_mask(shown, job.reference_region))
+        return self._run(job, scene, notes, progress, stop, start)
 
     def _settle(
         self, garment: Garment | str | None, picture: Image.Image

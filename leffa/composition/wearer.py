@@ -13,6 +13,7 @@ from leffa.composition.reading import Reading, share_of
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.model.flow import FlowField, coordinates, merge, warp
+from leffa.preprocess.offline.body import HALF_SIZE
 from leffa.preprocess.offline.parsing import REPLACED
 
 SMALL = 0.05  # of the largest piece: what is smaller is no part of a garment
@@ -20,7 +21,6 @@ SURE = 0.03  # spread of the flow between two places of one name, in units of ha
 FADE = 4.0  # spread won per half side away from the person's body, or from the nearest place of the wearer's
 NEIGHBOURS = 4
 SMOOTH = 2.0  # px of the frame
-ASPECT = (1.30, 2.45)  # half sizes in x and y of the body that coordinates are told on, in shoulder widths
 
 
 def worn_garment(photo: Image.Image, region: Region, reading: Reading, garment: Garment) -> NDArray[np.uint8]:
@@ -55,7 +55,7 @@ def known_start(person: Tensor, wearer: Tensor, shown: Tensor) -> FlowField | No
     flow, away = _carried_on(flow, here, grid)
     flow = cv2.GaussianBlur(flow, (0, 0), SMOOTH).clip(-1, 1)
     places = torch.from_numpy(flow)
-    spread = torch.from_numpy(SURE + FADE * (unsure / ASPECT[1] + away)).float()
+    spread = torch.from_numpy(SURE + FADE * (unsure / float(HALF_SIZE[1]) + away)).float()
     return FlowField(places, spread, torch.ones_like(spread), warp(shown, places[None])[0, 0])
 
 
@@ -68,8 +68,7 @@ def joined(attention: FlowField, start: FlowField) -> FlowField:
 
 def _names(body: Tensor) -> Maps:
     """(h, w, 2): what places of a body are called, in shoulder widths."""
-    names: Maps = body[0, :2].movedim(0, -1).numpy() * np.array(ASPECT, np.float32)
-    return names
+    return np.asarray(body[0, :2].movedim(0, -1).numpy() * HALF_SIZE, np.float32)
 
 
 def _carried_on(flow: Maps, known: NDArray[np.bool_], grid: Maps) -> tuple[Maps, Maps]:
