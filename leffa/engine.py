@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.composition import Composition, Reading, Scene, compose, networks, read_photo, with_worn
+from leffa.composition.canvas import framed_mask
 from leffa.composition.networks import Networks
+from leffa.composition.wearer import joined, known_start, worn_garment
 from leffa.config import DensePoseEncoding, Garment, Task
-from leffa.errors import LeffaError, PictureError, WeightsError
+from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
 from leffa.framing import Box, Region
 from leffa.images import PictureSource, load_image
+from leffa.model.flow import FlowField
 from leffa.preprocess import advice
 from leffa.preprocess.advice import Advice
 from leffa.preprocess.encoding import encode_densepose
@@ -34,6 +37,7 @@ from leffa.weights.models import Model
 __all__ = ["Engine", "Prepared"]
 
 PERSON_MARGIN = 0.06  # room left around what is painted and around a reference, of the longer side
+LEAST_READ = 0.3  # of a worn garment as colours tell it: with less of it read, colours are believed
 LEAST_PAINTED = 0.001  # share of the photo
 ROOM_FOR_NETWORKS = 8_000_000_000  # bytes: smaller graphics cards are left to the generator
 _NOTHING = {
@@ -201,7 +205,8 @@ class Engine:
                 self.try_on(one, its_reference, garment, its_mask, **shared)
                 for one, its_reference, its_mask in zip(person, references, masks, strict=True)
             ]
-        garment, shot, told = self._settle(garment, load_image(reference))
+        picture = load_image(reference)
+        garment, shot, told = self._settle(garment, picture)
         reference, shown = shot.picture, shot.shown
         chosen = models.find(Task.TRY_ON, model, garment)
         resolved = (settings or Settings()).resolved(chosen)
@@ -240,7 +245,8 @@ class Engine:
         )
         by_hand = (area > 127) & (automatic <= 127)  # the brush: it is repainted whatever it shows
         scene = None if reading is None else _scene(job, reading, garment, by_hand)
-        return replace(self._run(job, scene, notes, progress, stop), garment=garment)
+        start = None if scene is None or not shot.is_worn else self._start(scene, picture)
+        return replace(self._run(job, scene, notes, progress, stop, start), garment=garment)
 
     def pose_transfer(
         self,
@@ -274,20 +280,49 @@ class Engine:
             reference_shown=shown,
             reference_region=_reference_region(shown, chosen),
         )
-        scene = None
-        if resolved.compose:
-            scene = _scene(job, self._read(target, region), None, np.zeros(target.size, bool))
-            scene = replace(scene, reference_parts=self.parts(source))
-        return self._run(job, scene, list(dict.fromkeys(source.notes + target.notes)), progress, stop)
+        notes = list(dict.fromkeys(source.notes + target.notes))
+        if not resolved.compose:
+            return self._run(job, None, notes, progress, stop)
+        scene = _scene(job, self._read(target, region), None, np.zeros(target.size, bool))
+        scene = replace(scene, reference_parts=self.parts(source))
+        body = self._read(source, job.reference_region).body
+        start = known_start(scene.reading.body, body, framed_mask(shown, job.reference_region))
+        return self._run(job, scene, notes, progress, stop, start)
 
     def _settle(
         self, garment: Garment | str | None, picture: Image.Image
     ) -> tuple[Garment, Shot, list[Advice]]:
-        return advice.settle(garment, picture, self._preparation.take_off)
+        return advice.settle(garment, picture, self._take_off)
 
     def shot(self, reference: PictureSource, garment: Garment | str) -> Shot:
         """A garment's picture as a run takes it: what somebody wears there is taken off them."""
-        return Shot.of(load_image(reference), Garment(garment), self._preparation.take_off)
+        return Shot.of(load_image(reference), Garment(garment), self._take_off)
+
+    def _take_off(self, picture: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
+        """See ``shot.TakeOff``: by the photo's reading, or by colours where its networks are not here."""
+        by_colours = self._preparation.take_off(picture, garment)
+        if by_colours is None or not networks.find().is_dir():
+            return by_colours
+        try:
+            wearer = self._wearer(Image.fromarray(picture))
+        except PersonError:
+            return by_colours
+        region = Region.around(wearer.box, wearer.size, models.BUNDLED.size, PERSON_MARGIN)
+        worn = worn_garment(wearer.photo, region, self._read(wearer, region), garment)
+        return worn if np.count_nonzero(worn) > LEAST_READ * np.count_nonzero(by_colours) else by_colours
+
+    def _wearer(self, picture: Image.Image) -> Prepared:
+        return self._preparation.prepare(picture, 0, models.BUNDLED)
+
+    def _start(self, scene: Scene, picture: Image.Image) -> FlowField | None:
+        """The flow that the bodies of person and wearer tell, see ``known_start``."""
+        try:
+            wearer = self._wearer(picture)
+        except PersonError:
+            return None
+        region = scene.reference_region
+        body = self._read(wearer, region).body
+        return known_start(scene.reading.body, body, framed_mask(scene.shown, region))
 
     def _prepared(self, person: PictureSource | Prepared, model: Model) -> Prepared:
         if isinstance(person, Prepared):
@@ -306,7 +341,9 @@ class Engine:
         notes: list[str],
         progress: Progress | None,
         stop: threading.Event | None,
+        start: FlowField | None = None,
     ) -> Result:
+        """``start`` is what is known of the flow beforehand, (h, w) in the networks' frame."""
         report = progress or _silent
         report(0.05, "loading the model", None)
         paints = scene is None or job.model.official_conditions  # else its flow is all that is used
@@ -330,7 +367,12 @@ class Engine:
         composed: list[Composition] = []
         if scene is not None:
             composed = [
-                compose(scene, flow.merged, self._networks, painted[i] if paints else None)
+                compose(
+                    scene,
+                    flow.merged if start is None else joined(flow.merged, start),
+                    self._networks,
+                    painted[i] if paints else None,
+                )
                 for i, flow in enumerate(flows)
             ]
         report(1.0, "done", None)

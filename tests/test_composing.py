@@ -12,6 +12,7 @@ from leffa.composition.canvas import FRAME
 from leffa.composition.cloth import extended
 from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, anchored
 from leffa.composition.networks import Networks
+from leffa.composition.pose import PIECES, similarity
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor
@@ -299,3 +300,45 @@ def test_nothing_of_the_old_garment_remains():
 def test_nothing_of_the_old_garment_remains_on_two_hundred_people():
     found = leaks(200)
     assert np.mean(found) < 0.005, sorted(found)[-20:]
+
+
+# ---------------------------------------------------------------------------------------- pieces of a pose
+
+
+def head_at(left, top, size):
+    """A part map with nothing but a head of ``size`` px a side, every place of it with its own name."""
+    parts = np.zeros((*SIZE, 3), np.uint8)
+    steps = np.linspace(0, 255, size).astype(np.uint8)
+    parts[top : top + size, left : left + size] = np.dstack(
+        [np.full((size, size), Part.HEAD_LEFT), *np.meshgrid(steps, steps)]
+    )
+    return parts
+
+
+def test_a_head_is_carried_by_the_turn_between_both_part_maps():
+    fit = similarity(head_at(20, 30, 40), head_at(60, 100, 80), PIECES[0])
+    assert np.allclose(fit @ [20, 30, 1], [60, 100], atol=2)
+    assert np.allclose(fit @ [60, 70, 1], [140, 180], atol=2)
+    assert similarity(head_at(20, 30, 40), np.zeros((*SIZE, 3), np.uint8), PIECES[0]) is None
+    upside_down = head_at(60, 100, 80)[::-1, ::-1]
+    assert similarity(head_at(20, 30, 40), upside_down, PIECES[0]) is None
+
+
+def test_a_carried_piece_brings_its_own_outline(scene, attention):
+    """The network covers nothing; where the reference's head lies its pixels are, all the same."""
+    reference = np.full((*SIZE, 3), (200, 60, 10), np.uint8)
+    parts = head_at(60, 100, 80)
+    shown = np.where(parts[..., 0] > 0, 255, 0).astype(np.uint8)
+    reading = replace(reading_of(Seen.FACE), parts=head_at(60, 100, 80))
+    scene = replace(
+        scene,
+        garment=None,
+        reading=reading,
+        reference=Image.fromarray(reference),
+        shown=shown,
+        reference_region=Region.whole(SIZE, FRAME),
+    )
+    plain = compose(scene, attention, untrained(Shows.GROUND))
+    carried = compose(replace(scene, reference_parts=parts), attention, untrained(Shows.GROUND))
+    assert plain.silhouette.max() < 0.1
+    assert carried.silhouette[120:160, 80:120].min() > 0.9 and carried.silhouette[:60].max() < 0.1

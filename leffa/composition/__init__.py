@@ -10,6 +10,7 @@ photo's own size. Ours, not the paper's.
     flows     the refined flow and the silhouette
     cloth     the product shot's colours
     laying, pose   the two tasks
+    wearer    a garment that somebody wears on its picture
     networks  where the small networks come from
 """
 

@@ -20,6 +20,7 @@ from leffa.preprocess.labels import Part
 
 FIT = 0.1  # of a piece's size in the reference: a piece that turns more than this is not carried as one
 LEAST_PAIRS, LEAST_FITTING = 6, 0.6
+LEAST_UPRIGHT = 0.8  # cosine of the turn: a foot that points elsewhere is another picture
 CELL = 24  # of U and V, 0 to 255: places that are taken for the same
 LEAST_PIXELS = 4  # of a piece in such a cell
 
@@ -113,7 +114,7 @@ def similarity(target: NDArray[np.uint8], reference: NDArray[np.uint8], piece: P
     source, aim = (np.stack([cells[key] for key in shared]).astype(np.float32) for cells in (here, there))
     size = float(np.linalg.norm(np.ptp(aim, axis=0)))
     fit, fitting = cv2.estimateAffinePartial2D(source, aim, ransacReprojThreshold=FIT * size)
-    if fit is None or fitting.mean() < LEAST_FITTING:
+    if fit is None or fitting.mean() < LEAST_FITTING or fit[0, 0] < LEAST_UPRIGHT * np.hypot(*fit[:, 0]):
         return None
     return fit.astype(np.float32)
 

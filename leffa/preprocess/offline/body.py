@@ -12,7 +12,7 @@ Array = NDArray[np.float32]
 
 # That body faces the camera. In shoulder widths: x to the person's left, y up, the hips at y = 0.
 _TOP_OF_HEAD, _NECK, _CROTCH = 2.32, 1.40 + SHAPE.neck_height, -SHAPE.crotch
-_HALF_SIZE = np.array([1.30, 2.45], np.float32)  # of it all, in x and y
+HALF_SIZE = np.array([1.30, 2.45], np.float32)  # of it all, in x and y
 
 # Left limbs: start, end (in the order of V), half widths at both ends.
 _LIMBS = {
@@ -50,7 +50,7 @@ def body_coordinates(iuv: NDArray[np.uint8]) -> Array:
     count = np.bincount(label, minlength=len(Part))
     side = np.full(len(Part), 1.0 if count[_FRONT].sum() >= count[_BACK].sum() else -1.0, np.float32)
     side[_FRONT], side[_BACK] = 1.0, -1.0
-    result[rows, columns, :2] = np.clip(point / _HALF_SIZE, -1, 1)
+    result[rows, columns, :2] = np.clip(point / HALF_SIZE, -1, 1)
     result[rows, columns, 2] = side[label]
     return result
 
