@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from leffa import cli
-from leffa.composition import networks, speed
+from leffa.composition import networks
 from leffa.engine import Engine
 from leffa.errors import WeightsError
 from leffa.intactness import fault_of
@@ -22,6 +22,7 @@ from leffa.model.base_folder import read_state_dict
 from leffa.model.filling import Filling
 from leffa.model.refinement import Refinement
 from leffa.preprocess.offline.parsing import PhotoParser
+from leffa.run import speed
 from leffa.weights import models
 from leffa.weights.reading import load_state
 
