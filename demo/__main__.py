@@ -25,6 +25,14 @@ def main() -> None:
     )
     public.add_argument("--auth", metavar="FILE", help="ask for a password; the file has lines name:password")
     public.add_argument("--root-path", metavar="PATH", help="sub-path that a proxy serves the app under")
+    public.add_argument(
+        "--trust-proxy",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="address or network of a proxy whose X-Forwarded-For says where visitors come from; again for "
+        "more. Without it all visitors behind a proxy count as one",
+    )
     public.add_argument("--tls-cert", metavar="FILE", help="certificate, to serve over https")
     public.add_argument("--tls-key", metavar="FILE", help="the certificate's key")
     public.add_argument(
@@ -49,6 +57,7 @@ def main() -> None:
                 allowed_hosts=tuple(given.allow_host),
                 auth=read_passwords(given.auth) if given.auth else None,
                 root_path=given.root_path,
+                proxies=tuple(given.trust_proxy),
                 certificate=given.tls_cert,
                 key=given.tls_key,
                 check=given.check,

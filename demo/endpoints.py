@@ -11,11 +11,10 @@ import gradio as gr
 from demo import painting
 from demo.files import keep
 from demo.gate import PASSING
-from demo.generate import address_of
 from demo.history import Run, remember
 from demo.painting import Work, engine
 from demo.reading import LOOKING, opened
-from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots
+from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots, address_of
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task, sample_seed
 from leffa.errors import LeffaError
@@ -332,11 +331,12 @@ class Endpoints:
         out.
         """
         if request is None or _is_agent(request):
-            return self._sessions.of(secrets.token_urlsafe(12), "agents", PASSING_SECONDS)
+            key, address = secrets.token_urlsafe(12), address_of(request)
+            return self._sessions.of(key, "agents", PASSING_SECONDS, address)
         passing = request.headers.get(PASSING)
         if passing:
-            return self._sessions.of(request.session_hash, f"passing {passing}", PASSING_SECONDS)
-        return self._sessions.of(request.session_hash)
+            return self._sessions.visit(request, f"passing {passing}", PASSING_SECONDS)
+        return self._sessions.visit(request)
 
     def _run(self, key: str | None, task: str, request: gr.Request | None) -> Run:
         """The run of a key, in whatever session: agents have none, and who knows the key made the run."""

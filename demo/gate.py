@@ -29,6 +29,8 @@ MOST_TOOL_CALL = 90_000_000  # bytes: agents send pictures within
 MOST_FIELDS = 64
 MOST_DEPTH = 32
 LOGINS_A_MINUTE = 10
+BODY_SECONDS = 30.0  # that a body may be waited for
+SLOWEST = 50_000  # bytes a second: and longer by what has come at this pace
 GRACE_SECONDS = 2.0  # within which a stream that broke may be taken up again
 
 Scope = dict[str, Any]
@@ -151,10 +153,17 @@ class Gate:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        body = _Body(receive, _guarded(send))
         try:
-            await self._pass_on(scope, receive, _guarded(send))
+            await self._pass_on(scope, body.receive, body.send)
         except _RefusedError as refused:
-            await _answer(send, refused.status, {"detail": refused.text})
+            if not body.is_late:
+                await _answer(send, refused.status, {"detail": refused.text})
+        except Exception:
+            if not body.is_late:  # else it is only about the client that was dropped
+                raise
+        if body.is_late and not body.is_answered:
+            await _answer(send, 408, {"detail": "The request came too slowly: try again."})
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.inner is not None
@@ -317,6 +326,42 @@ class Gate:
 
 
 # ------------------------------------------------------------------------------ pieces
+
+
+class _Body:
+    """What is asked, as long as its body comes at a bearable pace; after that its client counts as gone.
+
+    is_late      whether it came too slowly; what the application still says then is not sent
+    is_answered  whether an answer had begun before
+    """
+
+    def __init__(self, receive: Receive, send: Send):
+        self._receive, self._send = receive, send
+        self._waited, self._bytes, self._is_whole = 0.0, 0, False
+        self.is_late = self.is_answered = False
+
+    async def receive(self) -> dict[str, Any]:
+        if self._is_whole:  # only the client's leaving is left to come
+            return await self._receive()
+        if self.is_late:
+            return {"type": "http.disconnect"}
+        since = time.monotonic()
+        left = BODY_SECONDS + self._bytes / SLOWEST - self._waited
+        try:
+            message = await asyncio.wait_for(self._receive(), max(left, 0.01))
+        except asyncio.TimeoutError:
+            self.is_late = True
+            return {"type": "http.disconnect"}
+        self._waited += time.monotonic() - since
+        self._bytes += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body")
+        return message
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if self.is_late and not self.is_answered:
+            return
+        self.is_answered = True
+        await self._send(message)
 
 
 class _Headers:

@@ -14,7 +14,7 @@ from demo.inspector import Inspector
 from demo.labels import Labels
 from demo.painting import PACE, Work
 from demo.pictures import photo_url, png_url
-from demo.sessions import Session, Sessions
+from demo.sessions import Session, Sessions, address_of
 from demo.texts import doing, problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError
@@ -203,7 +203,7 @@ class GenerateStep:
         self, steps: float, guidance: float, rescale: float, seed: float, samples: float, request: gr.Request
     ) -> tuple[dict, dict]:
         """Whether the button may be pressed, and why not, or how long it will take."""
-        session = self._sessions.of(request.session_hash)
+        session = self._sessions.visit(request)
         return self.updates(session, steps, guidance, rescale, seed, samples)
 
     def updates(self, session: Session, *values: float) -> tuple[dict, dict]:
@@ -235,7 +235,7 @@ class GenerateStep:
 
     def stop(self, request: gr.Request) -> None:
         """End the visitor's run at its next step."""
-        if stop := self._sessions.of(request.session_hash).stops.get(self.tab):
+        if stop := self._sessions.visit(request).stops.get(self.tab):
             stop.set()
 
     def run(
@@ -244,7 +244,7 @@ class GenerateStep:
         """Paint, and show how it goes. Errors become a sentence in the frame, never a trace."""
         from leffa.run.result import StoppedError
 
-        session = self._sessions.of(request.session_hash)
+        session = self._sessions.visit(request)
         language = session.language
         stop = session.stops[self.tab] = threading.Event()
         stay = (gr.skip(), gr.skip())
@@ -279,7 +279,7 @@ class GenerateStep:
 
     def download(self, request: gr.Request) -> Any:
         """Hand the shown picture over at full size, with all that repeats its run written into it."""
-        run = self._sessions.of(request.session_hash).current(self.tab)
+        run = self._sessions.visit(request).current(self.tab)
         if run is None:
             return gr.skip()
         name = f"leffa-{run.result.task.value.replace('_', '-')}-{run.seed}.png"
@@ -287,7 +287,7 @@ class GenerateStep:
 
     def choose_sample(self, event: gr.EventData, request: gr.Request) -> tuple:
         """Show another picture of the same run."""
-        session = self._sessions.of(request.session_hash)
+        session = self._sessions.visit(request)
         run = session.current(self.tab)
         if run is None:
             return gr.skip(), gr.skip()
@@ -331,9 +331,3 @@ def _default(task: Task, setting: str) -> float:
         model = BUNDLED
     value = getattr(model, setting)
     return model.guidance_scale if value is None else value
-
-
-def address_of(request: gr.Request | None) -> str:
-    """Where a request comes from, for the limits of each; empty where it is not known."""
-    client = getattr(request, "client", None)
-    return getattr(client, "host", None) or ""

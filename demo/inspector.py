@@ -74,7 +74,7 @@ class Inspector:
 
     def scrub(self, event: gr.EventData, request: gr.Request) -> Any:
         """The pictures of another layer or step."""
-        session = self._sessions.of(request.session_hash)
+        session = self._sessions.visit(request)
         try:
             return self.value(session, event.layer, _whole(event.step))
         except LeffaError as wrong:
@@ -83,7 +83,7 @@ class Inspector:
 
     def follow(self, event: gr.EventData, request: gr.Request) -> Any:
         """Follow a clicked place to the other picture."""
-        session = self._sessions.of(request.session_hash)
+        session = self._sessions.visit(request)
         run = session.current(self._tab)
         if run is None:
             return gr.skip()

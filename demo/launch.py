@@ -35,6 +35,8 @@ class Options:
     allowed_hosts  names the app answers to, beside localhost and addresses in figures
     auth           (name, password) of those who may come in; None: everybody
     root_path      the sub-path a proxy serves the app under
+    proxies        addresses of proxies whose X-Forwarded-For tells where a visitor comes from; behind others
+                   all visitors count as one
     certificate, key  files for TLS
     check          package.module:function of a content check, see ``demo.checking``
     mcp            also serve the endpoints as tools for agents
@@ -45,6 +47,7 @@ class Options:
     allowed_hosts: tuple[str, ...] = ()
     auth: tuple[tuple[str, str], ...] | None = None
     root_path: str | None = None
+    proxies: tuple[str, ...] = ()
     certificate: str | None = None
     key: str | None = None
     check: str | None = None
@@ -84,6 +87,7 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
 
     uploads.give_every_upload_its_own_name()
     painting.LIMITS = options.limits
+    os.environ["FORWARDED_ALLOW_IPS"] = ",".join(options.proxies)  # uvicorn trusts 127.0.0.1 by default
     sessions = Sessions()
     page = build(sessions)
     page.queue(default_concurrency_limit=8, max_size=256)

@@ -63,7 +63,7 @@ def _speaking(
         return preferred(request.headers.get("accept-language"))
 
     def speak(language: str, request: gr.Request) -> list[Any]:
-        session = sessions.of(request.session_hash)
+        session = sessions.visit(request)
         session.language = language
         return [*labels.updates(language), *(value for tab in tabs for value in tab.speak(session))]
 
@@ -78,7 +78,7 @@ def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: Ch
 
     def to(other: TryOn | ChangePose, name: str, tab: str, width: int) -> Any:
         def take(request: gr.Request) -> tuple:
-            session = sessions.of(request.session_hash)
+            session = sessions.visit(request)
             run = session.current(tab)
             if run is None:
                 return (gr.skip(),) * (width + 1)

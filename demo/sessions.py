@@ -1,10 +1,11 @@
 """What each visitor has on the page: kept in memory, one visitor apart from the other, and forgotten."""
 
+import ipaddress
 import itertools
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,8 @@ from demo.uploads import CLAIMS
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
+    import gradio as gr
+
     from demo.history import Run
     from leffa.preprocess.prepared import Prepared
 
@@ -72,13 +75,15 @@ class Slots:
 class Session:
     """One visitor.
 
-    owner  whose the files are: this visitor alone, or all who cannot be told apart
+    owner    whose the files are: this visitor alone, or all who cannot be told apart
+    address  where the visitor comes from, see ``address_of``
     notes  the line beside each slot of each tab, in whatever language it is asked for
     files  what the visitor brought and what was written for them; deleted at the end, and nothing else is
     """
 
     owner: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     idle_seconds: float = IDLE_SECONDS
+    address: str = ""
     language: str = DEFAULT_LANGUAGE
     tabs: dict[str, Slots] = field(default_factory=dict)
     notes: dict[tuple[str, str], Callable[[str], dict]] = field(default_factory=dict)
@@ -90,6 +95,12 @@ class Session:
     has_ended: bool = False
     _number: int = field(default_factory=itertools.count().__next__)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is lost with it: no picture was chosen, nothing was made and nothing runs."""
+        has_pictures = any(slots.pictures for slots in list(self.tabs.values()))
+        return not (has_pictures or self.files or self.runs or self.stops)
 
     def own(self, path: str) -> Path:
         """Take a file that was uploaded, or written, for this visitor; it is deleted when they leave.
@@ -159,7 +170,8 @@ class Session:
 class Sessions:
     """All visitors, by the key that Gradio gives each open page. Thread-safe.
 
-    most, most_bytes  of them, and of the pictures on their pages; beyond that the longest untouched goes
+    most, most_bytes  of them, and of the pictures on their pages. Beyond that somebody goes of the address
+                      with the most of what is too much, so that nobody can drive out the others
     """
 
     def __init__(self, most: int = MOST_SESSIONS, most_bytes: int = BUDGET):
@@ -167,34 +179,66 @@ class Sessions:
         self._lock = threading.Lock()
         self._most, self._most_bytes = most, most_bytes
 
-    def of(self, key: str, owner: str | None = None, idle_seconds: float = IDLE_SECONDS) -> Session:
+    def of(
+        self, key: str, owner: str | None = None, idle_seconds: float = IDLE_SECONDS, address: str = ""
+    ) -> Session:
         """The visitor's session, new on the first call. Ends those that were idle too long.
 
-        owner, idle_seconds  of a new session, see ``Session``
+        owner, idle_seconds, address  of a new session, see ``Session``
         """
         with self._lock:
             session = self._sessions.pop(key, None) or Session(
-                owner=owner or secrets.token_urlsafe(12), idle_seconds=idle_seconds
+                owner=owner or secrets.token_urlsafe(12), idle_seconds=idle_seconds, address=address
             )
             session.touched = time.monotonic()
             self._sessions[key] = session
-        self.end_idle()
+            gone = self._take_surplus()
+        for one in gone:
+            one.end()
         return session
 
+    def visit(
+        self, request: "gr.Request", owner: str | None = None, idle_seconds: float = IDLE_SECONDS
+    ) -> Session:
+        """The session of whoever asks, see ``of``."""
+        return self.of(request.session_hash or "", owner, idle_seconds, address_of(request))
+
     def end_idle(self) -> None:
-        """End the sessions that were idle too long, and the oldest where there are too many."""
-        now = time.monotonic()
+        """End the sessions that were idle too long, and some where there are too many."""
         with self._lock:
-            ended = [old for old, one in self._sessions.items() if now - one.touched > one.idle_seconds]
-            while len(self._sessions) - len(ended) > self._most:
-                ended.append(next(old for old in self._sessions if old not in ended))
-            weights = {old: bytes_of(one.tabs) for old, one in self._sessions.items() if old not in ended}
-            while sum(weights.values()) > self._most_bytes and len(weights) > 1:
-                ended.append(next(iter(weights)))
-                weights.pop(ended[-1])
-            gone = [self._sessions.pop(old) for old in ended]
+            gone = self._take_surplus()
         for session in gone:
             session.end()
+
+    def _take_surplus(self) -> list[Session]:
+        """Take out what is to be ended. The lock is held."""
+        now = time.monotonic()
+        ended = [old for old, one in self._sessions.items() if now - one.touched > one.idle_seconds]
+        gone = [self._sessions.pop(old) for old in ended]
+        while len(self._sessions) > self._most:
+            gone.append(self._sessions.pop(self._first_to_go(dict.fromkeys(self._sessions, 1))))
+        weights = {key: weight for key, one in self._sessions.items() if (weight := bytes_of(one.tabs))}
+        while sum(weights.values()) > self._most_bytes and len(weights) > 1:
+            key = self._first_to_go(weights)
+            weights.pop(key)
+            gone.append(self._sessions.pop(key))
+        return gone
+
+    def _first_to_go(self, weights: dict[str, int]) -> str:
+        """Of the heaviest address the longest untouched, one that holds nothing before all others.
+
+        The session that was touched last only goes if its address has no other.
+
+        weights  of the sessions that may go, in the order in which they were touched
+        """
+        loads: Counter[str] = Counter()
+        for key, weight in weights.items():
+            loads[self._sessions[key].address] += weight
+        heaviest = max(loads, key=loads.__getitem__)
+        theirs = [key for key in weights if self._sessions[key].address == heaviest]
+        newest = next(reversed(self._sessions))
+        may_go = [key for key in theirs if key != newest] or theirs
+        return next((key for key in may_go if self._sessions[key].is_empty), may_go[0])
 
     def stop(self, key: str) -> None:
         """Stop what runs for a visitor who is not listening any more."""
@@ -230,3 +274,21 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+
+def address_of(request: "gr.Request | None") -> str:
+    """Where a request comes from, for the limits of each; empty where it is not known.
+
+    One household has a whole /64 of IPv6 addresses to choose from: they count as one.
+    """
+    client = getattr(request, "client", None)
+    host = getattr(client, "host", None) or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address), 64), strict=False))

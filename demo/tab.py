@@ -46,7 +46,7 @@ class Tab(ABC):
         return self.task.value
 
     def _session(self, request: gr.Request) -> Session:
-        return self._sessions.of(request.session_hash)
+        return self._sessions.visit(request)
 
     # ------------------------------------------------------------------------------ what a tab brings
 

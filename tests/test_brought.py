@@ -51,7 +51,7 @@ def unpainted(monkeypatch):
     """Runs end before anything is painted; what they were given is kept."""
     kept = []
 
-    def run(self, job, scene, notes, progress, stop):
+    def run(self, job, scene, notes, progress, stop, start=None):
         kept.append((job, notes))
         raise Painted
 

@@ -16,14 +16,25 @@ from leffa.composition.cloth import carried_on
 from leffa.composition.flows import outlined
 from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
 from leffa.composition.scene import Scene
+from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
-from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
+from leffa.preprocess.labels import Part
+from leffa.preprocess.offline.parsing import SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
 CLEAR = 3.0  # px of the frame between the person and the ground that the ground's colours are taken from
 FACE_WEIGHT = 0.02  # of a face's colour beside a limb's: it counts where no limb is seen
+STRIP = 14.0  # px of the frame: the widest gap between two garments that is taken for cloth
+TRUNK = (
+    Part.TORSO_FRONT,
+    Part.TORSO_BACK,
+    Part.LEFT_UPPER_LEG_FRONT,
+    Part.RIGHT_UPPER_LEG_FRONT,
+    Part.LEFT_UPPER_LEG_BACK,
+    Part.RIGHT_UPPER_LEG_BACK,
+)
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
 ROUND = 0.25  # of its brightness that a limb loses at its edge
@@ -35,7 +46,7 @@ class Behind:
     """What the photo shows beside the garment. H, W are the working size.
 
     photo   (H, W, 3) in [0, 255]
-    gone    (H, W) in [0, 1], what has to go
+    garment, gone  (H, W) in [0, 1], where the new one lies, and what has to go
     filled  (H, W, 3) in [0, 255], what the filling network painted
     """
 
@@ -43,6 +54,7 @@ class Behind:
     working: Working
     refined: Refined
     photo: Maps
+    garment: Maps
     gone: Maps
     filled: Maps
 
@@ -54,7 +66,7 @@ class Behind:
         body = self._inner(self.working.cut(self.scene.reading.on_body) > 0.5)
         logits[..., Shows.GROUND][body] = -np.inf  # nobody has a hole
         logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
-        what = logits.argmax(-1)
+        what = np.where(self._waist(clothes), Shows.OTHER, logits.argmax(-1))
         result = self._ground()
         skin = outlined(self.working, what == Shows.SKIN, LIMB)
         result += skin[..., None] * (self._skin(skin) - result)
@@ -68,6 +80,13 @@ class Behind:
         if clothes is None:
             return np.ones(self.working.size, bool)
         return cv2.distanceTransform(1 - clothes, cv2.DIST_L2, 5) > FAR * self.working.zoom
+
+    def _waist(self, clothes: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
+        """(H, W): the trunk beside the clothes that stay: a strip of skin between two garments is rare."""
+        if clothes is None:
+            return np.zeros(self.working.size, bool)
+        trunk = self.working.cut(np.isin(self.scene.reading.parts[..., 0], TRUNK)) > 0.5
+        return trunk & (cv2.distanceTransform(1 - clothes, cv2.DIST_L2, 5) < STRIP * self.working.zoom)
 
     def _share(self, *parts: Seen) -> Maps:
         return share_of(self.scene.photo, self.scene.reading, self.working, parts) * (1 - self.gone)
@@ -103,13 +122,14 @@ class Behind:
         return cv2.erode(where.astype(np.uint8), disc(RIM * self.working.zoom)) > 0
 
     def _clothes(self) -> NDArray[np.uint8] | None:
-        """(H, W) in {0, 1}: the garments that stay, as far as they are seen; None where none is."""
-        assert self.scene.garment is not None
-        stay = [part for part in (Seen.UPPER, Seen.LOWER) if part not in REPLACED[self.scene.garment]]
-        if not stay:
+        """(H, W) in {0, 1}: clothes that stay to be seen, whichever they are; None where none are.
+
+        Two garments of one colour are easily taken for one; what is outside of all that changes stays anyway.
+        """
+        if self.scene.garment is Garment.DRESS:
             return None
-        kept = (self._share(*stay) > SURE_SKIN) & (self.gone < 0.05)
-        solid = self._inner(kept).astype(np.uint8)
+        kept = (self._share(Seen.UPPER, Seen.LOWER, Seen.DRESS) > SURE_SKIN) & (self.gone < 0.05)
+        solid = self._inner(kept & (self.garment < 0.05)).astype(np.uint8)
         return solid if solid.sum() >= LEAST_SKIN * self.working.zoom**2 else None
 
     def _grain(self) -> Maps:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, disc, sized
 
+RIM = 5  # px of a product shot 512 px long that its outline may be off
 AROUND = 7.0  # px of a product shot 512 px long
 FRINGE, ONE_COLOUR = (
     8,
@@ -49,7 +50,7 @@ def carried_on(picture: NDArray, solid: NDArray[np.uint8]) -> Maps:
 
 def _sure_cloth(small: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Cloth without the fringe of its ground: (h, w) uint8 in {0, 1}."""
-    solid = cv2.erode(shown.astype(np.uint8), np.ones((3, 3), np.uint8))
+    solid = cv2.erode(shown.astype(np.uint8), disc(RIM))
     if shown.all() or not shown.any():
         return solid
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)

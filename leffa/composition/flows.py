@@ -12,6 +12,7 @@ from leffa.model.flow import FlowField
 from leffa.model.refinement import Refined, Shows
 
 OUTLINE = 0.7  # px of the frame: waves of a silhouette's outline that are shorter are smoothed away
+GAP = 3.0  # px of the frame: half the width of what the flow may miss within a garment
 SLIVER = 1.2  # px of the frame: what is narrower is no part of a garment
 EDGE = 0.9  # slope of the outline, smoothed so, per px of the frame: it then ends within two of the photo's
 
@@ -29,18 +30,41 @@ def refine(scene: Scene, attention: FlowField, networks: Networks) -> Refined:
     )
 
 
-def silhouette_of(working: Working, refined: Refined, lands: NDArray[np.bool_] | None = None) -> Maps:
-    """(H, W) in [0, 1] at the working size: the garment, with an edge as sharp as the photo's own.
+def silhouette_of(working: Working, refined: Refined) -> Maps:
+    """(H, W) in [0, 1] at the working size: the garment, with an edge as sharp as the photo's own."""
+    return outlined(working, covered_by(working, refined), OUTLINE)
 
-    lands  (H, W): where the flow ends on the garment; elsewhere there is nothing to be laid
-    """
+
+def covered_by(working: Working, refined: Refined) -> NDArray[np.bool_]:
+    """(H, W) at the working size: where the garment is likelier than all else together."""
     logits = working.unframed(refined.shows[0])
     others = np.log(np.exp(logits[..., 1:]).sum(-1) + 1e-9)
-    covered = logits[..., Shows.GARMENT] > others
-    if lands is not None:
-        both = (covered & lands).astype(np.uint8)
-        covered = cv2.morphologyEx(both, cv2.MORPH_OPEN, disc(SLIVER * working.zoom)) > 0
-    return outlined(working, covered, OUTLINE)
+    covered: NDArray[np.bool_] = logits[..., Shows.GARMENT] > others
+    return covered
+
+
+def landed(
+    working: Working, covered: NDArray[np.bool_], lands: NDArray[np.bool_], places: Maps
+) -> tuple[NDArray[np.bool_], Maps]:
+    """What is covered, and its flow (H, W, 2), so that all of it shows cloth.
+
+    lands  (H, W): where the flow ends on the garment
+
+    Where it misses the cloth over an area, nothing is covered; along a line the flow beside it holds.
+    """
+    missed = (covered & ~lands).astype(np.uint8)
+    area = cv2.morphologyEx(missed, cv2.MORPH_OPEN, disc(GAP * working.zoom)) > 0
+    kept = (
+        cv2.morphologyEx((covered & ~area).astype(np.uint8), cv2.MORPH_OPEN, disc(SLIVER * working.zoom)) > 0
+    )
+    if not (kept & lands).any():
+        return kept & lands, places
+    _, labels = cv2.distanceTransformWithLabels(
+        1 - (kept & lands).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros((labels.max() + 1, 2), np.float32)
+    nearest[labels[kept & lands]] = places[kept & lands]
+    return kept, np.where(lands[..., None], places, nearest[labels]).astype(np.float32)
 
 
 def outlined(working: Working, covered: NDArray[np.bool_], outline: float) -> Maps:

@@ -10,7 +10,7 @@ from PIL import Image
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, disc, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import extended
-from leffa.composition.flows import field_at, silhouette_of
+from leffa.composition.flows import OUTLINE, covered_by, field_at, landed, outlined
 from leffa.composition.networks import Networks
 from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
 from leffa.composition.scene import Composition, Scene
@@ -35,7 +35,8 @@ def try_on(
     front = _in_front(scene, working) * (1 - by_hand)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
-    garment = silhouette_of(working, refined, _lands_on_cloth(scene, places)) * mask * (1 - front)
+    covered, places = landed(working, covered_by(working, refined), _lands_on_cloth(scene, places), places)
+    garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
     else:
@@ -121,7 +122,7 @@ def _laid_and_filled(
     light = anchored(working.unframed(gain[0]), garment)
     lit = warped(cloth, sized(places, size)) * sized(light, size)
     photo = working.cut(np.asarray(scene.photo))
-    behind = Behind(scene, working, refined, photo, gone, (working.unframed(picture[0]) + 1) * 127.5)
+    behind = Behind(scene, working, refined, photo, garment, gone, (working.unframed(picture[0]) + 1) * 127.5)
     filled = sized(behind.picture(), size)
     left, top, right, bottom = scene.region.box
     new, rest = pixels(scene.photo), pixels(scene.photo)

@@ -4,8 +4,10 @@ import asyncio
 import base64
 import http.server
 import os
+import socket
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
@@ -286,6 +288,30 @@ def test_bodies_are_bounded_before_they_are_read(address):
     assert untold.status_code == 411  # it might never end
     deep = httpx.post(f"{address}/gradio_api/queue/join", content=b"[" * 100_000)
     assert deep.status_code == 400
+
+
+@pytest.mark.parametrize("route", ["upload", "queue/join", "cancel"])
+def test_a_body_that_does_not_come_is_not_waited_for(address, route, monkeypatch):
+    monkeypatch.setattr("demo.gate.BODY_SECONDS", 0.5)
+    head = f"POST /gradio_api/{route} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+    head += "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", httpx.URL(address).port), timeout=60) as slow:
+        slow.sendall(head.encode() + b"--x\r\n")
+        answer = slow.recv(1000).decode()
+        assert answer.startswith("HTTP/1.1 408 ")
+
+
+def test_who_sends_slowly_holds_no_slot_for_good(address, pictures, monkeypatch):
+    monkeypatch.setattr("demo.gate.BODY_SECONDS", 0.5)
+    head = b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+    head += b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(8):
+            slow = socket.create_connection(("127.0.0.1", httpx.URL(address).port), timeout=60)
+            stack.enter_context(slow).sendall(head)
+        time.sleep(3)
+        monkeypatch.undo()
+        assert upload(address, pictures.garment.read_bytes())
 
 
 def test_uploads_are_bounded_in_number(address, pictures):

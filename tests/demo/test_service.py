@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from asking import META, PATIENCE, ask, upload
+from proxy import serving_at
 from serving import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -84,10 +85,14 @@ def visitors_files(folder: Path) -> list[Path]:
 
 
 def try_on(app: App, pictures, session: str, steps: int) -> tuple[bool, object]:
-    photo, garment = (upload(app.address, one.read_bytes()) for one in (pictures.person, pictures.garment))
+    return try_on_at(app.address, pictures, session, steps)
+
+
+def try_on_at(address: str, pictures, session: str, steps: int) -> tuple[bool, object]:
+    photo, garment = (upload(address, one.read_bytes()) for one in (pictures.person, pictures.garment))
     choices = ["upper", "auto", "auto", ["face"], None]
     settings = [steps, None, None, 1, 1]
-    return ask(app.address, "try_on", [given(photo), given(garment), *choices, *settings], session)
+    return ask(address, "try_on", [given(photo), given(garment), *choices, *settings], session)
 
 
 def test_sigterm_ends_a_run_with_a_sentence_and_leaves_no_file(start, pictures, tmp_path):
@@ -168,6 +173,19 @@ def test_a_client_that_drops_its_stream_frees_the_line(start, pictures):
     assert try_on(app, pictures, "next", 5)[0]
 
 
+def wrong_logins(client: httpx.Client) -> set[int]:
+    """Statuses of twelve tries that claim to come from an address each."""
+    tries = [
+        client.post(
+            "/login",
+            data={"username": "ann", "password": str(number)},
+            headers={"X-Forwarded-For": f"192.0.2.{number}"},
+        )
+        for number in range(12)
+    ]
+    return {answer.status_code for answer in tries}
+
+
 def test_a_password_keeps_others_out(start, tmp_path, pictures):
     passwords = tmp_path / "log-passwords.txt"
     passwords.write_text("# who may come in\nann:secret:word\n\nbob:other\n", encoding="utf-8")
@@ -176,12 +194,29 @@ def test_a_password_keeps_others_out(start, tmp_path, pictures):
     files = {"files": ("a.png", pictures.person.read_bytes())}
     assert httpx.post(f"{app.address}/gradio_api/upload", files=files).status_code == 401
     with httpx.Client(base_url=app.address) as client:
-        wrong = [client.post("/login", data={"username": "ann", "password": str(i)}) for i in range(12)]
-        assert {answer.status_code for answer in wrong} == {400, 429}
-    other = start("--auth", str(passwords), "--root-path", "/fitting")
+        assert wrong_logins(client) == {400, 429}
+    other = start("--auth", str(passwords), "--root-path", "/fitting", "--trust-proxy", "127.0.0.1")
     with httpx.Client(base_url=other.address) as client:
+        assert wrong_logins(client) == {400}  # of twelve visitors
         assert client.post("/login", data={"username": "ann", "password": "secret:word"}).status_code == 200
         assert client.get("/config").json()["root"].endswith("/fitting")
+
+
+@pytest.mark.parametrize("strips", [True, False])
+def test_behind_a_proxy_at_a_sub_path_page_run_and_result_are_reached(start, pictures, strips):
+    app = start("--root-path", "/fitting")
+    with serving_at("/fitting", app.port, strips) as address:
+        page = httpx.get(f"{address}/")
+        assert page.status_code == 200 and "/fitting" in page.text
+        assert httpx.get(f"{address}/config").json()["root"] == address
+        assert httpx.get(f"{address}/healthz").json()["status"] == "ok"
+        done, answer = try_on_at(address, pictures, "behind-a-proxy", 5)
+        assert done, answer
+        assert answer[0]["url"].startswith(f"{address}/gradio_api/file=")
+        served = httpx.get(answer[0]["url"])
+        assert served.status_code == 200 and served.headers["content-type"].startswith("image/")
+        outside = httpx.get(f"{address}/gradio_api/file=/etc/passwd")
+        assert outside.status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 from demo.line import BusyError, Line
 from demo.painting import Pace
-from demo.sessions import Picked, Sessions
+from demo.sessions import Picked, Session, Sessions, address_of
 from demo.texts import TEXTS, doing, preferred, problem, say
 from leffa.errors import LeffaError, PersonError
 
@@ -38,6 +39,59 @@ def test_idle_and_surplus_sessions_end():
     time.sleep(0.01)
     idle.of("b")
     assert idle.of("a") is not before
+
+
+def brought(sessions: Sessions, key: str, address: str, picture: Image.Image) -> Session:
+    session = sessions.of(key, address=address)
+    session.slots("try_on").pictures["photo"] = Picked(picture.copy(), key, key)
+    return session
+
+
+def test_one_address_cannot_drive_out_the_visitors_of_others():
+    sessions, photo = Sessions(most=8), Image.new("RGB", (8, 8))
+    early = brought(sessions, "early", "192.0.2.1", photo)
+    stop = early.stops["try_on"] = threading.Event()
+    waiting = sessions.of("waiting", address="192.0.2.2")  # holds nothing yet
+    for number in range(300):
+        brought(sessions, f"invented {number}", "192.0.2.66", photo)
+    assert len(sessions) == 8 and not stop.is_set()
+    assert sessions.of("early") is early and sessions.of("waiting") is waiting
+    assert sessions.of("invented 299").slots("try_on").pictures  # of their own the latest stay
+
+
+def test_of_one_address_those_with_nothing_end_first():
+    sessions = Sessions(most=3)
+    early = brought(sessions, "early", "192.0.2.1", Image.new("RGB", (8, 8)))
+    for number in range(9):
+        newest = sessions.of(f"invented {number}", address="192.0.2.1")
+        assert not newest.has_ended
+    assert sessions.of("early") is early and len(sessions) == 3
+
+
+def test_one_address_cannot_use_up_the_budget_of_others():
+    sessions, photo = Sessions(most_bytes=3_000_000), Image.new("RGB", (500, 400))  # 0.6 MB
+    early = brought(sessions, "early", "192.0.2.1", photo)
+    for number in range(9):
+        brought(sessions, f"invented {number}", "192.0.2.66", photo)
+    large = brought(sessions, "large", "192.0.2.67", Image.new("RGB", (1000, 900)))  # 2.7 MB
+    sessions.end_idle()
+    assert sessions.of("early") is early and large.has_ended
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:7:1::1", "2001:db8:0:7::/64"),
+        ("2001:db8:0:7:ffff::2", "2001:db8:0:7::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("testclient", "testclient"),
+        (None, ""),
+    ],
+)
+def test_an_address_is_a_household(host, address):
+    assert address_of(SimpleNamespace(client=SimpleNamespace(host=host))) == address
+    assert address_of(None) == "" and address_of(SimpleNamespace(client=None)) == ""
 
 
 def test_open_pages_keep_within_their_budget():
