@@ -17,10 +17,10 @@ from leffa.integrations.canvas import CanvasAttention
 from leffa.integrations.sequence import SequenceObserver, one_after_the_other, side_by_side
 from leffa.model.attention import (
     AttentionObserver,
-    Bank,
     ReferenceReader,
     ReferenceWriter,
     install_processors,
+    read_reference,
 )
 
 INPUT = 2 * CHANNELS + 4  # noisy latents, mask, masked-image latents, densepose
@@ -57,8 +57,7 @@ class TwoUNets(nn.Module):
         reference_latents: Tensor,
         observer: AttentionObserver | None = None,
     ) -> Tensor:
-        bank: Bank = {}
-        self.reference_unet(reference_latents, timestep, None, cross_attention_kwargs={"bank": bank})
+        bank = read_reference(self.reference_unet, reference_latents, timestep)
         return self.unet(
             generative_input, timestep, None, cross_attention_kwargs={"bank": bank, "observer": observer}
         ).sample

@@ -41,7 +41,7 @@ def test_only_the_worn_garment_is_taken(engine, person, labels, kind, own, other
     taken, wanted = shot.shown > 127, np.isin(labels, own)
     assert shot.is_worn and shot.measure(Garment(kind)) is None
     assert wanted.any() and taken[wanted].mean() > 0.7
-    assert taken[np.isin(labels, others)].mean() < 0.1
+    assert taken[np.isin(labels, others)].mean() < 0.15
     assert (taken & ~wanted).sum() < 0.3 * taken.sum()
     assert (np.asarray(shot.picture)[~taken] == 255).all()
     assert np.array_equal(np.asarray(shot.picture)[taken], np.asarray(person)[taken])
