@@ -1,7 +1,7 @@
 """Many visitors at once: is every request answered, as if it were alone, and does memory come back?
 
     python benchmarks/load.py            200 requests of 20 visitors, at 4 steps with the bundled weights
-    python benchmarks/load.py --quick    20 requests of 5 visitors
+    python benchmarks/load.py --quick    8 requests of 4 visitors
 
 Prints what was lost, how many answers differ from the same request asked alone, seconds at the 50th, 90th and
 99th percentile, seconds until the next run begins when a visitor goes, and the app's memory after the first
@@ -141,10 +141,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--quick", action="store_true", help="20 requests of 5 visitors")
+    parser.add_argument("--quick", action="store_true", help="8 requests of 4 visitors")
     options = parser.parse_args()
     if options.quick:
-        options.requests, options.visitors = 20, 5
+        options.requests, options.visitors = 8, 4
     app = App()
     try:
         alone = [app.request(f"alone-{kind}", kind, options.steps)[0] for kind in range(KINDS)]
