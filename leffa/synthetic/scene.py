@@ -22,6 +22,10 @@ from leffa.synthetic.render.correspond import correspondence
 from leffa.synthetic.render.gbuffer import GBuffer, View, draw, resolve
 from leffa.synthetic.render.raster import EMPTY, rasterise
 
+CATALOGUE = (
+    "front", "catalogue", "arms_away", "hand_on_hip", "pocket", "pockets", "behind_back", "walking",
+    "legs_crossed", "quarter_turn", "quarter_pocket",
+)  # fmt: skip
 FRONTAL = tuple(pose.name for pose in POSES if pose.name not in BACK_VIEWS + SIDE_VIEWS + SEATED_VIEWS)
 
 
@@ -180,7 +184,7 @@ def take_picture(
 def _draw_pose(rng: np.random.Generator, from_behind: bool = True) -> Pose:
     kind = rng.random() * (1 if from_behind else 0.95)
     if kind < 0.86:
-        return random_pose(rng, FRONTAL)
+        return random_pose(rng, CATALOGUE if kind < 0.5 else FRONTAL)
     return random_pose(rng, SEATED_VIEWS if kind < 0.9 else SIDE_VIEWS if kind < 0.95 else BACK_VIEWS)
 
 

@@ -19,21 +19,26 @@ def _neck(rng: np.random.Generator, *names: str) -> dict:
     return {"neck": name, "depth": float(depth.get(name, 0.0))}
 
 
+def draw_long(rng: np.random.Generator) -> float:
+    """End of a long sleeve or a trouser leg, see ``TopShape``: most are worn to the wrist and the ankle."""
+    return float(rng.uniform(1.82, 2.0) if rng.random() < 0.65 else rng.uniform(1.3, 1.85))
+
+
 def _t_shirt(rng: np.random.Generator) -> TopShape:
     return TopShape(
-        sleeve=rng.uniform(0.35, 0.95),
-        hem=rng.uniform(-0.08, 0.06),
+        sleeve=rng.uniform(0.25, 0.95),
+        hem=rng.uniform(-0.11, 0.08),
         loose=rng.uniform(0.2, 1),
         ease=0.004,
-        width=rng.uniform(0.05, 0.085),
+        width=rng.uniform(0.05, 0.095),
         **_neck(rng, "crew", "crew", "v", "scoop"),
     )
 
 
 def _long_sleeve(rng: np.random.Generator) -> TopShape:
     return TopShape(
-        sleeve=rng.uniform(1.3, 1.97),
-        hem=rng.uniform(-0.07, 0.06),
+        sleeve=draw_long(rng),
+        hem=rng.uniform(-0.1, 0.06),
         loose=rng.uniform(0.1, 0.9),
         ease=0.004,
         width=rng.uniform(0.035, 0.06),
@@ -168,24 +173,27 @@ def draw_bottom(rng: np.random.Generator, style: str | None = None, female: bool
             length=rng.uniform(0.3, 0.95), rise=rise, thigh=thigh, ankle=thigh * rng.uniform(0.85, 1.1)
         )
         return Garment(Kind.LOWER, style, [legs(cut)])
-    fit = rng.random()
-    thigh = 0.07 + 0.035 * fit
-    ankle = 0.035 + 0.085 * fit * rng.uniform(0.5, 1.2)
-    cut = LegShape(length=rng.uniform(1.55, 1.97), rise=rise, thigh=thigh, ankle=ankle)
+    thigh = rng.uniform(0.07, 0.11)
+    ankle = {
+        "tapered": rng.uniform(0.035, 0.05),
+        "straight": thigh * rng.uniform(0.65, 1.0),
+        "flared": rng.uniform(0.08, 0.13),
+    }[str(rng.choice(["tapered", "straight", "flared"], p=[0.35, 0.45, 0.2]))]
+    cut = LegShape(length=draw_long(rng), rise=rise, thigh=thigh, ankle=float(ankle))
     return Garment(Kind.LOWER, style, [legs(cut)])
 
 
 def draw_dress(rng: np.random.Generator) -> Garment:
     """A one-piece dress, short or long."""
     upper = TopShape(
-        sleeve=rng.choice([0.0, 0.0, rng.uniform(0.2, 0.9), rng.uniform(1.2, 1.95)]),
+        sleeve=rng.choice([0.0, 0.0, rng.uniform(0.2, 0.95), draw_long(rng), draw_long(rng)]),
         loose=rng.uniform(0, 0.35),
         ease=0.004,
-        width=rng.uniform(0.04, 0.075),
+        width=rng.uniform(0.04, 0.095),
         **_neck(rng, "crew", "v", "scoop", "boat", "strap"),
     )
     lower = SkirtShape(
-        length=rng.uniform(0.28, 0.95),
+        length=rng.uniform(0.28, 0.65) if rng.random() < 0.45 else rng.uniform(0.6, 0.97),
         rise=rng.uniform(0.05, 0.1),
         flare=rng.uniform(0.0, 0.8),
         pleats=int(rng.integers(4, 16)),

@@ -20,7 +20,7 @@ from leffa.files import written
 from leffa.synthetic.body.figure import Layout, draw_layout, extent, lay_out
 from leffa.synthetic.body.mesh import Mesh, join
 from leffa.synthetic.cloth.garments import Garment, LegShape, TopShape, legs
-from leffa.synthetic.cloth.wardrobe import draw_bottom, draw_dress, draw_top
+from leffa.synthetic.cloth.wardrobe import draw_bottom, draw_dress, draw_long, draw_top
 from leffa.synthetic.identity import WOMEN, Split, draw_person, generator
 from leffa.synthetic.lent.cutouts import CUTS, Cut, cut_out, cuts_of, read_photograph
 from leffa.synthetic.lent.registration import GRID, Frame, judge, register
@@ -77,7 +77,7 @@ def draw_template(split: Split, cut: Cut, number: int) -> Template:
 
 def _lay_flat(rng: np.random.Generator, cut: Cut, shape: TopShape) -> TopShape:
     """Cloth that lies flat is wider than it is on a limb."""
-    sleeve = rng.uniform(1.3, 1.97) if cut is Cut.LONG else rng.uniform(0.35, 0.95)
+    sleeve = draw_long(rng) if cut is Cut.LONG else rng.uniform(0.35, 0.95)
     return replace(
         shape,
         sleeve=float(sleeve),
@@ -90,7 +90,7 @@ def _draw_legs(rng: np.random.Generator) -> Garment:
     long = rng.random() < 0.8
     thigh = rng.uniform(0.07, 0.125)
     shape = LegShape(
-        length=float(rng.uniform(1.4, 1.97) if long else rng.uniform(0.3, 0.95)),
+        length=float(draw_long(rng) if long else rng.uniform(0.3, 0.95)),
         rise=float(rng.uniform(0.04, 0.17)),
         thigh=float(thigh),
         ankle=float(thigh * rng.uniform(0.45, 1.1)),
