@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from leffa.framing import Box
 from leffa.images import Letterbox, load_image
-from leffa.preprocess.labels import Landmark
+from leffa.preprocess.labels import MIRRORED
 from leffa.preprocess.offline.pose import Person
 from leffa.preprocess.offline.preprocessor import OfflinePreprocessor
 from leffa.preprocess.prepared import Prepared
@@ -55,21 +55,10 @@ def mirrored(prepared: Prepared) -> Prepared:
 
 
 def _mirrored(person: Person, width: int) -> Person:
-    landmarks = person.landmarks[_swapped()].copy()
+    landmarks = person.landmarks[list(MIRRORED)].copy()
     landmarks[:, 0] = width - landmarks[:, 0]
     outline = np.ascontiguousarray(person.silhouette[:, ::-1])
     return Person(landmarks, outline, person.box.mirrored(width))
-
-
-def _swapped() -> list[int]:
-    """For each landmark the one that takes its place in a mirror."""
-
-    def other(name: str) -> str:
-        if "LEFT" in name:
-            return name.replace("LEFT", "RIGHT")
-        return name.replace("RIGHT", "LEFT")
-
-    return [int(Landmark[other(landmark.name)]) for landmark in Landmark]
 
 
 @lru_cache(maxsize=4)

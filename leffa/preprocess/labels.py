@@ -154,6 +154,14 @@ class Landmark(IntEnum):
     RIGHT_FOOT_INDEX = 32
 
 
+def _other_side(name: str) -> str:
+    return name.replace("LEFT", "RIGHT") if "LEFT" in name else name.replace("RIGHT", "LEFT")
+
+
+MIRRORED = tuple(int(Landmark[_other_side(landmark.name)]) for landmark in Landmark)
+"""For each landmark the one that takes its place in a mirror."""
+
+
 class Joint(IntEnum):
     """OpenPose body-18 joints, the order the official masks use. (0, 0) marks a missing joint."""
 

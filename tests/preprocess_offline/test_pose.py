@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_figures import landmarks_of
 from PIL import Image
 
 from leffa.config import Garment
 from leffa.errors import PersonError
 from leffa.preprocess import OfflinePreprocessor, Preprocessor
-from leffa.preprocess.labels import Landmark, Part
-from leffa.preprocess.offline.pose import Person, PoseEstimator
+from leffa.preprocess.labels import MIRRORED, Landmark, Part
+from leffa.preprocess.offline.pose import Person, PoseEstimator, seen_from_its_side
+from leffa.preprocess.offline.skeleton import Skeleton
 
 pytest.importorskip("mediapipe")
 
@@ -181,3 +183,31 @@ def test_a_server_keeps_its_standard_error(portrait: np.ndarray, monkeypatch: py
         served.start()
         served.join()
     assert moved == []
+
+
+def _taken_for_a_back(headless: bool, toes_lower: bool = True, feet_seen: float = 1.0) -> np.ndarray:
+    landmarks = landmarks_of()[list(MIRRORED)]
+    if headless:
+        landmarks[:, 1] -= landmarks[Landmark.NOSE, 1]
+    toes, heels = (
+        [Landmark.LEFT_FOOT_INDEX, Landmark.RIGHT_FOOT_INDEX],
+        [Landmark.LEFT_HEEL, Landmark.RIGHT_HEEL],
+    )
+    if not toes_lower:
+        landmarks[toes, 1], landmarks[heels, 1] = landmarks[heels, 1], landmarks[toes, 1].copy()
+    landmarks[toes + heels, 3] = feet_seen
+    return landmarks
+
+
+@pytest.mark.parametrize(
+    ("told", "facing"),
+    [
+        ({"headless": True}, 1),
+        ({"headless": True, "feet_seen": 0.1}, 1),
+        ({"headless": True, "toes_lower": False}, -1),
+        ({"headless": False}, -1),
+    ],
+)
+def test_somebody_cut_below_the_face_is_seen_from_where_the_feet_point(told: dict, facing: int) -> None:
+    mended = seen_from_its_side(_taken_for_a_back(**told))
+    assert Skeleton.from_landmarks(mended).facing == facing

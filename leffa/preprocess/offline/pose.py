@@ -16,12 +16,18 @@ from numpy.typing import NDArray
 
 from leffa.errors import PersonError
 from leffa.framing import Box
-from leffa.preprocess.labels import Landmark
+from leffa.preprocess.labels import MIRRORED, Landmark
 from leffa.preprocess.offline.skeleton import Skeleton
 
 Array = NDArray[np.float32]
 
 _LONGEST_SIDE = 1024  # px looked at; the models see 256 px crops of it
+LEAST_HEAD = 1.0  # of the distance from the eyes to the mouth: a nose nearer to the picture's top is cut off
+SEEN_FOOT = 0.5  # visibility
+FEET = (
+    (Landmark.LEFT_FOOT_INDEX, Landmark.LEFT_HEEL),
+    (Landmark.RIGHT_FOOT_INDEX, Landmark.RIGHT_HEEL),
+)
 _NOBODY = (
     "No person was found in the picture: use a photo in which one person is seen from the front, "
     "at least from the shoulders to the hips."
@@ -167,7 +173,7 @@ class PoseEstimator:
         )
         if not np.isfinite(landmarks).all():
             return None
-        return _person(landmarks, result.segmentation_mask.astype(np.float32))
+        return _person(seen_from_its_side(landmarks), result.segmentation_mask.astype(np.float32))
 
     def _pose_near(self, image: NDArray[np.uint8], face: Array) -> Person | None:
         """Look in a cut-out that a body under this face (left, top, right, bottom) would fill."""
@@ -228,6 +234,23 @@ class PoseEstimator:
         if area.mean() < 0.004 or person.landmarks[:25, 3].mean() < 0.4:
             return False
         return all(np.count_nonzero(area & (other.silhouette > 0.5)) < 0.3 * area.sum() for other in others)
+
+
+def seen_from_its_side(landmarks: Array) -> Array:
+    """Landmarks (33, 4) with left and right exchanged where only the lacking head made a front a back.
+
+    The pose model tells front from back by the face. Where the picture is cut below it, the feet tell: from
+    the front the toes are lower than the heels. Feet that are not seen either leave it at the front.
+    """
+    skeleton = Skeleton.from_landmarks(landmarks)
+    if skeleton.facing > 0 or skeleton.head.nose[1] > LEAST_HEAD * skeleton.head.unit:
+        return landmarks
+    lower = [
+        landmarks[toe, 1] - landmarks[heel, 1]
+        for toe, heel in FEET
+        if min(landmarks[toe, 3], landmarks[heel, 3]) > SEEN_FOOT
+    ]
+    return landmarks if lower and np.mean(lower) < 0 else landmarks[list(MIRRORED)]
 
 
 def _person(landmarks: Array, silhouette: Array) -> Person | None:
