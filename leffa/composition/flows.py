@@ -15,6 +15,8 @@ from leffa.model.refinement import Refined, Shows
 
 OUTLINE = 0.7  # px of the frame: waves of a silhouette's outline that are shorter are smoothed away
 GAP = 4.0  # px of the frame: half the width of what the flow may miss within a garment
+STRIP = 2.0  # px of the frame: half the width of a strip of skin that nobody shows beside a garment
+BUMP = 9.0  # px of the frame: how far a shoulder may rise above the garment that covers it
 SLIVER = 1.2  # px of the frame: what is narrower is no part of a garment
 EDGE = 0.9  # slope of the outline, smoothed so, per px of the frame: it then ends within two of the photo's
 
@@ -69,7 +71,7 @@ class Said:
 
     covered   where it is
     possible  where it may be if the flow carries it there
-    worn      where it lies on the trunk and the upper arms, so that no skin is seen beside it
+    worn      trunk and upper arms without the throat: no skin is seen in strips there
     """
 
     covered: NDArray[np.bool_]
@@ -95,6 +97,7 @@ def landed(
     solid = _joined_to(on_cloth & (said.covered | said.possible), said.covered)
     closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, disc(GAP * working.zoom)) > 0
     kept = solid | (said.covered & (closed | _holes(solid) | (near_cloth & said.worn)))
+    kept |= _beside(working, kept, said.worn)
     kept = cv2.morphologyEx(kept.astype(np.uint8), cv2.MORPH_OPEN, disc(SLIVER * working.zoom)) > 0
     sure = kept & on_cloth
     if not sure.any():
@@ -105,6 +108,18 @@ def landed(
     nearest = np.zeros((labels.max() + 1, 2), np.float32)
     nearest[labels[sure]] = places[sure]
     return kept, np.where(on_cloth[..., None], places, nearest[labels]).astype(np.float32)
+
+
+def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): slivers of the body that would look out beside the garment, and low bumps above a shoulder."""
+    bare = (worn & ~kept).astype(np.uint8)
+    wide = cv2.morphologyEx(bare, cv2.MORPH_OPEN, disc(STRIP * working.zoom)) > 0
+    near = cv2.dilate(kept.astype(np.uint8), disc(2 * STRIP * working.zoom)) > 0
+    rise = max(1, round(BUMP * working.zoom))
+    upwards = np.ones((rise, 1), np.uint8)
+    above = cv2.dilate(kept.astype(np.uint8), upwards, anchor=(0, 0)) > 0
+    high = cv2.morphologyEx(bare, cv2.MORPH_OPEN, upwards) > 0
+    return (bare > 0) & ((near & ~wide) | (above & ~high))
 
 
 def _holes(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:

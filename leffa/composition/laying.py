@@ -34,6 +34,7 @@ RAGGED = 2.0  # px of a product shot: shorter waves of its outline are the cut-o
 BESIDE = 6.0  # px of a product shot: a flow that ends further from the cloth shows none
 REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond what is said to be covered
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
+AROUND = 6.0  # px of the frame that a body reaches beyond its part map
 THROAT = 0.35  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
 
 
@@ -86,8 +87,14 @@ def _said(scene: Scene, working: Working, refined: Refined) -> Said:
     near = cv2.dilate(said.astype(np.uint8), disc(REACH * working.zoom)) > 0
     head = (working.cut(scene.reading.head) > 0.5).astype(np.uint8)
     throat = cv2.dilate(head, disc(THROAT * float(np.sqrt(head.sum())))) > 0 if head.any() else head > 0
-    worn = working.cut(np.isin(scene.reading.parts[..., 0], SHOULDERS)) > 0.5
-    return Said(said, near & ~throat & (share_shown(working, refined, Shows.OTHER) < SURE_OTHER), worn)
+    of_shoulders = np.isin(scene.reading.parts[..., 0], SHOULDERS)
+    shoulders, others = (
+        cv2.dilate((working.cut(parts) > 0.5).astype(np.uint8), disc(AROUND * working.zoom)) > 0
+        for parts in (of_shoulders, scene.reading.on_body & ~of_shoulders)
+    )
+    worn = shoulders & ~others & (working.cut(scene.reading.silhouette) > 127)
+    possible = near & (share_shown(working, refined, Shows.OTHER) < SURE_OTHER)
+    return Said(said, possible & ~throat, worn & ~throat)
 
 
 def _lands(scene: Scene, places: Maps) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
