@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from demo import parts
 from demo.texts import say, words
 
 Texts = Callable[[str], dict[str, Any]]
@@ -49,6 +50,11 @@ class Labels:
             }
 
         return self.add(make, texts, **options)
+
+    def segments(self, name: str, values: tuple[str, ...], value: str, elem_id: str) -> Any:
+        """Buttons side by side, one of which is pressed; their texts are ``name_value``."""
+        look = {"elem_classes": "lf-segments", "elem_id": elem_id}
+        return self.choices(parts.Buttons, name, f"{name}_", values, value=value, **look)
 
     @property
     def components(self) -> list[gr.blocks.Block]:
