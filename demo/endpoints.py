@@ -11,10 +11,11 @@ import gradio as gr
 from demo import painting
 from demo.files import keep
 from demo.gate import PASSING
-from demo.history import Run, remember
+from demo.history import Run
 from demo.painting import Work, engine
 from demo.reading import LOOKING, opened
-from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots, address_of
+from demo.sessions import PASSING_SECONDS, Session, Sessions, address_of
+from demo.slots import Picked, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task, sample_seed
 from leffa.errors import LeffaError
@@ -375,7 +376,7 @@ class Endpoints:
                     result = event
         assert result is not None  # run ends with a result or raises
         run = Run(result, Slots(pictures, choices), work.person, time.monotonic() - started)
-        remember(session, task, run)
+        session.remember(task, run)
         details = {
             "run": run.key,
             "task": task,

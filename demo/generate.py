@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demo import painting, parts
-from demo.history import Run, history_strip, remember
+from demo.history import Run
 from demo.inspector import Inspector
 from demo.labels import Labels
 from demo.painting import PACE, Work
@@ -240,7 +240,7 @@ class GenerateStep:
                     yield _progress(language, event, preview), *busy, *stay
                 else:
                     run = Run(event, slots, work.person, time.monotonic() - started)
-                    remember(session, self.tab, run)
+                    session.remember(self.tab, run)
                     yield run.shown(language), *idle, *stay
                     run.draw_views()
                     below = self.inspector.value(session), gr.update(**history_strip(session, self.tab))
@@ -296,3 +296,20 @@ def _progress(language: str, step: painting.Step, preview: str | None) -> dict:
     if step.remaining and step.remaining >= 1:
         message = say(language, "remaining", what=message, seconds=round(step.remaining))
     return {"state": "running", "share": step.share, "message": message, "preview": preview}
+
+
+def history_strip(session: Session, tab: str) -> dict[str, Any]:
+    """Properties of the strip that shows the runs of a tab, newest first."""
+    runs = [run for run in session.runs if run.task.value == tab and run.is_kept]
+    shown = session.current(tab)
+    items = [
+        {
+            "name": run.key,
+            "src": run.thumb,
+            "alt": f"{say(session.language, 'seed')} {run.seed}",
+            "note": f"{round(100 * run.scores[run.chosen])}",
+        }
+        for run in runs
+    ]
+    value = [{"name": "", "title": say(session.language, "history"), "items": items}] if items else []
+    return {"value": value, "chosen": shown.key if shown else ""}

@@ -9,14 +9,14 @@ import gradio as gr
 
 from demo import examples, parts
 from demo.examples import Example
-from demo.generate import GenerateStep
-from demo.history import history_strip
+from demo.generate import GenerateStep, history_strip
 from demo.labels import Labels
 from demo.painting import Work
 from demo.parts import QUIETLY
 from demo.reading import found, read, restored_note
 from demo.restoring import SLOTS, Restored, from_run, read_png
-from demo.sessions import Session, Sessions, Slots
+from demo.sessions import Session, Sessions
+from demo.slots import Slots
 from demo.texts import problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError

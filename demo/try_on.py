@@ -8,7 +8,8 @@ from demo import examples, parts
 from demo.painting import Work
 from demo.parts import LAST, QUIETLY
 from demo.reading import person_chosen, prepare, read
-from demo.sessions import Session, Slots
+from demo.sessions import Session
+from demo.slots import Slots
 from demo.tab import Tab
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes, advice, mask_value, mended
 from leffa.config import Task
