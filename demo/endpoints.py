@@ -371,7 +371,7 @@ class Endpoints:
         with session.stoppable() as stop:
             for event in painting.run(work, stop, visitor):
                 if isinstance(event, painting.Step):
-                    progress(event.share, desc=_told(event))
+                    progress(event.share, desc=_progress_text(event))
                 else:
                     result = event
         assert result is not None  # run ends with a result or raises
@@ -396,7 +396,7 @@ class Endpoints:
         return files[0], keep(session, flow), files, details
 
 
-def _told(step: painting.Step) -> str:
+def _progress_text(step: painting.Step) -> str:
     return f"busy, position {step.ahead} in line" if step.ahead else step.what
 
 
