@@ -17,13 +17,12 @@ class Labels:
     Gradio makes them anew from their arguments with every update, so nothing set later would last.
     """
 
-    def __init__(self, language: str = "en"):
-        self._language = language
+    def __init__(self) -> None:
         self._entries: list[tuple[Any, Texts]] = []
 
     def add(self, make: Callable[..., Any], texts: Texts, **options: Any) -> Any:
         """A component with the properties ``texts(language)`` beside its options."""
-        component = make(**options, **texts(self._language))
+        component = make(**options, **texts("en"))
         self._entries.append((component, texts))
         return component
 

@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
 def download(
     what: str, request: Request, dry_run: bool = False, tell: Callable[[str], None] | None = None
 ) -> list[str]:
-    """Bring the weight sets of ``what`` (a key of ``CHOICES``) into ``request.folder``; returns those fetched.
+    """Bring the weight sets of ``what``, a key of ``CHOICES``, into a folder; returns those fetched.
 
     What is already there is verified and left alone; what is damaged is fetched again. Raises WeightsError
     with one sentence; the same call then goes on where it was.
