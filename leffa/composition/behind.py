@@ -25,7 +25,7 @@ LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
 CLEAR = 3.0  # px of the frame between the person and the ground that the ground's colours are taken from
-FACE_WEIGHT = 0.02  # of a face's colour beside a limb's: it counts where no limb is seen
+FACE_WEIGHT = 0.5  # of a face's colour beside a limb's: hands alone are often in the shade
 STRIP = 14.0  # px of the frame: the widest gap between two garments that is taken for cloth
 TRUNK = (
     Part.TORSO_FRONT,
