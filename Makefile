@@ -51,7 +51,7 @@ quickstart: $(VENV)/.dev
 	@echo "Look at $(RUNS)/run/samples: reference, masked person, result, truth, warped by the model, by the truth."
 
 # Every benchmark and tool in its quickest form: that they run, not what they measure.
-SCRIPTS := $(filter-out tools/chromium.py tools/extra.py, $(wildcard benchmarks/*.py tools/*.py))
+SCRIPTS := $(filter-out tools/bake_body.py tools/chromium.py tools/extra.py, $(wildcard benchmarks/*.py tools/*.py))
 bench: $(VENV)/.dev
 	@for script in $(SCRIPTS); do echo "== $$script"; $(RUN) $$script --quick || exit 1; done
 

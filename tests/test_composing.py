@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from leak import leaked_share, rarest_garish
 from PIL import Image, ImageOps
 
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
@@ -18,7 +19,6 @@ from leffa.composition.pose import PIECES, similarity
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor
-from leffa.metrics.leak import leaked_share, rarest_garish
 from leffa.model.flow import FlowField, coordinates
 from leffa.model.pipeline import LeffaPipeline
 from leffa.model.refinement import Shows
