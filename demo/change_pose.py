@@ -7,11 +7,12 @@ import gradio as gr
 
 from demo import examples, parts
 from demo.painting import Work, engine
+from demo.parts import LAST, QUIETLY
 from demo.pictures import EDITOR_SIDE, photo_url
 from demo.reading import boxes, person_chosen, prepare, read
 from demo.sessions import Session
-from demo.tab import LAST, QUIETLY, Tab
-from demo.texts import problem, say, words
+from demo.tab import Tab
+from demo.texts import problem, words
 from demo.try_on import MASK_WORDS
 from demo.views import part_colours
 from leffa.config import Task
@@ -30,41 +31,13 @@ class ChangePose(Tab):
     task = Task.POSE_TRANSFER
 
     def _build_steps(self) -> None:
-        self._build_person()
-        self._build_pose()
-        self._build_body()
-
-    def _build_person(self) -> None:
-        with gr.Column(elem_classes="lf-step"):
-            self._heading(1, "person")
-            self.person = self._labels.say(
-                parts.picture, {"placeholder": "photo_empty", "label": "step_person"}, elem_id="person"
-            )
-            self.person_note = parts.note(elem_id="person-note")
-            self.people = self._labels.add(
-                parts.strip,
-                lambda language: {
-                    "value": examples.strip(examples.people(), say(language, "examples_photo"))
-                },
-                elem_id="pose-people",
-            )
-
-    def _build_pose(self) -> None:
-        with gr.Column(elem_classes="lf-step"):
-            self._heading(2, "pose")
-            self.pose = self._labels.say(
-                parts.picture, {"placeholder": "pose_empty", "label": "step_pose"}, elem_id="pose"
-            )
-            self.pose_note = parts.note(elem_id="pose-note")
-            self.poses = self._labels.add(
-                parts.strip,
-                lambda language: {"value": examples.strip(examples.poses(), say(language, "pose_gallery"))},
-                elem_id="poses",
-            )
-
-    def _build_body(self) -> None:
-        with gr.Column(elem_classes="lf-step"):
-            self._heading(3, "body")
+        with self._step(1, "person"):
+            self.person, self.person_note = self._picture("person", "photo_empty")
+            self.people = self._examples(examples.people, "examples_photo", "pose-people")
+        with self._step(2, "pose"):
+            self.pose, self.pose_note = self._picture("pose", "pose_empty")
+            self.poses = self._examples(examples.poses, "pose_gallery", "poses")
+        with self._step(3, "body"):
             self.body = self._labels.add(
                 parts.mask_editor,
                 lambda language: {"words": words(language, BODY_WORDS), "fixed": True},
@@ -80,15 +53,10 @@ class ChangePose(Tab):
             )
 
     def _connect(self) -> None:
-        go = [self.generate.go, self.generate.reason]
-        for event in (self.person.upload, self.person.clear):
-            event(self._look_person, None, [self.person_note, *go], queue=False, **QUIETLY).then(
-                self.set_person, self.person, self.person_note, **QUIETLY
-            ).then(*self._ready, **QUIETLY)
-        for event in (self.pose.upload, self.pose.clear):
-            event(self._look_pose, None, [self.pose_note, *go], queue=False, **QUIETLY).then(
-                self.set_pose, [self.pose, self.mirror], [self.pose_note, self.body], **QUIETLY
-            ).then(*self._ready, **QUIETLY)
+        look_at_person = self.set_person, self.person, self.person_note
+        look_at_pose = self.set_pose, [self.pose, self.mirror], [self.pose_note, self.body]
+        self._connect_picture("person", self.person, self.person_note, look_at_person)
+        self._connect_picture("pose", self.pose, self.pose_note, look_at_pose)
         for chooser in (self.people, self.poses):
             chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **LAST).then(
                 *self._ready, **QUIETLY
@@ -107,12 +75,6 @@ class ChangePose(Tab):
         return [
             self.person, self.person_note, self.people, self.pose, self.pose_note, self.poses,
         ]  # fmt: skip
-
-    def _look_person(self, request: gr.Request) -> tuple:
-        return self._look(request, "person")
-
-    def _look_pose(self, request: gr.Request) -> tuple:
-        return self._look(request, "pose")
 
     def set_person(self, path: str | None, request: gr.Request) -> dict:
         """Read the person whose look is kept."""
@@ -138,13 +100,9 @@ class ChangePose(Tab):
         partners = examples.people() if other == "person" else examples.poses()
         if other not in slots.pictures and partners:
             chosen[other] = partners[0]
-        shown: dict[str, Any] = {"person": (gr.skip(),) * 3, "pose": (gr.skip(),) * 3}
-        for name, one in chosen.items():
-            slots.expected.pop(name, None)
-            noted = read(session, str(one.path), TAB, name, 0, example=one.name)
-            shown[name] = (str(one.path), noted, gr.update(chosen=one.name))
+        pictures = self._take(session, chosen)
         body = self._body(session, mirror) if "pose" in chosen else gr.skip()
-        return *shown["person"], *shown["pose"], body
+        return *pictures, body
 
     def accept(self, session: Session, path: str) -> tuple:
         """Take a picture from the other tab as the person; its picture, line and examples."""

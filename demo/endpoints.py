@@ -11,10 +11,11 @@ import gradio as gr
 from demo import painting
 from demo.files import keep
 from demo.gate import PASSING
-from demo.history import Run, remember
+from demo.history import Run
 from demo.painting import Work, engine
 from demo.reading import LOOKING, opened
-from demo.sessions import PASSING_SECONDS, Picked, Session, Sessions, Slots, address_of
+from demo.sessions import PASSING_SECONDS, Session, Sessions, address_of
+from demo.slots import Picked, Slots
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task, sample_seed
 from leffa.errors import LeffaError
@@ -371,12 +372,12 @@ class Endpoints:
         with session.stoppable() as stop:
             for event in painting.run(work, stop, visitor):
                 if isinstance(event, painting.Step):
-                    progress(event.share, desc=_told(event))
+                    progress(event.share, desc=_progress_text(event))
                 else:
                     result = event
         assert result is not None  # run ends with a result or raises
         run = Run(result, Slots(pictures, choices), work.person, time.monotonic() - started)
-        remember(session, task, run)
+        session.remember(task, run)
         details = {
             "run": run.key,
             "task": task,
@@ -396,7 +397,7 @@ class Endpoints:
         return files[0], keep(session, flow), files, details
 
 
-def _told(step: painting.Step) -> str:
+def _progress_text(step: painting.Step) -> str:
     return f"busy, position {step.ahead} in line" if step.ahead else step.what
 
 

@@ -190,7 +190,9 @@ class Gate:
             if passed:
                 _set_header(scope, PASSING, passed)
             _set_header(scope, "content-length", str(len(content)))
-            await self.inner(scope, _given(content, receive), _told(send) if asked[:3] == "run" else send)
+            await self.inner(
+                scope, _given(content, receive), _as_mistake(send) if asked[:3] == "run" else send
+            )
         elif scope["method"] == "GET" and _STREAM.fullmatch(asked):
             await self._stream(scope, receive, send, asked)
         else:
@@ -472,7 +474,7 @@ def _guarded(send: Send) -> Send:
     return sent
 
 
-def _told(send: Send) -> Send:
+def _as_mistake(send: Send) -> Send:
     """Gradio says 500 for every sentence of an event that does not wait; it is the caller's mistake."""
 
     async def sent(message: dict[str, Any]) -> None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from demo import painting, parts
-from demo.history import Run, history_strip, remember
+from demo.history import Run
 from demo.inspector import Inspector
 from demo.labels import Labels
 from demo.painting import SPEED, Work
+from demo.parts import LAST, QUIETLY
 from demo.pictures import photo_url, png_url
 from demo.sessions import Session, Sessions, address_of
 from demo.texts import doing, problem, say
@@ -26,13 +27,11 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("leffa.demo")
 PACES = tuple(pace.value for pace in Pace)
+_VIEWS = ("result", "flow", "warped", "confidence", "difference")
 _VIEWER_WORDS = {
-    **{f"view_{name}": f"view_{name}" for name in ("result", "flow", "warped", "confidence", "difference")},
-    **{
-        f"hint_{name}": f"viewhint_{name}"
-        for name in ("result", "flow", "warped", "confidence", "difference")
-    },
-    **{f"alt_{name}": f"alt_{name}" for name in ("result", "flow", "warped", "confidence", "difference")},
+    **{f"view_{name}": f"view_{name}" for name in _VIEWS},
+    **{f"hint_{name}": f"viewhint_{name}" for name in _VIEWS},
+    **{f"alt_{name}": f"alt_{name}" for name in _VIEWS},
     "alt_preview": "alt_preview",
     "alt_before": "alt_before",
     "before": "before",
@@ -57,6 +56,16 @@ def has_paces(task: Task) -> bool:
     """Whether haste saves the model at hand anything: one of few steps is as quick in every pace."""
     own = _model(task).steps
     return any(used.steps is not None and used.fits(own) for used in RECIPES.values())
+
+
+def _model(task: Task) -> "Model":
+    """The one at hand, whose defaults the widgets show."""
+    from leffa.weights.models import BUNDLED, find
+
+    try:
+        return find(task)
+    except LeffaError:
+        return BUNDLED
 
 
 class GenerateStep:
@@ -107,20 +116,12 @@ class GenerateStep:
         return self.task.value
 
     def _build(self, labels: Labels) -> None:
-        name = self.tab
+        name, model = self.tab, _model(self.task)
         self.viewer = labels.words(
             parts.viewer, "", _VIEWER_WORDS | {"hand_over": HANDS_OVER[self.task]}, elem_id=f"{name}-viewer"
         )
-        self.pace = labels.choices(
-            parts.Buttons,
-            "pace",
-            "pace_",
-            PACES,
-            value=Pace.QUALITY.value,
-            visible=has_paces(self.task),
-            elem_classes="lf-segments",
-            elem_id=f"{name}-pace",
-        )
+        paces = has_paces(self.task)
+        self.pace = labels.segments("pace", PACES, Pace.QUALITY.value, f"{name}-pace", visible=paces)
         button: dict[str, Any] = {"size": "lg", "elem_classes": "lf-go"}
         self.go = labels.say(
             gr.Button,
@@ -135,16 +136,13 @@ class GenerateStep:
         )
         self.reason = parts.note(elem_id=f"{name}-reason")
         with labels.say(gr.Accordion, {"label": "advanced"}, open=False, elem_classes="lf-more"):
-            self.steps = self._slider(labels, "steps", 1, 100, default_steps(self.task, "quality"), 1)
-            self.guidance = self._slider(
-                labels, "guidance", 0, 10, _default(self.task, "guidance_scale"), 0.1
-            )
-            self.rescale = self._slider(
-                labels, "rescale", 0, 10, _default(self.task, "guidance_rescale"), 0.1
-            )
+            self.steps = self._slider(labels, "steps", 1, 100, model.steps, 1)
+            self.guidance = self._slider(labels, "guidance", 0, 10, model.guidance_scale, 0.1)
+            rescale = model.guidance_scale if model.guidance_rescale is None else model.guidance_rescale
+            self.rescale = self._slider(labels, "rescale", 0, 10, rescale, 0.1)
             with gr.Row(elem_classes="lf-seed"):
                 self.seed = labels.say(
-                    parts.Figure,
+                    parts.Number,
                     {"label": "seed", "info": "seed_info"},
                     value=-1,
                     precision=0,
@@ -159,7 +157,7 @@ class GenerateStep:
 
     def _slider(self, labels: Labels, name: str, low: float, high: float, value: float, step: float) -> Any:
         return labels.say(
-            parts.Slide,
+            parts.Slider,
             {"label": name, "info": f"{name}_info"},
             minimum=low,
             maximum=high,
@@ -172,38 +170,20 @@ class GenerateStep:
         """Wire the step's own events."""
         self.pace.input(
             lambda pace: default_steps(self.task, pace), self.pace, self.steps, api_visibility="private"
-        ).then(
-            self.state, self.inputs, [self.go, self.reason], show_progress="hidden", api_visibility="private"
-        )
+        ).then(self.state, self.inputs, [self.go, self.reason], **QUIETLY)
         for setting in (self.steps, self.guidance, self.samples):
-            setting.change(
-                self.state,
-                self.inputs,
-                [self.go, self.reason],
-                show_progress="hidden",
-                api_visibility="private",
-                trigger_mode="always_last",
-            )
-        self.dice.click(lambda: -1, None, self.seed, show_progress="hidden", api_visibility="private")
+            setting.change(self.state, self.inputs, [self.go, self.reason], **LAST)
+        self.dice.click(lambda: -1, None, self.seed, **QUIETLY)
         self.go.click(
             self.run,
             self.inputs,
             [self.viewer, self.go, self.halt, self.reason, self.inspector.widget, self.history],
-            show_progress="hidden",
             concurrency_limit=None,
-            api_visibility="private",
+            **QUIETLY,
         )
-        self.halt.click(self.stop, queue=False, show_progress="hidden", api_visibility="private")
-        self.viewer.sample(
-            self.choose_sample,
-            None,
-            [self.viewer, self.inspector.widget],
-            show_progress="hidden",
-            api_visibility="private",
-        )
-        self.viewer.download(
-            self.download, None, self.viewer, show_progress="hidden", api_visibility="private"
-        )
+        self.halt.click(self.stop, queue=False, **QUIETLY)
+        self.viewer.sample(self.choose_sample, None, [self.viewer, self.inspector.widget], **QUIETLY)
+        self.viewer.download(self.download, None, self.viewer, **QUIETLY)
 
     def state(
         self, steps: float, guidance: float, rescale: float, seed: float, samples: float, pace: str,
@@ -272,7 +252,7 @@ class GenerateStep:
                     yield _progress(language, event, preview), *busy, *stay
                 else:
                     run = Run(event, slots, work.person, time.monotonic() - started)
-                    remember(session, self.tab, run)
+                    session.remember(self.tab, run)
                     yield run.shown(language), *idle, *stay
                     run.draw_views()
                     below = self.inspector.value(session), gr.update(**history_strip(session, self.tab))
@@ -330,17 +310,18 @@ def _progress(language: str, step: painting.Step, preview: str | None) -> dict:
     return {"state": "running", "share": step.share, "message": message, "preview": preview}
 
 
-def _model(task: Task) -> "Model":
-    """The one at hand, whose defaults the widgets show."""
-    from leffa.weights.models import BUNDLED, find
-
-    try:
-        return find(task)
-    except LeffaError:
-        return BUNDLED
-
-
-def _default(task: Task, setting: str) -> float:
-    model = _model(task)
-    value = getattr(model, setting)
-    return model.guidance_scale if value is None else value
+def history_strip(session: Session, tab: str) -> dict[str, Any]:
+    """Properties of the strip that shows the runs of a tab, newest first."""
+    runs = [run for run in session.runs if run.task.value == tab and run.is_kept]
+    shown = session.current(tab)
+    items = [
+        {
+            "name": run.key,
+            "src": run.thumb,
+            "alt": f"{say(session.language, 'seed')} {run.seed}",
+            "note": f"{round(100 * run.scores[run.chosen])}",
+        }
+        for run in runs
+    ]
+    value = [{"name": "", "title": say(session.language, "history"), "items": items}] if items else []
+    return {"value": value, "chosen": shown.key if shown else ""}

@@ -9,12 +9,10 @@ from demo.texts import say
 from leffa.config import Task, sample_seed
 
 if TYPE_CHECKING:
-    from demo.sessions import Session, Slots
+    from demo.slots import Slots
     from leffa.explain.score import Scatter
     from leffa.preprocess.prepared import Prepared
     from leffa.run.result import Result
-
-MOST_RUNS = 12
 
 
 class Run:
@@ -151,31 +149,3 @@ class Run:
         from leffa.record import png_bytes
 
         return png_bytes(self.result.images[self.sample], self.record())
-
-
-def remember(session: "Session", tab: str, run: Run) -> None:
-    """Keep a run as the newest; the oldest go."""
-    session.shown[tab] = run
-    session.runs.insert(0, run)
-    for old in session.runs[MOST_RUNS:]:
-        old.forget()
-    session.runs[:] = [one for one in session.runs if one.is_kept]
-    if session.has_ended:
-        run.forget()
-
-
-def history_strip(session: "Session", tab: str) -> dict[str, Any]:
-    """Properties of the strip that shows the runs of a tab, newest first."""
-    runs = [run for run in session.runs if run.task.value == tab and run.is_kept]
-    shown = session.current(tab)
-    items = [
-        {
-            "name": run.key,
-            "src": run.thumb,
-            "alt": f"{say(session.language, 'seed')} {run.seed}",
-            "note": f"{round(100 * run.scores[run.chosen])}",
-        }
-        for run in runs
-    ]
-    value = [{"name": "", "title": say(session.language, "history"), "items": items}] if items else []
-    return {"value": value, "chosen": shown.key if shown else ""}

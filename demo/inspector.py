@@ -10,6 +10,7 @@ import numpy as np
 
 from demo import parts
 from demo.labels import Labels
+from demo.parts import LAST
 from demo.pictures import photo_url
 from demo.sessions import Session, Sessions
 from demo.texts import problem, say
@@ -47,9 +48,8 @@ class Inspector:
     def __init__(self, task: Task, sessions: Sessions, labels: Labels):
         self._sessions, self._tab = sessions, task.value
         self.widget = labels.words(parts.inspector, "", _WORDS, elem_id=f"{task.value}-inspector")
-        quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        self.widget.trace(self.follow, None, self.widget, trigger_mode="always_last", **quietly)
-        self.widget.scrub(self.scrub, None, self.widget, trigger_mode="always_last", **quietly)
+        self.widget.trace(self.follow, None, self.widget, **LAST)
+        self.widget.scrub(self.scrub, None, self.widget, **LAST)
 
     def value(self, session: Session, layer: str | None = None, step: int | None = None) -> dict:
         """What the widget shows of the tab's shown run."""

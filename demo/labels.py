@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from demo import parts
 from demo.texts import say, words
 
 Texts = Callable[[str], dict[str, Any]]
@@ -16,13 +17,12 @@ class Labels:
     Gradio makes them anew from their arguments with every update, so nothing set later would last.
     """
 
-    def __init__(self, language: str = "en"):
-        self._language = language
+    def __init__(self) -> None:
         self._entries: list[tuple[Any, Texts]] = []
 
     def add(self, make: Callable[..., Any], texts: Texts, **options: Any) -> Any:
         """A component with the properties ``texts(language)`` beside its options."""
-        component = make(**options, **texts(self._language))
+        component = make(**options, **texts("en"))
         self._entries.append((component, texts))
         return component
 
@@ -49,6 +49,13 @@ class Labels:
             }
 
         return self.add(make, texts, **options)
+
+    def segments(
+        self, name: str, values: tuple[str, ...], value: str, elem_id: str, visible: bool = True
+    ) -> Any:
+        """Buttons side by side, one of which is pressed; their texts are ``name_value``."""
+        look = {"elem_classes": "lf-segments", "elem_id": elem_id}
+        return self.choices(parts.Buttons, name, f"{name}_", values, value=value, visible=visible, **look)
 
     @property
     def components(self) -> list[gr.blocks.Block]:

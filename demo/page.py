@@ -10,6 +10,7 @@ from demo.api import add_endpoints, speak_in_sentences
 from demo.change_pose import ChangePose
 from demo.files import keep
 from demo.labels import Labels
+from demo.parts import QUIETLY
 from demo.sessions import Sessions
 from demo.texts import preferred, say
 from demo.try_on import TryOn
@@ -57,7 +58,6 @@ def _speaking(
     would cost the components of a tab that was not opened yet their properties (Gradio 6.31).
     """
     spoken = gr.State("en")
-    quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
     def greet(request: gr.Request) -> str:
         return preferred(request.headers.get("accept-language"))
@@ -67,10 +67,10 @@ def _speaking(
         session.language = language
         return [*labels.updates(language), *(value for tab in tabs for value in tab.speak(session))]
 
-    page.load(greet, None, spoken, **quietly)
-    switch(lambda language: "en" if language == "zh" else "zh", spoken, spoken, **quietly)
+    page.load(greet, None, spoken, **QUIETLY)
+    switch(lambda language: "en" if language == "zh" else "zh", spoken, spoken, **QUIETLY)
     outputs = [*labels.components, *(component for tab in tabs for component in tab.spoken)]
-    spoken.change(speak, spoken, outputs, **quietly)
+    spoken.change(speak, spoken, outputs, **QUIETLY)
 
 
 def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: ChangePose) -> None:
@@ -96,15 +96,13 @@ def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: Ch
             to(target, name, source.generate.tab, len(outputs)),
             None,
             [tabs, *outputs],
-            show_progress="hidden",
-            api_visibility="private",
+            **QUIETLY,
         ).then(
             step.state,
             step.inputs,
             [step.go, step.reason],
             js="(...values) => { window.scrollTo({ top: 0 }); return values; }",
-            show_progress="hidden",
-            api_visibility="private",
+            **QUIETLY,
         )
 
 

@@ -14,6 +14,9 @@ from demo.texts import problem
 from demo.uploads import NotUploadedError, checked
 
 STATIC = Path(__file__).parent / "static"
+QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+LAST: dict[str, Any] = {"trigger_mode": "always_last", **QUIETLY}
+"""Options of the page's own events."""
 
 
 @cache
@@ -77,53 +80,13 @@ def _as_it_came(self: Any, payload: Any) -> Any:
     return payload
 
 
-class Choice(gr.Dropdown, metaclass=_Quiet):
-    """One of several."""
-
-    is_template = True  # looks like gr.Dropdown
-    preprocess = _as_it_came
+def _trusting(component: type) -> Any:
+    """A component of Gradio, by its looks, that hands over what comes ``_as_it_came``."""
+    return _Quiet(component.__name__, (component,), {"is_template": True, "preprocess": _as_it_came})
 
 
-class Choices(gr.CheckboxGroup, metaclass=_Quiet):
-    """Any of several."""
-
-    is_template = True  # looks like gr.CheckboxGroup
-    preprocess = _as_it_came
-
-
-class Buttons(gr.Radio, metaclass=_Quiet):
-    """One of several, all to be seen."""
-
-    is_template = True  # looks like gr.Radio
-    preprocess = _as_it_came
-
-
-class Figure(gr.Number, metaclass=_Quiet):
-    """A number."""
-
-    is_template = True  # looks like gr.Number
-    preprocess = _as_it_came
-
-
-class Slide(gr.Slider, metaclass=_Quiet):
-    """A number within limits."""
-
-    is_template = True  # looks like gr.Slider
-    preprocess = _as_it_came
-
-
-class Tick(gr.Checkbox, metaclass=_Quiet):
-    """Yes or no."""
-
-    is_template = True  # looks like gr.Checkbox
-    preprocess = _as_it_came
-
-
-class Text(gr.Textbox, metaclass=_Quiet):
-    """A word."""
-
-    is_template = True  # looks like gr.Textbox
-    preprocess = _as_it_came
+Choice, Choices, Buttons = map(_trusting, (gr.Dropdown, gr.CheckboxGroup, gr.Radio))
+Number, Slider, Tick, Text = map(_trusting, (gr.Number, gr.Slider, gr.Checkbox, gr.Textbox))
 
 
 def uploaded(payload: ImageData | None) -> str | None:

@@ -36,10 +36,10 @@ def thumb_url(picture: Image.Image) -> str:
     return photo_url(picture, THUMB_SIDE, 84)
 
 
-def mask_url(mask: "NDArray[np.uint8]", side: int = EDITOR_SIDE) -> str:
-    """A PNG data address of a 0 / 255 map (H, W), shrunk to ``side``."""
+def mask_url(mask: "NDArray[np.uint8]") -> str:
+    """A PNG data address of a 0 / 255 map (H, W), shrunk for the editor."""
     picture = Image.fromarray(mask)
-    scale = min(1.0, side / max(picture.size))
+    scale = min(1.0, EDITOR_SIDE / max(picture.size))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     buffer = io.BytesIO()
     picture.resize(size, Image.Resampling.BILINEAR).save(buffer, "PNG")

@@ -10,7 +10,8 @@ from demo import parts
 from demo.checking import check
 from demo.examples import POSES
 from demo.painting import engine
-from demo.sessions import Picked, Session
+from demo.sessions import Session
+from demo.slots import Picked
 from demo.texts import problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError

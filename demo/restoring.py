@@ -5,7 +5,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from demo import examples
-from demo.sessions import Picked, Session, Slots
+from demo.sessions import Session
+from demo.slots import Picked, Slots
 from leffa.config import Task
 from leffa.run.pace import Pace
 

@@ -8,11 +8,12 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from demo.shelf import BUDGET, bytes_of
+from demo.slots import Slots
 from demo.uploads import CLAIMS
 from leffa.errors import LeffaError
 
@@ -20,55 +21,12 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from demo.history import Run
-    from leffa.preprocess.prepared import Prepared
 
 MOST_SESSIONS = 256
+MOST_RUNS = 12  # kept of one visitor
 IDLE_SECONDS = 3600.0  # for clients that never say good-bye
 PASSING_SECONDS = 900.0  # for those of whom nobody knows whether they come back
 DEFAULT_LANGUAGE = "en"
-
-
-@dataclass
-class Picked:
-    """One picture a visitor has chosen, read once.
-
-    path      the file, for the page to show again
-    digest    SHA-256 of the file
-    prepared  the people found in it; None for garments
-    measure   sleeve and hem of a garment, by its kind, once measured; which kind it looks like, and
-              whether somebody wears it
-    example   its name among the examples; None for an upload
-    """
-
-    image: Any
-    path: str
-    digest: str
-    prepared: "Prepared | None" = None
-    measure: dict[str, Any] = field(default_factory=dict)
-    example: str | None = None
-
-
-@dataclass
-class Slots:
-    """The chosen pictures of one tab and what was made of them.
-
-    pictures   slot -> picture; slots are photo and garment, or person and pose
-    choices    values of the widgets that a run depends on, beside the settings
-    automatic  the (H, W) uint8 mask before the strokes; when changing pose the prepared pose
-    expected   slot -> SHA-256 of the picture of a restored run that is still missing
-    """
-
-    pictures: dict[str, Picked] = field(default_factory=dict)
-    choices: dict[str, Any] = field(default_factory=dict)
-    automatic: Any = None
-    strokes: list[Any] = field(default_factory=list)
-    expected: dict[str, str] = field(default_factory=dict)
-
-    def copy(self) -> "Slots":
-        """The same, to be kept while the visitor goes on changing these."""
-        return replace(
-            self, pictures=dict(self.pictures), choices=dict(self.choices), strokes=list(self.strokes)
-        )
 
 
 @dataclass
@@ -122,6 +80,16 @@ class Session:
         """The run a tab shows; None if there is none, or not any more."""
         run = self.shown.get(tab)
         return run if run is not None and run.is_kept else None
+
+    def remember(self, tab: str, run: "Run") -> None:
+        """Keep a run as the newest; the oldest go."""
+        self.shown[tab] = run
+        self.runs.insert(0, run)
+        for old in self.runs[MOST_RUNS:]:
+            old.forget()
+        self.runs[:] = [one for one in self.runs if one.is_kept]
+        if self.has_ended:
+            run.forget()
 
     def note(self, tab: str, slot: str, told: Callable[[str], dict]) -> dict:
         """Set the line beside a slot; returns it in the visitor's language."""

@@ -18,7 +18,7 @@ from PIL import Image
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
-    from demo.sessions import Slots
+    from demo.slots import Slots
     from leffa.preprocess.prepared import Prepared
     from leffa.run.result import Result
 

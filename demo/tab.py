@@ -1,24 +1,25 @@
 """What both tabs share: the road of four steps, and the way back into a run."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import gradio as gr
 
-from demo import parts
-from demo.generate import GenerateStep
-from demo.history import history_strip
+from demo import examples, parts
+from demo.examples import Example
+from demo.generate import GenerateStep, history_strip
 from demo.labels import Labels
 from demo.painting import Work
-from demo.reading import found, restored_note
+from demo.parts import QUIETLY
+from demo.reading import found, read, restored_note
 from demo.restoring import SLOTS, Restored, from_run, read_png
-from demo.sessions import Session, Sessions, Slots
+from demo.sessions import Session, Sessions
+from demo.slots import Slots
 from demo.texts import problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError
-
-QUIETLY: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-LAST: dict[str, Any] = {"trigger_mode": "always_last", **QUIETLY}
 
 
 class Tab(ABC):
@@ -30,8 +31,7 @@ class Tab(ABC):
         self._sessions, self._labels = sessions, labels
         with gr.Column(elem_classes="lf-road"):
             self._build_steps()
-            with gr.Column(elem_classes="lf-step"):
-                self._heading(4, "generate")
+            with self._step(4, "generate"):
                 self.generate = GenerateStep(self.task, sessions, labels, self._missing, self._work)
         with gr.Column(elem_classes="lf-below"):
             self.generate.build_below(labels)
@@ -85,6 +85,51 @@ class Tab(ABC):
         """What is to be painted."""
 
     # ------------------------------------------------------------------------------ shared steps
+
+    @contextmanager
+    def _step(self, number: int, name: str) -> Iterator[None]:
+        """A column with a heading."""
+        with gr.Column(elem_classes="lf-step"):
+            self._heading(number, name)
+            yield
+
+    def _picture(self, slot: str, empty: str) -> tuple[Any, Any]:
+        """A place for a picture, and the line beside it."""
+        keys = {"placeholder": empty, "label": f"step_{slot}"}
+        return self._labels.say(parts.picture, keys, elem_id=slot), parts.note(elem_id=f"{slot}-note")
+
+    def _examples(self, those: Callable[[], tuple[Example, ...]], title: str, elem_id: str) -> Any:
+        """A strip of examples of one kind."""
+        return self._labels.add(
+            parts.strip,
+            lambda language: {"value": examples.strip(those(), say(language, title))},
+            elem_id=elem_id,
+        )
+
+    def _connect_picture(self, slot: str, picture: Any, note: Any, follow: tuple[Any, Any, Any]) -> None:
+        """A new picture is said to be looked at, then ``follow`` (function, inputs, outputs) looks at it."""
+
+        def look(request: gr.Request) -> tuple:
+            return self._look(request, slot)
+
+        looking = [note, self.generate.go, self.generate.reason]
+        for event in (picture.upload, picture.clear):
+            event(look, None, looking, queue=False, **QUIETLY).then(*follow, **QUIETLY).then(
+                *self._ready, **QUIETLY
+            )
+
+    def _take(self, session: Session, chosen: dict[str, Example]) -> list[Any]:
+        """Read examples into their slots; values of ``pictures``, of the others none."""
+        slots, values = session.slots(self._tab), []
+        for slot in SLOTS[self._tab]:
+            if (example := chosen.get(slot)) is None:
+                values += [gr.skip()] * 3
+                continue
+            slots.expected.pop(slot, None)
+            path, person = str(example.path), None if slot == "garment" else 0
+            noted = read(session, path, self._tab, slot, person, example=example.name)
+            values += [path, noted, gr.update(chosen=example.name, **self._strip_changes(slot, slots))]
+        return values
 
     def _heading(self, number: int, name: str) -> None:
         self._labels.add(

@@ -6,10 +6,11 @@ import gradio as gr
 
 from demo import examples, parts
 from demo.painting import Work
+from demo.parts import LAST, QUIETLY
 from demo.reading import person_chosen, prepare, read
-from demo.sessions import Session, Slots
-from demo.tab import LAST, QUIETLY, Tab
-from demo.texts import say
+from demo.sessions import Session
+from demo.slots import Slots
+from demo.tab import Tab
 from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes, advice, mask_value, mended
 from leffa.config import Task
 
@@ -24,71 +25,23 @@ class TryOn(Tab):
     task = Task.TRY_ON
 
     def _build_steps(self) -> None:
-        self._build_photo()
-        self._build_garment()
-        self._build_mask()
-
-    def _build_photo(self) -> None:
-        with gr.Column(elem_classes="lf-step"):
-            self._heading(1, "photo")
-            self.photo = self._labels.say(
-                parts.picture, {"placeholder": "photo_empty", "label": "step_photo"}, elem_id="photo"
-            )
-            self.photo_note = parts.note(elem_id="photo-note")
-            self.people = self._labels.add(
-                parts.strip,
-                lambda language: {
-                    "value": examples.strip(examples.people(), say(language, "examples_photo"))
-                },
-                elem_id="people",
-            )
-
-    def _build_garment(self) -> None:
-        with gr.Column(elem_classes="lf-step"):
-            self._heading(2, "garment")
-            self.garment = self._labels.say(
-                parts.picture, {"placeholder": "garment_empty", "label": "step_garment"}, elem_id="garment"
-            )
-            self.garment_note = parts.note(elem_id="garment-note")
-            self.kind = self._labels.choices(
-                parts.Buttons,
-                "kind",
-                "kind_",
-                KINDS,
-                value="upper",
-                elem_classes="lf-segments",
-                elem_id="kind",
-            )
+        with self._step(1, "photo"):
+            self.photo, self.photo_note = self._picture("photo", "photo_empty")
+            self.people = self._examples(examples.people, "examples_photo", "people")
+        with self._step(2, "garment"):
+            self.garment, self.garment_note = self._picture("garment", "garment_empty")
+            self.kind = self._labels.segments("kind", KINDS, "upper", "kind")
             self.garments = self._labels.add(
                 parts.strip,
                 lambda language: {"value": examples.garment_strips(language)},
                 only="upper",
                 elem_id="garments",
             )
-
-    def _build_mask(self) -> None:
-        with gr.Column(elem_classes="lf-step"):
-            self._heading(3, "mask")
+        with self._step(3, "mask"):
             self.mask = self._labels.words(parts.mask_editor, "mask_", MASK_WORDS, elem_id="mask")
             self.doctor = parts.note(elem_id="doctor")
-            self.sleeve = self._labels.choices(
-                parts.Buttons,
-                "sleeve",
-                "sleeve_",
-                SLEEVES,
-                value="auto",
-                elem_classes="lf-segments",
-                elem_id="sleeve",
-            )
-            self.hem = self._labels.choices(
-                parts.Buttons,
-                "hem",
-                "hem_",
-                HEMS,
-                value="auto",
-                elem_classes="lf-segments",
-                elem_id="hem",
-            )
+            self.sleeve = self._labels.segments("sleeve", SLEEVES, "auto", "sleeve")
+            self.hem = self._labels.segments("hem", HEMS, "auto", "hem")
             self.protect = self._labels.choices(
                 parts.Choices,
                 "protect",
@@ -102,12 +55,9 @@ class TryOn(Tab):
     # ------------------------------------------------------------------------------ events
 
     def _connect(self) -> None:
-        go = [self.generate.go, self.generate.reason]
         wishes, seen = self._wishes, [self.mask, self.doctor]
-        for event in (self.photo.upload, self.photo.clear):
-            event(self._look_photo, None, [self.photo_note, *go], queue=False, **QUIETLY).then(
-                self.set_photo, [self.photo, *wishes], [self.photo_note, *seen], **QUIETLY
-            ).then(*self._ready, **QUIETLY)
+        follow = self.set_photo, [self.photo, *wishes], [self.photo_note, *seen]
+        self._connect_picture("photo", self.photo, self.photo_note, follow)
         for event in (self.garment.upload, self.garment.clear):
             event(self.set_garment, [self.garment, *wishes], [self.garment_note, *seen], **QUIETLY).then(
                 *self._ready, **QUIETLY
@@ -147,9 +97,6 @@ class TryOn(Tab):
             self.photo, self.photo_note, self.people, self.garment, self.garment_note, self.garments,
         ]  # fmt: skip
 
-    def _look_photo(self, request: gr.Request) -> tuple:
-        return self._look(request, "photo")
-
     def set_photo(
         self, path: str | None, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
     ) -> tuple:
@@ -183,21 +130,13 @@ class TryOn(Tab):
         other = "photo" if example.garment else "garment"
         if other not in slots.pictures and (partner := examples.partner(example.garment)):
             chosen[other] = partner
-        shown: dict[str, Any] = {"photo": (gr.skip(),) * 3, "garment": (gr.skip(),) * 3}
-        for slot, one in chosen.items():
-            if slot == "photo":
-                slots.strokes = []
-            slots.expected.pop(slot, None)
-            noted = read(session, str(one.path), TAB, slot, 0 if slot == "photo" else None, example=one.name)
-            kind = one.garment.value if one.garment else kind
-            only = kind if slot == "garment" else ""
-            shown[slot] = (str(one.path), noted, gr.update(chosen=one.name, only=only))
-        return (
-            *shown["photo"],
-            *shown["garment"],
-            kind,
-            *self._seen(session, Wishes.given(kind, sleeve, hem, protect)),
-        )
+        if "photo" in chosen:
+            slots.strokes = []
+        if "garment" in chosen and chosen["garment"].garment:
+            kind = chosen["garment"].garment.value
+        wishes = Wishes.given(kind, sleeve, hem, protect)
+        slots.choices = wishes.choices()
+        return *self._take(session, chosen), kind, *self._seen(session, wishes)
 
     def accept(self, session: Session, path: str) -> tuple:
         """Take a picture from the other tab as the photo; values of ``pictures`` and of the mask."""

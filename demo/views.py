@@ -4,8 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-PARTS = 24
-
 
 def difference(before: Image.Image, after: Image.Image) -> Image.Image:
     """How much each pixel has changed: black where it is the photo's own, to yellow for the full range."""

@@ -9,7 +9,8 @@ from demo import parts
 from demo.painting import engine
 from demo.pictures import EDITOR_SIDE, mask_url, photo_url
 from demo.reading import boxes
-from demo.sessions import Session, Slots
+from demo.sessions import Session
+from demo.slots import Slots
 from demo.texts import say
 from demo.views import part_colours
 from leffa.config import Garment, Hem, Sleeve

@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 
 EXIT_BAD_INPUT = 2
 EXIT_NOT_READ = 141  # as a shell tells of SIGPIPE
+TRY_ON_EXAMPLES = (
+    "leffa tryon person.jpg shirt.jpg -o result.png --garment upper\n"
+    "leffa tryon person.jpg dress.jpg -o result.png --garment dress --steps 20 --seed 7 --flow flow/"
+)
+POSE_EXAMPLES = (
+    "leffa pose me.jpg pose.jpg -o result.png\nleffa pose me.jpg pose.jpg -o result.png --seed 3 --flow flow/"
+)
+MASK_EXAMPLES = (
+    "leffa mask person.jpg --garment upper --reference shirt.jpg -o mask.png\n"
+    "leffa mask person.jpg --garment dress --hem knee --sleeve none -o mask.png"
+)
+APP_EXAMPLES = "leffa app\nleffa app --port 8000 --host 0.0.0.0"
 INPUTS = ("person", "reference", "pose", "garment", "mask")
 
 
@@ -58,105 +70,34 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"leffa {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    tryon = _command(
-        commands,
-        "tryon",
-        "put the garment of a picture on a person",
-        "leffa tryon person.jpg shirt.jpg -o result.png --garment upper\n"
-        "leffa tryon person.jpg dress.jpg -o result.png --garment dress --steps 20 --seed 7 --flow flow/",
-        _try_on,
-    )
-    tryon.add_argument("person", metavar="PERSON", help="photo of the person")
-    tryon.add_argument(
-        "reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible"
-    )
-    _add_garment(tryon)
-    tryon.add_argument(
-        "--mask",
-        metavar="FILE",
-        help="what to repaint, white on black, or opaque on transparent, at the photo's size",
-    )
-    tryon.add_argument("--invert-mask", action="store_true", help="repaint what is black in --mask instead")
-    _add_painting(tryon)
-
-    pose = _command(
-        commands,
-        "pose",
-        "show a person in the pose of another picture",
-        "leffa pose me.jpg pose.jpg -o result.png\n"
-        "leffa pose me.jpg pose.jpg -o result.png --seed 3 --flow flow/",
-        _pose,
-    )
-    pose.add_argument("reference", metavar="REFERENCE", help="photo of the person whose look is kept")
-    pose.add_argument("pose", metavar="POSE", help="picture of anybody in the wanted pose")
-    _add_painting(pose)
-
-    mask = _command(
-        commands,
-        "mask",
-        "write the mask that try-on would repaint",
-        "leffa mask person.jpg --garment upper --reference shirt.jpg -o mask.png\n"
-        "leffa mask person.jpg --garment dress --hem knee --sleeve none -o mask.png",
-        _mask,
-    )
-    mask.add_argument("person", metavar="PERSON", help="photo of the person")
-    _add_garment(mask)
-    mask.add_argument(
-        "--reference",
-        metavar="GARMENT",
-        help="picture of the garment: tells its kind, and whether the mask has room for it",
-    )
-    mask.add_argument(
-        "--sleeve", choices=[sleeve.value for sleeve in Sleeve], help="how far the mask follows the arms"
-    )
-    mask.add_argument("--hem", choices=[hem.value for hem in Hem], help="how far down the mask reaches")
-    mask.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
-    _add_force(mask)
-    mask.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
-
-    train = _command(commands, "train", "train the two UNets", training.EXAMPLES, training.run)
-    training.add_arguments(train)
-    train_vae = _command(commands, "train-vae", "train a small VAE", training.VAE_EXAMPLES, training.run_vae)
-    training.add_vae_arguments(train_vae)
-    composition = _command(
-        commands,
-        "train-composition",
-        "train a network that makes a picture of the flow",
-        training.COMPOSITION_EXAMPLES,
-        training.run_composition,
-    )
-    training.add_composition_arguments(composition)
-
-    synth = _command(commands, "synth", synthetic.SUMMARY, synthetic.EXAMPLES, synthetic.run)
-    synthetic.add_arguments(synth)
-
-    evaluate = _command(
-        commands, "evaluate", "figures of results, or of a model", metrics.EXAMPLES, metrics.run
-    )
-    metrics.add_arguments(evaluate)
-
-    many = _command(commands, "batch", batch.SUMMARY, batch.EXAMPLES, batch.run)
-    batch.add_arguments(many)
-    generate = _command(commands, "generate", splits.SUMMARY, splits.EXAMPLES, splits.run)
-    splits.add_arguments(generate)
-
-    download = _command(
-        commands, "download", "fetch the published weights", downloads.EXAMPLES, downloads.run
-    )
-    downloads.add_arguments(download)
-    check = _command(commands, "doctor", doctor.SUMMARY, doctor.EXAMPLES, doctor.run)
-    doctor.add_arguments(check)
-
-    app = _command(
-        commands,
-        "app",
-        "start the app in the browser",
-        "leffa app\nleffa app --port 8000 --host 0.0.0.0",
-        _app,
-    )
-    app.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    app.add_argument("--port", type=int, help="port (default: 7860 or the next free one)")
+    for name, summary, examples, run, add_arguments in (
+        ("tryon", "put the garment of a picture on a person", TRY_ON_EXAMPLES, _try_on, _add_try_on),
+        ("pose", "show a person in the pose of another picture", POSE_EXAMPLES, _pose, _add_pose),
+        ("mask", "write the mask that try-on would repaint", MASK_EXAMPLES, _mask, _add_mask),
+        ("train", "train the two UNets", training.EXAMPLES, training.run, training.add_arguments),
+        (
+            "train-vae", "train a small VAE", training.VAE_EXAMPLES, training.run_vae,
+            training.add_vae_arguments,
+        ),
+        (
+            "train-composition", "train a network that makes a picture of the flow",
+            training.COMPOSITION_EXAMPLES, training.run_composition, training.add_composition_arguments,
+        ),
+        ("synth", synthetic.SUMMARY, synthetic.EXAMPLES, synthetic.run, synthetic.add_arguments),
+        (
+            "evaluate", "figures of results, or of a model", metrics.EXAMPLES, metrics.run,
+            metrics.add_arguments,
+        ),
+        ("batch", batch.SUMMARY, batch.EXAMPLES, batch.run, batch.add_arguments),
+        ("generate", splits.SUMMARY, splits.EXAMPLES, splits.run, splits.add_arguments),
+        (
+            "download", "fetch the published weights", downloads.EXAMPLES, downloads.run,
+            downloads.add_arguments,
+        ),
+        ("doctor", doctor.SUMMARY, doctor.EXAMPLES, doctor.run, doctor.add_arguments),
+        ("app", "start the app in the browser", APP_EXAMPLES, _app, _add_app),
+    ):  # fmt: skip
+        add_arguments(_command(commands, name, summary, examples, run))
     return parser
 
 
@@ -171,6 +112,49 @@ def _command(commands, name: str, summary: str, examples: str, run) -> argparse.
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_try_on(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("person", metavar="PERSON", help="photo of the person")
+    parser.add_argument(
+        "reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible"
+    )
+    _add_garment(parser)
+    parser.add_argument(
+        "--mask",
+        metavar="FILE",
+        help="what to repaint, white on black, or opaque on transparent, at the photo's size",
+    )
+    parser.add_argument("--invert-mask", action="store_true", help="repaint what is black in --mask instead")
+    _add_painting(parser)
+
+
+def _add_pose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reference", metavar="REFERENCE", help="photo of the person whose look is kept")
+    parser.add_argument("pose", metavar="POSE", help="picture of anybody in the wanted pose")
+    _add_painting(parser)
+
+
+def _add_mask(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("person", metavar="PERSON", help="photo of the person")
+    _add_garment(parser)
+    parser.add_argument(
+        "--reference",
+        metavar="GARMENT",
+        help="picture of the garment: tells its kind, and whether the mask has room for it",
+    )
+    parser.add_argument(
+        "--sleeve", choices=[sleeve.value for sleeve in Sleeve], help="how far the mask follows the arms"
+    )
+    parser.add_argument("--hem", choices=[hem.value for hem in Hem], help="how far down the mask reaches")
+    parser.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
+    _add_force(parser)
+    _add_who(parser)
+
+
+def _add_app(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, help="port (default: 7860 or the next free one)")
 
 
 def _add_garment(parser: argparse.ArgumentParser) -> None:
@@ -222,10 +206,14 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
         choices=["auto", *(mode.value for mode in Memory)],
         help="how sparingly to use the device's memory (default: what fits)",
     )
-    parser.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
+    _add_who(parser)
     parser.add_argument(
         "--flow", metavar="DIR", help="also write pictures of the attention flow into this folder"
     )
+
+
+def _add_who(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--who", type=int, default=0, metavar="N", help="which person, 0 = the largest")
 
 
 def _add_force(parser: argparse.ArgumentParser) -> None:
@@ -337,7 +325,7 @@ def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
 
 def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
     """The picture, beside it the settings it was made with, and the flow's pictures."""
-    from leffa.files import MARK, told, write_json
+    from leffa.files import MARK, in_words, write_json
     from leffa.images import save_atomically
 
     save_atomically(result.images[0], output, is_made=True)
@@ -354,7 +342,7 @@ def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
     write_json(output.with_suffix(".json"), record, indent=2)
     if options.flow:
         folder = Path(options.flow)
-        with told(folder):
+        with in_words(folder):
             folder.mkdir(parents=True, exist_ok=True)
         from leffa.explain.views import flow_pictures
 

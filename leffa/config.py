@@ -66,9 +66,6 @@ TEMPERATURE = 2.0
 """tau of the loss (paper, section 3.3 and ablation); the flow is read at the temperature it is trained at."""
 
 
-TIMESTEPS = 1000
-"""Levels of noise that the weights were trained at; no picture takes more steps."""
-
 SEEDS = 2**32
 """How many seeds there are: 0 and up."""
 

@@ -225,7 +225,7 @@ def _machine_and_runs(options: argparse.Namespace) -> tuple[list[str], tuple[str
             2, f"main memory      {_gigabytes(machine.ram_total)}, {_gigabytes(machine.ram_free)} free"
         )
     runs = [line for task in Task for line in _task(task, machine, operations, options.memory)]
-    return lines, ("what will run", [*runs, "", *_eyes()])
+    return lines, ("what will run", [*runs, "", *_people_finders()])
 
 
 def _task(task: Task, machine: "Machine", operations: Speed, memory: str) -> list[str]:
@@ -242,12 +242,12 @@ def _task(task: Task, machine: "Machine", operations: Speed, memory: str) -> lis
             lines.append(f"  {model.name:<15}damaged, see above")
             continue
         state = "is taken" if model is taken else "on request" if model.is_present else "once fetched"
-        lines.append(f"  {model.name:<15}{state}: {_way(model, machine, operations, memory)}")
+        lines.append(f"  {model.name:<15}{state}: {_how_it_runs(model, machine, operations, memory)}")
     lines[0] = lines[0].rstrip()
     return lines
 
 
-def _way(model: models.Model, machine: "Machine", operations: Speed, memory: str) -> str:
+def _how_it_runs(model: models.Model, machine: "Machine", operations: Speed, memory: str) -> str:
     from leffa.run.placement import Needs, choose
 
     weights = published.SETS.get(model.name)
@@ -257,17 +257,17 @@ def _way(model: models.Model, machine: "Machine", operations: Speed, memory: str
         needs = Needs.of_published(weights, model.size)
     else:
         return "it cannot be told how"
-    way = choose(machine, needs, memory)
-    wanted = needs.memory(way)
+    placement = choose(machine, needs, memory)
+    wanted = needs.memory(placement)
     room = "" if wanted <= machine.free else ", MORE THAN IS FREE"
-    time = speed.told(speed.seconds(model, way, needs, operations(way.dtype)))
+    time = speed.duration_text(speed.seconds(model, placement, needs, operations(placement.dtype)))
     return (
-        f"{way}; {_gigabytes(wanted)} of memory{room}; about {time} "
+        f"{placement}; {_gigabytes(wanted)} of memory{room}; about {time} "
         f"for a picture of {model.size[0]}x{model.size[1]} in {model.steps} steps"
     )
 
 
-def _eyes() -> list[str]:
+def _people_finders() -> list[str]:
     from leffa.preprocess.official.preprocessor import OfficialNetworks
 
     missing = OfficialNetworks.missing(models.CHECKPOINTS)

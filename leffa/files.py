@@ -45,7 +45,7 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     partial = target.with_name(f".leffa-{uuid.uuid4().hex}.part")
     try:
-        with told(target):
+        with in_words(target):
             yield partial
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
@@ -74,7 +74,7 @@ def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 1,
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def in_words(path: Path) -> Iterator[None]:
     """What the system says against a file, as a sentence."""
     try:
         yield
@@ -130,7 +130,7 @@ def check_place(path: str | os.PathLike[str]) -> None:
     target = Path(path)
     if "\0" in str(target):
         raise FileError("A file's name must not contain a NUL character: give another name.")
-    with told(target):
+    with in_words(target):
         if target.name in ("", ".", "..") or target.is_dir():
             raise FileError(f"{str(target)!r} is a folder: give the name of a file in it.")
         if os.path.lexists(target) and not target.is_file() and target.exists():

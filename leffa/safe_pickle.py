@@ -1,4 +1,4 @@
-"""Read weight files that are pickles without running anything they contain.
+"""Read weight files, pickles among them, without running anything they contain.
 
 A pickle is a small program. The one that detectron2 publishes needs six names: numpy's array and type
 constructors, ``codecs.encode`` and ``OrderedDict``. Exactly these are answered, and not by the real
@@ -13,13 +13,17 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from leffa.errors import WeightsError
 from leffa.intactness import fault_of, how_to_mend
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TORCH = (".pth", ".pt", ".bin", ".ckpt")
 _ZIP_MAGIC = b"PK\x03\x04"
 _TORCH_REFUSES = re.compile(r"GLOBAL (\S+) (?:was not an allowed|whose module)")
 _MORE_THAN_TENSORS = "it holds more than tensors, and what it asks for was not run"
@@ -48,35 +52,64 @@ def _what_it_asks(name: str) -> str:
     return f"it asks for {name}, which no weights file needs and which was not run"
 
 
-def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a pickled state dict: parameter name -> array, in native byte order, writable.
+def load_state(path: str | Path) -> "dict[str, Tensor]":
+    """Tensors by name from ``.safetensors``, a torch file or ``.pkl``; nothing in it is executed.
 
-    Both a plain mapping and the model-zoo layout (the mapping under ``"model"``) are understood, written by
-    any protocol, by Python 2 or 3 and by numpy 1 or 2. Torch tensors as values are accepted: from a torch
-    archive through ``torch.load(weights_only=True)``, in a plain pickle through the same loader.
+    A leading ``module.`` (left by data-parallel training) is removed from the names. A torch archive is
+    mapped, not read: its tensors come as they are used. Of pickles a plain mapping and the model-zoo layout
+    (the mapping under ``"model"``) are understood, written by any protocol, by Python 2 or 3 and by numpy 1
+    or 2, with arrays or torch tensors as values.
 
-    Raises WeightsError if the file is missing, damaged, or holds anything but arrays of numbers.
+    Raises WeightsError if the file is missing, damaged, of another kind, or holds more than tensors.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"There is no weights file {path}; fetch it with `leffa download`.")
+    readers = {".safetensors": _read_safetensors, ".pkl": _read_pickle, **dict.fromkeys(_TORCH, _read_state)}
+    if path.suffix not in readers:
+        raise WeightsError(f"{path} is of an unknown kind; one of {', '.join(readers)} would do.")
     if fault := fault_of(path):
         raise WeightsError(f"{path} {fault}: {how_to_mend(is_shipped=False)}.")
     try:
-        with path.open("rb") as file:
-            is_archive = file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
-            file.seek(0)
-            content = read_torch(file) if is_archive else _ArrayUnpickler(file).load()
-        return _named_arrays(content)
+        state = readers[path.suffix](path)
     except RefusedError as refusal:
         raise WeightsError(
             f"{path} was not loaded: {refusal}; fetch the published file again with `leffa download`."
         ) from None
-    except Exception as error:  # a damaged pickle can raise anything
+    except Exception as error:  # a damaged file can raise anything
         raise WeightsError(
             f"{path} is damaged or no weights file ({type(error).__name__}); "
             "fetch it again with `leffa download`."
         ) from error
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _read_safetensors(path: Path) -> "dict[str, Tensor]":
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def _read_state(path: Path) -> "dict[str, Tensor]":
+    import torch
+
+    content = read_torch(path, mmap=_is_archive(path))
+    if not isinstance(content, Mapping) or not all(isinstance(one, torch.Tensor) for one in content.values()):
+        raise RefusedError("it is no state dict, which maps names to tensors")
+    return dict(content)
+
+
+def _read_pickle(path: Path) -> "dict[str, Tensor]":
+    import torch
+
+    with path.open("rb") as file:
+        content = read_torch(file) if _is_archive(path) else _ArrayUnpickler(file).load()
+    return {name: torch.from_numpy(array) for name, array in _named_arrays(content).items()}
+
+
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
 
 
 class _NumberType:

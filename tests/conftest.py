@@ -48,7 +48,7 @@ def synthetic_sample():
     from leffa.synthetic.samples import Settings, make_try_on
 
     return make_try_on(
-        5, Settings(split=Split.TEST, size=(512, 384), kind=Garment.UPPER, reuse=1, damage=False)
+        14, Settings(split=Split.TEST, size=(512, 384), kind=Garment.UPPER, reuse=1, damage=False)
     )
 
 

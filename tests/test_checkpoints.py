@@ -22,7 +22,7 @@ from leffa.model.pipeline import LeffaPipeline
 from leffa.run.settings import Settings
 from leffa.weights import conversion, downloads, hub, models
 from leffa.weights.checksums import Checksums
-from leffa.weights.downloads import Wish, download
+from leffa.weights.downloads import Request, download
 from leffa.weights.published import CHOICES, OPENPOSE, REVISION, VITON_HD
 
 WEIGHTS = "virtual_tryon.pth"
@@ -49,7 +49,7 @@ def server(tiny, monkeypatch, tmp_path):
 
 @pytest.fixture
 def wish(tmp_path):
-    return Wish(tmp_path / "weights")
+    return Request(tmp_path / "weights")
 
 
 @pytest.fixture

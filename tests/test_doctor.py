@@ -181,7 +181,12 @@ def test_seconds_follow_arithmetic_and_transport():
     )
     assert plain == pytest.approx((30 * 14.08 + 28.09) / 10 + 30 * 0.02)
     assert plain < offload < sequential
-    assert [speed.told(value) for value in (1.24, 42.2, 600, 7200)] == ["1.2 s", "42 s", "10 min", "2.0 h"]
+    assert [speed.duration_text(value) for value in (1.24, 42.2, 600, 7200)] == [
+        "1.2 s",
+        "42 s",
+        "10 min",
+        "2.0 h",
+    ]
     assert speed.rate(5e12) == "5.0 TFLOP/s" and speed.rate(5e10) == "50.0 GFLOP/s"
 
 

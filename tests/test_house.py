@@ -13,6 +13,7 @@ from leffa.preprocess import official
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "leffa").rglob("*.py"))
+APP = sorted((ROOT / "demo").rglob("*.py"))
 
 
 def imported(path):
@@ -64,16 +65,16 @@ def name_of(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports_of_ours():
-    """Module -> the modules of leffa that it names: at its top, later, or for types only."""
-    names = {name_of(path) for path in MODULES}
+def imports_of_ours(paths=MODULES):
+    """Module -> those of ``paths`` that it names: at its top, later, or for types only."""
+    names = {name_of(path) for path in paths}
     found = {}
-    for path in MODULES:
+    for path in paths:
         if path == ROOT / "leffa" / "__init__.py":
             continue  # the front door hands out what stands on any floor
         named = set()
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("leffa"):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("leffa", "demo")):
                 named |= {f"{node.module}.{alias.name}" for alias in node.names} & names
                 named |= (
                     {node.module}
@@ -99,8 +100,8 @@ def test_every_import_goes_down_or_stays_in_its_wing():
 
 def test_no_two_modules_need_each_other():
     """Not even for types, or in a function: a circle means that a value type stands too high."""
-    graph = imports_of_ours()
-    reached = {module: set(named) for module, named in graph.items()}
+    graph = imports_of_ours([*MODULES, *APP])
+    reached = {module: named & set(graph) for module, named in graph.items()}
     for middle in graph:
         for module in graph:
             if middle in reached[module]:
@@ -166,7 +167,7 @@ def test_every_benchmark_and_tool_has_a_quick_form():
     )  # fmt: skip
     scripts = {path for room in ("benchmarks", "tools") for path in (ROOT / room).glob("*.py")}
     assert {ROOT / name for name in asked.stdout.split()} == scripts - {
-        ROOT / "tools" / name for name in ("chromium.py", "extra.py")
+        ROOT / "tools" / name for name in ("bake_body.py", "chromium.py", "extra.py")
     }
     assert all('"--quick"' in (ROOT / name).read_text() for name in asked.stdout.split())
 

@@ -22,7 +22,7 @@ from leffa.images import Letterbox, load_image
 from leffa.preprocess.given_mask import read_mask
 from leffa.preprocess.strokes import paint_strokes, parse_strokes
 from leffa.run.settings import Settings
-from leffa.safe_pickle import load_arrays
+from leffa.safe_pickle import load_state
 from leffa.weights.models import BUNDLED
 
 anything = some.recursive(
@@ -128,10 +128,11 @@ def test_a_list_of_any_bytes_is_text_or_refused(tmp_path_factory, content):
 @quick
 @given(some.binary(max_size=300), some.booleans())
 def test_weights_of_any_bytes_are_refused(tmp_path_factory, content, as_zip):
-    file = tmp_path_factory.getbasetemp() / "weights.pth"
-    file.write_bytes((b"PK\3\4" if as_zip else b"") + content)
-    with pytest.raises(LeffaError):
-        load_arrays(file)
+    for suffix in (".pkl", ".pth"):
+        file = tmp_path_factory.getbasetemp() / f"weights{suffix}"
+        file.write_bytes((b"PK\3\4" if as_zip else b"") + content)
+        with pytest.raises(LeffaError):
+            load_state(file)
 
 
 @quick

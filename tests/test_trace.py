@@ -186,7 +186,7 @@ def test_confidence_is_bright_where_attention_is_gathered_and_spread_where_it_is
 def test_viewer_and_inspector_of_the_app_show_that_confidence():
     from demo.history import Run
     from demo.inspector import pictures_of
-    from demo.sessions import Slots
+    from demo.slots import Slots
 
     result = gathered_on_the_left()
     run = Run(result, Slots({}, {}), person=None, seconds=1.0)

@@ -18,13 +18,12 @@ from leffa.engine import Engine
 from leffa.errors import WeightsError
 from leffa.intactness import fault_of
 from leffa.model import presets
-from leffa.model.base_folder import read_state_dict
 from leffa.model.filling import Filling
 from leffa.model.refinement import Refinement
 from leffa.preprocess.offline.parsing import PhotoParser
 from leffa.run import speed
+from leffa.safe_pickle import load_state
 from leffa.weights import models
-from leffa.weights.reading import load_state
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
 PAGE = b"\n<!DOCTYPE html><html><head><title>404</title></head></html>"
@@ -49,18 +48,13 @@ def intact(request, tmp_path):
     return path
 
 
-def readers(path):
-    return (load_state, read_state_dict) if path.suffix != ".pkl" else (load_state,)
-
-
 @pytest.mark.parametrize("kind", BROKEN)
 def test_what_is_no_weights_is_called_what_it_is(intact, kind):
     content, sentence = BROKEN[kind]
     assert fault_of(intact) is None
     intact.write_bytes(content)
-    for read in readers(intact):
-        with pytest.raises(WeightsError, match=f"{sentence}.*leffa download"):
-            read(intact)
+    with pytest.raises(WeightsError, match=f"{sentence}.*leffa download"):
+        load_state(intact)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
@@ -68,9 +62,8 @@ def test_half_a_file_is_cut_short(intact, share):
     content = intact.read_bytes()
     intact.write_bytes(content[: max(9, int(share * len(content)))])
     assert "cut short" in str(fault_of(intact)), fault_of(intact)
-    for read in readers(intact):
-        with pytest.raises(WeightsError, match="cut short"):
-            read(intact)
+    with pytest.raises(WeightsError, match="cut short"):
+        load_state(intact)
 
 
 def test_headers_that_do_not_add_up(tmp_path):

@@ -60,7 +60,7 @@ class Memory:
 
     def _write(self, key: str, arrays: Arrays) -> None:
         path = self._path(key)
-        with files.told(path):
+        with files.in_words(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         with files.written(path) as file:
             np.savez_compressed(file, **arrays)

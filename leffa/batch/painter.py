@@ -11,7 +11,7 @@ from PIL import Image
 from leffa.batch.manifest import Row, read_source
 from leffa.batch.plan import Outcome
 from leffa.errors import FileError, LeffaError, PictureError
-from leffa.files import told
+from leffa.files import in_words
 from leffa.images import load_image, save_atomically
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def paint_row(painter: Painter, row: Row, read: Outcome, folder: Path) -> Outcom
         return _failure(row, error)
     target = folder / row.output
     try:
-        with told(target):
+        with in_words(target):
             target.parent.mkdir(parents=True, exist_ok=True)
         save_atomically(picture, target)
     except LeffaError as error:

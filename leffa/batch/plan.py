@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from leffa.batch.manifest import BadRow, Row, is_remote
 from leffa.errors import FileError, LeffaError
-from leffa.files import check_folder, check_outputs, told, written
+from leffa.files import check_folder, check_outputs, in_words, written
 
 RESULTS = "results.jsonl"
 HIDDEN = ".leffa"
@@ -58,7 +58,7 @@ class Plan:
     def __init__(self, folder: Path):
         self.folder = folder
         check_folder(folder, [RESULTS], lambda place: (place / HIDDEN / JOURNAL).is_file())
-        with told(folder):
+        with in_words(folder):
             (folder / HIDDEN).mkdir(parents=True, exist_ok=True)
         with _sentences():
             self._base = sqlite3.connect(folder / HIDDEN / JOURNAL, timeout=1, isolation_level=None)

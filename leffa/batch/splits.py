@@ -13,7 +13,7 @@ from leffa.batch import command
 from leffa.config import Garment
 from leffa.data.sources import Source
 from leffa.errors import LeffaError
-from leffa.files import told
+from leffa.files import in_words
 
 if TYPE_CHECKING:
     from leffa.batch.manifest import Row
@@ -129,7 +129,7 @@ def _kinds(part: Path) -> dict[str, str]:
 
 def _lay_truth(folder: Path, pairs: list[_Pair]) -> None:
     """The true pictures under the results' names: links where the disk has them, else copies."""
-    with told(folder):
+    with in_words(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for pair in pairs:
             place = folder / f"{pair.name}{pair.truth.suffix.lower()}"

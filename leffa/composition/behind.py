@@ -25,7 +25,7 @@ LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
 CLEAR = 3.0  # px of the frame between the person and the ground that the ground's colours are taken from
-FACE_WEIGHT = 0.02  # of a face's colour beside a limb's: it counts where no limb is seen
+FACE_WEIGHT = 0.5  # of a face's colour beside a limb's: hands alone are often in the shade
 STRIP = 14.0  # px of the frame: the widest gap between two garments that is taken for cloth
 TRUNK = (
     Part.TORSO_FRONT,
@@ -38,6 +38,8 @@ TRUNK = (
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
 ROUND = 0.25  # of its brightness that a limb loses at its edge
+LIT = 0.16  # of its brightness that a limb's side gains towards the light, and loses away from it
+ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
 GRAIN = 1.0  # px of the photo that its grain is taken over
 
 
@@ -114,8 +116,26 @@ class Behind:
         depth = cv2.distanceTransform(bare.astype(np.uint8), cv2.DIST_L2, 5)
         radius = cv2.dilate(depth, disc(THICK * self.working.zoom))
         edge = 1 - depth / np.maximum(cv2.GaussianBlur(radius, (0, 0), THICK * self.working.zoom / 2), 1)
-        round_ = 1 - ROUND * edge.clip(0, 1) ** 2
-        return closed(told, known) * round_[..., None]
+        edge = edge.clip(0, 1)
+        soft = cv2.GaussianBlur(depth, (0, 0), THICK * self.working.zoom / 4)
+        across, down = (cv2.Sobel(soft, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
+        length = np.maximum(np.hypot(across, down), 1e-3)
+        from_left, from_above = self._light(face)
+        lit = (
+            LIT * edge * (across * from_left + down * from_above) / length
+        )  # depth rises away from the light
+        return closed(told, known) * (1 - ROUND * edge**2 + lit)[..., None]
+
+    def _light(self, face: NDArray[np.bool_]) -> tuple[float, float]:
+        """How much of the light comes from the left, as on the face, and from above."""
+        if face.sum() < LEAST_SKIN * self.working.zoom**2:
+            return 0.0, ABOVE
+        columns = np.nonzero(face)[1]
+        brightness = self.photo.mean(-1)[face]
+        left, right = (
+            brightness[side].mean() for side in (columns <= np.median(columns), columns >= np.median(columns))
+        )
+        return float(np.clip(SIDEWAYS * np.log((left + 1) / (right + 1)), -1, 1)), ABOVE
 
     def _inner(self, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Without its rim, whose colours are mixed with what lies beside."""

@@ -6,24 +6,21 @@ from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, disc, sized
 
-RIM = 5  # px of a product shot 512 px long that its outline may be off
-AROUND = 7.0  # px of a product shot 512 px long
-FRINGE, ONE_COLOUR = (
-    8,
-    14.0,
-)  # px of a product shot 512 px long, and a distance in Lab: cloth mixed with its ground
+LONGEST = 512  # px of a product shot's longer side that its cloth is looked for in
+RIM = 1  # px of such a product shot that its outline may be off
+ROUGH_RIM = 5  # px, if it was not moved to the edge of its colours
+AROUND = 7.0  # px of such a product shot
 
 
-def extended(picture: NDArray[np.uint8], shown: NDArray[np.uint8]) -> Maps:
+def extended(picture: NDArray[np.uint8], shown: NDArray[np.uint8], rim: int = RIM) -> Maps:
     """The garment's colours grown beyond its outline, (h, w, 3) float32: a flow a little off lands on cloth.
 
     picture  (h, w, 3) uint8 RGB
     shown    (h, w) uint8, 255 = garment
+    rim      px of a picture ``LONGEST`` px long that its outline may be off
     """
-    scale = min(1.0, 512 / max(picture.shape[:2]))
-    size = (max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale)))
-    small = sized(picture, size)
-    solid = _sure_cloth(small, sized(shown, size) > 250)
+    solid = sure_cloth(shown, rim)
+    small, scale = sized(picture, solid.shape), solid.shape[0] / picture.shape[0]
     if solid.sum() < 50:
         return picture.astype(np.float32)
     # beside its outline cloth has the colour of what is around: no trim or stripe is drawn out
@@ -48,23 +45,8 @@ def carried_on(picture: NDArray, solid: NDArray[np.uint8]) -> Maps:
     return cv2.GaussianBlur(colours[labels], (0, 0), 1.5)
 
 
-def _sure_cloth(small: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Cloth without the fringe of its ground: (h, w) uint8 in {0, 1}."""
-    solid = cv2.erode(shown.astype(np.uint8), disc(RIM))
-    if shown.all() or not shown.any():
-        return solid
-    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
-    ground = np.median(lab[~shown], axis=0)
-    depth = cv2.distanceTransform(np.pad(shown.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    like_ground = np.linalg.norm(lab - ground, axis=-1) < ONE_COLOUR
-    fringe = like_ground & (depth <= FRINGE) & ~_reach_inside(like_ground, depth)
-    return np.where(fringe, 0, solid).astype(np.uint8)
-
-
-def _reach_inside(like_ground: NDArray[np.bool_], depth: Maps) -> NDArray[np.bool_]:
-    """Pixels of the ground's colour that hang together with cloth of that colour further in."""
-    count, labels = cv2.connectedComponents(like_ground.astype(np.uint8))
-    inside = np.zeros(count, bool)
-    inside[np.unique(labels[(depth > 1.5 * FRINGE) & like_ground])] = True
-    inside[0] = False
-    return inside[labels]
+def sure_cloth(shown: NDArray[np.uint8], rim: int = RIM) -> NDArray[np.uint8]:
+    """Cloth without its rim: (h, w) in {0, 1}, at most ``LONGEST`` px a side."""
+    scale = min(1.0, LONGEST / max(shown.shape))
+    size = (max(1, round(shown.shape[0] * scale)), max(1, round(shown.shape[1] * scale)))
+    return cv2.erode((sized(shown, size) > 127).astype(np.uint8), disc(rim))

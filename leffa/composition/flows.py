@@ -1,5 +1,7 @@
 """The attention flow refined to the pixel, and the silhouette that goes with it."""
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 import torch
@@ -12,22 +14,42 @@ from leffa.model.flow import FlowField
 from leffa.model.refinement import Refined, Shows
 
 OUTLINE = 0.7  # px of the frame: waves of a silhouette's outline that are shorter are smoothed away
-GAP = 3.0  # px of the frame: half the width of what the flow may miss within a garment
+GAP = 4.0  # px of the frame: half the width of what the flow may miss within a garment
+STRIP = 2.0  # px of the frame: half the width of a strip of skin that nobody shows beside a garment
+BUMP = 9.0  # px of the frame: how far a shoulder may rise above the garment that covers it
 SLIVER = 1.2  # px of the frame: what is narrower is no part of a garment
 EDGE = 0.9  # slope of the outline, smoothed so, per px of the frame: it then ends within two of the photo's
 
 
 @torch.no_grad()
 def refine(scene: Scene, attention: FlowField, networks: Networks) -> Refined:
+    """The mean of what the network says of the scene and of the scene in a mirror."""
     mask = torch.ones(1, 1, *FRAME) if scene.garment is None else framed_mask(scene.mask, scene.region)
-    return networks.refinement(
+    given = (
         framed_picture(scene.reference, scene.reference_region),
         framed_mask(scene.shown, scene.reference_region),
         framed_picture(scene.photo, scene.region),
         mask,
         scene.reading.body,
-        attention.map(lambda values: values[None].float()),
     )
+    start = attention.map(lambda values: values[None].float())
+    *pictures, body = (values.flip(3) for values in given)
+    own = networks.refinement(*given, start)
+    other = networks.refinement(*pictures, body * _TURNED[:, None, None], _mirrored(start))
+    flows = [
+        (flow + turned.flip(3) * _TURNED[:2, None, None]) / 2
+        for flow, turned in zip(own.flows, other.flows, strict=True)
+    ]
+    return Refined(flows, (own.shows + other.shows.flip(3)) / 2)
+
+
+_TURNED = torch.tensor([-1.0, 1, 1])
+"""Of body coordinates, and of places: x points the other way in a mirror."""
+
+
+def _mirrored(field: FlowField) -> FlowField:
+    turned = field.map(lambda values: values.flip(2))
+    return replace(turned, flow=turned.flow * _TURNED[:2])
 
 
 def silhouette_of(working: Working, refined: Refined) -> Maps:
@@ -43,28 +65,81 @@ def covered_by(working: Working, refined: Refined) -> NDArray[np.bool_]:
     return covered
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the refinement says of where the garment is. All (H, W) at the working size.
+
+    covered   where it is
+    possible  where it may be if the flow carries it there
+    worn      trunk and upper arms without the throat: no skin is seen in strips there
+    """
+
+    covered: NDArray[np.bool_]
+    possible: NDArray[np.bool_]
+    worn: NDArray[np.bool_]
+
+
 def landed(
-    working: Working, covered: NDArray[np.bool_], lands: NDArray[np.bool_], places: Maps
+    working: Working,
+    said: Said,
+    on_cloth: NDArray[np.bool_],
+    near_cloth: NDArray[np.bool_],
+    places: Maps,
 ) -> tuple[NDArray[np.bool_], Maps]:
     """What is covered, and its flow (H, W, 2), so that all of it shows cloth.
 
-    lands  (H, W): where the flow ends on the garment
+    on_cloth, near_cloth  (H, W): where the flow ends on the garment; on it or just beside it
 
-    Where it misses the cloth over an area, nothing is covered; along a line the flow beside it holds.
+    What a pixel shows says where the garment is; where exactly it ends, the flow says, which carries the
+    product shot's own outline: its hems are straight and its corners are corners. Where the flow misses the
+    cloth inside the garment, or just beside it on a shoulder, the nearest that does not miss holds.
     """
-    missed = (covered & ~lands).astype(np.uint8)
-    area = cv2.morphologyEx(missed, cv2.MORPH_OPEN, disc(GAP * working.zoom)) > 0
-    kept = (
-        cv2.morphologyEx((covered & ~area).astype(np.uint8), cv2.MORPH_OPEN, disc(SLIVER * working.zoom)) > 0
-    )
-    if not (kept & lands).any():
-        return kept & lands, places
+    solid = _joined_to(on_cloth & (said.covered | said.possible), said.covered)
+    closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, disc(GAP * working.zoom)) > 0
+    kept = solid | (said.covered & (closed | _holes(solid) | (near_cloth & said.worn)))
+    kept |= _beside(working, kept, said.worn)
+    kept = cv2.morphologyEx(kept.astype(np.uint8), cv2.MORPH_OPEN, disc(SLIVER * working.zoom)) > 0
+    sure = kept & on_cloth
+    if not sure.any():
+        return sure, places
     _, labels = cv2.distanceTransformWithLabels(
-        1 - (kept & lands).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        1 - sure.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros((labels.max() + 1, 2), np.float32)
-    nearest[labels[kept & lands]] = places[kept & lands]
-    return kept, np.where(lands[..., None], places, nearest[labels]).astype(np.float32)
+    nearest[labels[sure]] = places[sure]
+    return kept, np.where(on_cloth[..., None], places, nearest[labels]).astype(np.float32)
+
+
+def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): slivers of the body that would look out beside the garment, and low bumps above a shoulder."""
+    bare = (worn & ~kept).astype(np.uint8)
+    wide = cv2.morphologyEx(bare, cv2.MORPH_OPEN, disc(STRIP * working.zoom)) > 0
+    near = cv2.dilate(kept.astype(np.uint8), disc(2 * STRIP * working.zoom)) > 0
+    rise = max(1, round(BUMP * working.zoom))
+    upwards = np.ones((rise, 1), np.uint8)
+    above = cv2.dilate(kept.astype(np.uint8), upwards, anchor=(0, 0)) > 0
+    high = cv2.morphologyEx(bare, cv2.MORPH_OPEN, upwards) > 0
+    return (bare > 0) & ((near & ~wide) | (above & ~high))
+
+
+def _holes(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): what is not solid and shut in by what is."""
+    _, labels = cv2.connectedComponents(np.pad(~solid, 1, constant_values=True).astype(np.uint8))
+    holes: NDArray[np.bool_] = (labels != labels[0, 0])[1:-1, 1:-1] & ~solid
+    return holes
+
+
+def _joined_to(pieces: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): the pieces of which some part is said to be covered."""
+    _, labels = cv2.connectedComponents(pieces.astype(np.uint8))
+    joined: NDArray[np.bool_] = np.isin(labels, np.unique(labels[pieces & said])) & pieces
+    return joined
+
+
+def share_shown(working: Working, refined: Refined, what: Shows) -> Maps:
+    """(H, W) in [0, 1] at the working size: how sure it is that a pixel shows this."""
+    share: Maps = working.unframed(refined.shows[0].softmax(0))[..., what]
+    return share
 
 
 def outlined(working: Working, covered: NDArray[np.bool_], outline: float) -> Maps:

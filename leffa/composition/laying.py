@@ -9,12 +9,13 @@ from PIL import Image
 
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, disc, framed_picture, pixels, sized, warped
-from leffa.composition.cloth import extended
-from leffa.composition.flows import OUTLINE, covered_by, field_at, landed, outlined
+from leffa.composition.cloth import extended, sure_cloth
+from leffa.composition.flows import OUTLINE, Said, covered_by, field_at, landed, outlined, share_shown
 from leffa.composition.networks import Networks
 from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
 from leffa.composition.scene import Composition, Scene
 from leffa.model.refinement import Refined, Shows
+from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
@@ -24,7 +25,17 @@ OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open 
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
 NECK = 0.4  # of the head's width: a disc of this radius fits into a head and not into a neck
 HEAD_PAD = 1
-BESIDE = 0.03  # of a product shot's height: a flow that ends further from the cloth shows none
+SHOULDERS = (
+    Part.TORSO_FRONT,
+    Part.TORSO_BACK,
+    *(part for part in Part if "UPPER_ARM" in part.name),
+)
+RAGGED = 2.0  # px of a product shot: shorter waves of its outline are the cut-out's, not the garment's
+BESIDE = 6.0  # px of a product shot: a flow that ends further from the cloth shows none
+REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond what is said to be covered
+SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
+AROUND = 6.0  # px of the frame that a body reaches beyond its part map
+THROAT = 0.35  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
 
 
 def try_on(
@@ -35,7 +46,8 @@ def try_on(
     front = _in_front(scene, working) * (1 - by_hand)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
-    covered, places = landed(working, covered_by(working, refined), _lands_on_cloth(scene, places), places)
+    on_cloth, near_cloth = _lands(scene, places)
+    covered, places = landed(working, _said(scene, working, refined), on_cloth, near_cloth, places)
     garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
@@ -69,14 +81,28 @@ def _in_front(scene: Scene, working: Working) -> Maps:
     return np.clip(4 * (hair + face - 0.5) + 0.5, 0, 1)
 
 
-def _lands_on_cloth(scene: Scene, places: Maps) -> NDArray[np.bool_]:
-    """(H, W): where the flow ends on the garment or just beside it."""
-    height, width = scene.shown.shape[:2]
-    scale = min(256 / height, 2048 / width)  # OpenCV reads from at most 32766 px a side
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    wide = cv2.dilate(sized(scene.shown, size).astype(np.float32) / 255, disc(BESIDE * size[0]))
-    lands: NDArray[np.bool_] = warped(wide, places) > 0.5
-    return lands
+def _said(scene: Scene, working: Working, refined: Refined) -> Said:
+    """Where the refinement says that the garment is, and where the flow may carry it beyond that."""
+    said = covered_by(working, refined)
+    near = cv2.dilate(said.astype(np.uint8), disc(REACH * working.zoom)) > 0
+    head = (working.cut(scene.reading.head) > 0.5).astype(np.uint8)
+    throat = cv2.dilate(head, disc(THROAT * float(np.sqrt(head.sum())))) > 0 if head.any() else head > 0
+    of_shoulders = np.isin(scene.reading.parts[..., 0], SHOULDERS)
+    shoulders, others = (
+        cv2.dilate((working.cut(parts) > 0.5).astype(np.uint8), disc(AROUND * working.zoom)) > 0
+        for parts in (of_shoulders, scene.reading.on_body & ~of_shoulders)
+    )
+    worn = shoulders & ~others & (working.cut(scene.reading.silhouette) > 127)
+    possible = near & (share_shown(working, refined, Shows.OTHER) < SURE_OTHER)
+    return Said(said, possible & ~throat, worn & ~throat)
+
+
+def _lands(scene: Scene, places: Maps) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(H, W) each: where the flow ends on the garment, and on it or just beside it."""
+    outline = sure_cloth(scene.shown).astype(np.float32)
+    outline = cv2.GaussianBlur(outline, (0, 0), RAGGED)
+    wide = cv2.dilate(outline, disc(BESIDE))
+    return warped(outline, places) > 0.5, warped(wide, places) > 0.5
 
 
 def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.composition.canvas import Maps, Working, disc, sized, warped
-from leffa.composition.cloth import extended
+from leffa.composition.cloth import ROUGH_RIM, extended
 from leffa.composition.flows import field_at, silhouette_of
 from leffa.composition.scene import Composition, Scene
 from leffa.model.refinement import Refined
@@ -49,7 +49,7 @@ def pose_transfer(scene: Scene, working: Working, refined: Refined) -> Compositi
     for piece in PIECES:
         places, silhouette = _in_one_piece(scene, working, piece, places, silhouette)
     size = scene.region.size
-    cloth = extended(np.asarray(scene.reference), scene.shown)
+    cloth = extended(np.asarray(scene.reference), scene.shown, ROUGH_RIM)
     person = warped(cloth, sized(places, size))
     whole = working.whole(silhouette, scene.mask.shape)
     result = np.empty((*scene.mask.shape, 3), np.float32)

@@ -29,6 +29,8 @@ GUIDE_RADIUS, GUIDE_EDGE = (
     0.02,
 )  # of the guided filter: px of the frame; contrast of an edge worth keeping
 HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
+HAIR_NEAR, LEAST_HAIR = 0.1, 40  # of the head's size; px of the frame: fewer do not tell a hair's colour
+HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the median colour
 TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
 PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
@@ -81,6 +83,7 @@ def read_photo(
     seen = networks.parser(picture, person, body).softmax(1)
     head = np.where(np.isin(parts[..., 0], HEAD), 255, 0).astype(np.uint8)
     seen = _hair_on_heads(seen, framed_mask(head, region))
+    seen = _hair_of_one_colour(seen, _lab(picture), framed_mask(head, region)[0, 0].numpy() > 0)
     seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
     return Reading(seen, body, silhouette, parts)
 
@@ -96,6 +99,19 @@ def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
     for part in (Seen.HAIR, Seen.FACE):
         seen = _moved(seen, part, torch.from_numpy(~own))
     return seen
+
+
+def _hair_of_one_colour(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Tensor:
+    """Hair away from the head has the colour that it has there: else it is a strap or a lapel."""
+    if not head.any():
+        return seen
+    near = cv2.dilate(head.astype(np.uint8), disc(HAIR_NEAR * float(head.sum()) ** 0.5)) > 0
+    sure = (seen[0, Seen.HAIR] > SURE_SKIN).numpy() & near
+    other = ~near
+    if sure.sum() >= LEAST_HAIR:
+        off = np.linalg.norm(lab - np.median(lab[sure], axis=0), axis=-1)
+        other &= off > max(HAIR_REACH, HAIR_SPREAD * float(np.median(off[sure])))
+    return _moved(seen, Seen.HAIR, torch.from_numpy(other))
 
 
 def _skin_like_the_face(seen: Tensor, picture: Tensor) -> Tensor:

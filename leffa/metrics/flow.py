@@ -5,15 +5,13 @@ import math
 import torch
 from torch import Tensor
 
+NEAR = 5.0  # % of the reference's width: PCK counts the places that are no farther off
+
 
 class FlowError:
-    """End-point error in % of the reference's width, and PCK, over all visible places it was given.
+    """End-point error in % of the reference's width, and PCK, over all visible places it was given."""
 
-    threshold  PCK counts the places that are no farther off, in % of the width
-    """
-
-    def __init__(self, threshold: float = 5.0):
-        self.threshold = threshold
+    def __init__(self) -> None:
         self._total, self._near, self._count = 0.0, 0, 0
 
     def update(self, flow: Tensor, truth: Tensor, visible: Tensor, width_over_height: float) -> None:
@@ -25,7 +23,7 @@ class FlowError:
         difference = (flow.double() - truth.double())[visible.bool()] * scale
         distance = difference.square().sum(-1).sqrt() * 50  # [-1, 1] is 100 % of the width
         self._total += float(distance.sum())
-        self._near += int((distance <= self.threshold).sum())
+        self._near += int((distance <= NEAR).sum())
         self._count += len(distance)
 
     @property
@@ -38,5 +36,5 @@ class FlowError:
         return self._total / self._count if self._count else math.nan
 
     def pck(self) -> float:
-        """Share of the places within the threshold, in %; nan of nothing."""
+        """Share of the places within ``NEAR``, in %; nan of nothing."""
         return 100 * self._near / self._count if self._count else math.nan

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from leffa.errors import WeightsError
-from leffa.intactness import fault_of, how_to_mend
 from leffa.model.library import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from leffa.safe_pickle import RefusedError, read_torch
+from leffa.safe_pickle import load_state
 
 DENSEPOSE_AND_MASK_CHANNELS = 4
 LISTED = 8  # names shown of each kind of mismatch
@@ -54,10 +52,10 @@ def read(folder: Path, empty: bool = False) -> dict[str, Any]:
 def _load_base_weights(folder: Path, vae: nn.Module, unet: nn.Module, reference_unet: nn.Module) -> None:
     weights = _weight_file(folder / "vae")
     if weights:
-        _load(vae, read_state_dict(weights), weights)
+        _load(vae, load_state(weights), weights)
     weights = _weight_file(folder / "unet")
     if weights:
-        state = read_state_dict(weights)
+        state = load_state(weights)
         for net in (unet, reference_unet):
             _load(net, {**state, "conv_in.weight": _fit_conv_in(state["conv_in.weight"], net)}, weights)
 
@@ -77,40 +75,12 @@ def _fit_conv_in(weight: Tensor, net: UNet2DConditionModel) -> Tensor:
     return fitted
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from ``.safetensors``, or from a torch file, of which nothing is executed."""
-    if not path.is_file():
-        raise WeightsError(f"{path} is not there; `leffa download` fetches the published weights")
-    if fault := fault_of(path):
-        raise WeightsError(f"{path} {fault}: {how_to_mend(is_shipped=False)}")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = read_torch(path, mmap=_is_zip(path))
-    except RefusedError as refusal:
-        raise WeightsError(
-            f"{path} was not loaded: {refusal}; fetch the published file again with `leffa download`"
-        ) from None
-    except Exception as error:
-        raise WeightsError(
-            f"{path} cannot be read as weights ({type(error).__name__}): delete it and run `leffa download`"
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path} holds no plain state dict of tensors")
-    return state
-
-
-def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
-
-
 def load_official(modules: dict[str, nn.Module], path: Path, assign: bool = False) -> None:
     """Load a released state dict strictly into modules keyed by their official prefix.
 
     ``assign`` makes the tensors of the file the modules' own instead of copying them: for ``empty`` modules.
     """
-    state = read_state_dict(path)
+    state = load_state(path)
     expected = {
         f"{prefix}.{key}": value.shape
         for prefix, module in modules.items()

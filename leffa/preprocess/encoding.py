@@ -21,14 +21,6 @@ def parula_picture(parts: np.ndarray) -> np.ndarray:
     return np.array(PARULA, np.uint8)[_checked_parts(parts)]
 
 
-def encode_segmentation(segmentation: np.ndarray) -> np.ndarray:
-    """A picture as ``DensePose.segmentation`` returns it, (H, W, 3) uint8 B, G, R -> the VITON_HD condition.
-
-    (H, W, 3) float32 in [-1, 1], R, G, B.
-    """
-    return _to_unit(require_rgb(segmentation)[:, :, ::-1])
-
-
 def encode_densepose(
     iuv: np.ndarray, encoding: DensePoseEncoding | str, order: Order | str = Order.IUV
 ) -> np.ndarray:
@@ -40,8 +32,7 @@ def encode_densepose(
     The channels of the result:
 
     VITON_HD       R, G, B of ``parula_picture`` of I. (The official demo draws ``predict_seg`` in B, G, R and
-                   reverses it; with several people it shows another person than ``predict_iuv``, so for
-                   strict results encode ``DensePose.segmentation`` by ``encode_segmentation`` instead.)
+                   reverses it; with several people it shows another person than ``predict_iuv``.)
     DRESS_CODE     I, I, I as a picture: 0 .. 24 of 255, i.e. all values within [-1, -0.81]
     POSE_DEMO      U, V, I (``predict_iuv``'s I, V, U reversed) as a picture: all three over 255
     POSE_TRAINING  U, V, I with U and V over 255 and I over 24, as in training

@@ -67,7 +67,7 @@ def rate(operations: float) -> str:
     return f"{operations / 1e12:.1f} TFLOP/s" if operations >= 1e11 else f"{operations / 1e9:.1f} GFLOP/s"
 
 
-def told(duration: float) -> str:
+def duration_text(duration: float) -> str:
     """A duration as one would say it."""
     if duration < 90:
         return f"{duration:.0f} s" if duration >= 10 else f"{duration:.1f} s"

@@ -4,7 +4,7 @@ The chain, one room or module each:
 
 body/        who is drawn: baked (shape, expression, skeleton, skinning), poses and pose_library, hair (and
              shoes), figure (a dressed, posed person, or a garment laid out, as a mesh), landmarks, anatomy
-             (parts and labels); bake makes ``body.npz`` and is needed by maintainers only
+             (parts and labels)
 cloth/       what they wear: meshes (what garments are cut from), garments, collars, drape (hanging, sliding,
              folds), outfit (layers), wardrobe (random garments, haircuts and outfits)
 paint/       colours: fabrics (patterns, details, textures, photographs), looks, skin, backgrounds, damage
@@ -17,7 +17,6 @@ observation  what a detector and the masking code make of a rendered person
 samples      all of it as ``leffa.data.sample.Sample``: pure functions of a number
 people       samples rendered when they are asked for, as a map-style data set
 folder       a VITON-HD-like folder of samples; pack: arrays for training; command: ``leffa synth``
-gallery      the pictures of the app and the README
 
 Units are metres, y points up, a person in rest pose looks along +z. Pixels are (x, y) with the centre of
 the first pixel at (0.5, 0.5).

@@ -16,13 +16,13 @@ class SyntheticPeople(Dataset):
     give a loader workers, or pack a folder once if the same people may come again.
     """
 
-    def __init__(self, settings: Settings, count: int = MANY, pose_share: float = POSE_SHARE):
-        self._settings, self._count, self._pose_share = settings, count, pose_share
+    def __init__(self, settings: Settings, count: int = MANY):
+        self._settings, self._count = settings, count
 
     def __len__(self) -> int:
         return self._count
 
     def __getitem__(self, index: int) -> Sample:
         # row i is a pose pair when i * share steps over an integer, so that both tasks are spread evenly
-        is_pose = int((index + 1) * self._pose_share) > int(index * self._pose_share)
+        is_pose = int((index + 1) * POSE_SHARE) > int(index * POSE_SHARE)
         return (make_pose_pair if is_pose else make_try_on)(index, self._settings)

@@ -235,11 +235,11 @@ def _old_person(
     return _photograph(old, settings, damage)
 
 
-def make_pose_pair(index: int, settings: Settings = DEFAULTS, scene: PosePairScene | None = None) -> Sample:
+def make_pose_pair(index: int, settings: Settings = DEFAULTS) -> Sample:
     """Pose-transfer sample number ``index``: the target pose as person, the source picture as reference."""
     import cv2
 
-    scene = scene or _pose_pair_scene(index // settings.reuse, settings)
+    scene = _pose_pair_scene(index // settings.reuse, settings)
     rng = generator(settings.seed, settings.split, 4, index)
     banks = load_banks(settings.split, _name(settings.textures))
     complexion = draw_complexion(rng, scene.female, scene.older)

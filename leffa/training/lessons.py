@@ -19,8 +19,8 @@ from leffa.training.augmentation import Batch, Draw, grown, parser_batch, recolo
 from leffa.training.composition_rows import Rows, field_of
 
 LEVELS = (0.3, 0.4, 0.6, 1.0)  # what the flows after matching and after each refinement count
-SMOOTH, SILHOUETTE, OUTLINE = 0.3, 0.5, 0.5  # weights beside the flow's
-REACHES = (3, 9)  # of the finest flow's cells: how far off an outline is still felt
+SMOOTH, SILHOUETTE, OUTLINE = 0.3, 0.5, 1.0  # weights beside the flow's
+REACHES = (1, 3, 9)  # of the finest flow's cells: how far off an outline is still felt
 PCK = 5.0  # % of the reference's width
 PART_WEIGHTS = {Seen.FACE: 1.5, Seen.ARM: 2.0, Seen.LEG: 2.0}  # skin is rare, and taking it for cloth shows
 SKIN_WEIGHT, GRADIENT, DARKNESS = 1.5, 0.5, 0.02  # of the filling

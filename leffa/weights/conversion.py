@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from leffa.safe_pickle import load_state
 from leffa.weights.published import DENSEPOSE, OPENPOSE, PARSING, WeightSet
-from leffa.weights.reading import load_state
 
 WEIGHTS_NAME = {DENSEPOSE.name: "densepose.safetensors", OPENPOSE.name: "openpose.safetensors"}
 

@@ -26,7 +26,7 @@ _MARGIN = 1.05
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What is asked for.
 
     folder    where the weights are kept
@@ -78,24 +78,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from leffa.weights.models import CHECKPOINTS
 
-    wish = Wish(
+    request = Request(
         folder=Path(options.folder) if options.folder else CHECKPOINTS,
         revision=options.revision,
         dtype=options.dtype,
         keep_raw=options.keep_raw,
         source=Path(options.source) if options.source else None,
     )
-    if wish.source is not None and not wish.source.is_dir():
-        raise WeightsError(f"there is no folder {wish.source}: give --from one with the published files")
-    download(options.what, wish, dry_run=options.dry_run)
-    if not options.dry_run and wish.folder.resolve() != CHECKPOINTS.resolve():
-        report(f"set LEFFA_CHECKPOINTS={wish.folder.resolve()} so that they are found there")
+    if request.source is not None and not request.source.is_dir():
+        raise WeightsError(f"there is no folder {request.source}: give --from one with the published files")
+    download(options.what, request, dry_run=options.dry_run)
+    if not options.dry_run and request.folder.resolve() != CHECKPOINTS.resolve():
+        report(f"set LEFFA_CHECKPOINTS={request.folder.resolve()} so that they are found there")
 
 
 def download(
-    what: str, wish: Wish, dry_run: bool = False, tell: Callable[[str], None] | None = None
+    what: str, request: Request, dry_run: bool = False, tell: Callable[[str], None] | None = None
 ) -> list[str]:
-    """Bring the weight sets of ``what`` (a key of ``CHOICES``) into ``wish.folder``; returns those fetched.
+    """Bring the weight sets of ``what``, a key of ``CHOICES``, into a folder; returns those fetched.
 
     What is already there is verified and left alone; what is damaged is fetched again. Raises WeightsError
     with one sentence; the same call then goes on where it was.
@@ -105,13 +105,15 @@ def download(
 
     say = tell or report
     try:
-        wish.folder.mkdir(parents=True, exist_ok=True)
-        with WeakFileLock(wish.folder / f"{_RAW}.lock"):
-            return _download(CHOICES[what], wish, dry_run, say)
+        request.folder.mkdir(parents=True, exist_ok=True)
+        with WeakFileLock(request.folder / f"{_RAW}.lock"):
+            return _download(CHOICES[what], request, dry_run, say)
     except (OSError, SafetensorError) as error:
         if hub.is_disk_full(error):
-            raise WeightsError(hub.disk_full(wish.folder)) from error
-        raise WeightsError(f"{wish.folder} cannot be written ({error}): choose another --folder") from error
+            raise WeightsError(hub.disk_full(request.folder)) from error
+        raise WeightsError(
+            f"{request.folder} cannot be written ({error}): choose another --folder"
+        ) from error
 
 
 def is_complete(weight_set: WeightSet, folder: Path) -> bool:
@@ -120,33 +122,33 @@ def is_complete(weight_set: WeightSet, folder: Path) -> bool:
 
 
 def _download(
-    sets: tuple[WeightSet, ...], wish: Wish, dry_run: bool, say: Callable[[str], None]
+    sets: tuple[WeightSet, ...], request: Request, dry_run: bool, say: Callable[[str], None]
 ) -> list[str]:
-    checksums = Checksums(wish.folder)
-    wanted = [item for item in sets if not _is_whole(item, wish, checksums, say)]
-    found = {file.name: _find(file, wish) for item in wanted for file in item.files}
-    _check_space(wanted, found, wish)
+    checksums = Checksums(request.folder)
+    wanted = [item for item in sets if not _is_whole(item, request, checksums, say)]
+    found = {file.name: _find(file, request) for item in wanted for file in item.files}
+    _check_space(wanted, found, request)
     for item in wanted:
         size = sum(found[file.name].size for file in item.files)
         say(f"{item.name}: {item.title}, {_gigabytes(size)}")
         say(f"  licence: {item.licence}")
         if dry_run:
             continue
-        obtained = {file.name: _obtain(found[file.name], wish, checksums, say) for file in item.files}
-        _keep(item, obtained, wish, checksums, say)
-    if not dry_run and not wish.keep_raw and not list(wish.raw.rglob("*.part")):
-        shutil.rmtree(wish.raw, ignore_errors=True)
+        obtained = {file.name: _obtain(found[file.name], request, checksums, say) for file in item.files}
+        _keep(item, obtained, request, checksums, say)
+    if not dry_run and not request.keep_raw and not list(request.raw.rglob("*.part")):
+        shutil.rmtree(request.raw, ignore_errors=True)
         with suppress(OSError):  # it holds files of another commit, or is not there
-            wish.raw.parent.rmdir()
+            request.raw.parent.rmdir()
     return [] if dry_run else [item.name for item in wanted]
 
 
-def _is_whole(item: WeightSet, wish: Wish, checksums: Checksums, say: Callable[[str], None]) -> bool:
-    if not is_complete(item, wish.folder):
+def _is_whole(item: WeightSet, request: Request, checksums: Checksums, say: Callable[[str], None]) -> bool:
+    if not is_complete(item, request.folder):
         return False
     revision = checksums.about(item.name).get("revision")
-    if wish.revision is not None and revision != wish.revision:
-        say(f"{item.name} is of commit {revision}: fetching {wish.revision}")
+    if request.revision is not None and revision != request.revision:
+        say(f"{item.name} is of commit {revision}: fetching {request.revision}")
         return False
     faults = checksums.faults(item.name)
     if faults:
@@ -170,32 +172,32 @@ class _Found:
         return self.path.stat().st_size if self.path else self.remote.size if self.remote else 0
 
 
-def _find(file: PublishedFile, wish: Wish) -> _Found:
-    given = wish.source / file.name if wish.source else None
+def _find(file: PublishedFile, request: Request) -> _Found:
+    given = request.source / file.name if request.source else None
     if given and given.is_file():
         return _Found(file, given, is_given=True)
-    here = wish.raw / file.name
-    local = here if here.is_file() else hub.cached(file.name, wish.commit)
-    return _Found(file, local) if local else _Found(file, remote=hub.look_up(file.name, wish.commit))
+    here = request.raw / file.name
+    local = here if here.is_file() else hub.cached(file.name, request.commit)
+    return _Found(file, local) if local else _Found(file, remote=hub.look_up(file.name, request.commit))
 
 
-def _check_space(wanted: list[WeightSet], found: dict[str, _Found], wish: Wish) -> None:
+def _check_space(wanted: list[WeightSet], found: dict[str, _Found], request: Request) -> None:
     """Raise WeightsError if the disk cannot take what will be on it at the fullest moment."""
     settled = peak = 0.0
     for item in wanted:
         parts = [found[file.name] for file in item.files]
         raw = sum(
-            hub.remaining(part.remote, wish.raw / part.file.name) if part.remote else 0 for part in parts
+            hub.remaining(part.remote, request.raw / part.file.name) if part.remote else 0 for part in parts
         )
         kept = sum(part.size for part in parts) * item.kept / item.download_size
-        if wish.dtype == "float32" and item.base is not None:
+        if request.dtype == "float32" and item.base is not None:
             kept *= 2
         peak = max(peak, settled + raw + kept)
-        settled += kept + (raw if wish.keep_raw else 0)
-    free = shutil.disk_usage(wish.folder).free
+        settled += kept + (raw if request.keep_raw else 0)
+    free = shutil.disk_usage(request.folder).free
     if peak * _MARGIN > free:
         raise WeightsError(
-            f"{_gigabytes(peak * _MARGIN)} of disk are needed in {wish.folder.resolve()} and "
+            f"{_gigabytes(peak * _MARGIN)} of disk are needed in {request.folder.resolve()} and "
             f"{_gigabytes(free)} are free: make room, or name another place with LEFFA_CHECKPOINTS"
         )
 
@@ -208,20 +210,20 @@ class _Obtained:
     stamp: Stamp
 
 
-def _obtain(found: _Found, wish: Wish, checksums: Checksums, say: Callable[[str], None]) -> _Obtained:
+def _obtain(found: _Found, request: Request, checksums: Checksums, say: Callable[[str], None]) -> _Obtained:
     """A verified published file: fetched, or where it already is."""
-    name, target = found.file.name, wish.raw / found.file.name
+    name, target = found.file.name, request.raw / found.file.name
     path = found.path
     if path is None:
         assert found.remote is not None
         say(f"  fetching {name}, {_gigabytes(found.remote.size)}")
-        path = hub.fetch(found.remote, wish.commit, target)
+        path = hub.fetch(found.remote, request.commit, target)
     elif path != target and path.stat().st_size < _SMALL:
         target.parent.mkdir(parents=True, exist_ok=True)
         path = Path(shutil.copyfile(path, target))
     stamp = Stamp.of(path)
     try:
-        note = _verify(found, stamp, wish, checksums)
+        note = _verify(found, stamp, request, checksums)
     except WeightsError:
         if path == target:
             target.unlink()  # so that the next try begins anew
@@ -231,7 +233,7 @@ def _obtain(found: _Found, wish: Wish, checksums: Checksums, say: Callable[[str]
     return _Obtained(path, stamp)
 
 
-def _verify(found: _Found, stamp: Stamp, wish: Wish, checksums: Checksums) -> str:
+def _verify(found: _Found, stamp: Stamp, request: Request, checksums: Checksums) -> str:
     """Compare with everything that is known of the file; a phrase for the user. Raises WeightsError."""
     name = found.file.name
     told = found.remote.sha256 if found.remote else None
@@ -240,14 +242,14 @@ def _verify(found: _Found, stamp: Stamp, wish: Wish, checksums: Checksums) -> st
             f"{name} is not what {hub.endpoint()} announced (SHA-256 {stamp.sha256} instead of {told}): it "
             "was thrown away; run the same command again, or try another network"
         )
-    recorded = checksums.downloaded(REPOSITORY, wish.commit, name)
+    recorded = checksums.downloaded(REPOSITORY, request.commit, name)
     if recorded not in (None, stamp):
         raise WeightsError(
             f"{name} is not the file that was recorded at first use (SHA-256 {stamp.sha256} instead of "
             f"{recorded.sha256}): it was refused; if the change is meant, delete its line in "
             f"{checksums.folder / 'checksums.json'}"
         )
-    published = found.file.sha256 if wish.commit == REVISION else None
+    published = found.file.sha256 if request.commit == REVISION else None
     if published is None:
         return "checksum recorded" if told is None else "as the hub announced it; checksum recorded"
     if stamp.sha256 == published:
@@ -263,7 +265,7 @@ def _verify(found: _Found, stamp: Stamp, wish: Wish, checksums: Checksums) -> st
 def _keep(
     item: WeightSet,
     obtained: dict[str, _Obtained],
-    wish: Wish,
+    request: Request,
     checksums: Checksums,
     say: Callable[[str], None],
 ) -> None:
@@ -276,32 +278,34 @@ def _keep(
     from leffa.weights.conversion import convert
 
     if item.base is not None:
-        say(f"  converting to {wish.dtype}")
-    partial, place = wish.folder / f".{item.name}.part", wish.folder / item.name
+        say(f"  converting to {request.dtype}")
+    partial, place = request.folder / f".{item.name}.part", request.folder / item.name
     paths = {name: file.path for name, file in obtained.items()}
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     try:
-        convert(item, paths, partial, getattr(torch, wish.dtype))
+        convert(item, paths, partial, getattr(torch, request.dtype))
         shutil.rmtree(place, ignore_errors=True)
         partial.replace(place)
     except WeightsError:
-        _throw_away(item, paths, wish)
+        _throw_away(item, paths, request)
         raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     for name, file in obtained.items():
-        checksums.record_download(REPOSITORY, wish.commit, name, file.stamp)
-    checksums.record_kept(item.name, {"repository": REPOSITORY, "revision": wish.commit, "dtype": wish.dtype})
-    if not wish.keep_raw:
-        _throw_away(item, paths, wish)
+        checksums.record_download(REPOSITORY, request.commit, name, file.stamp)
+    checksums.record_kept(
+        item.name, {"repository": REPOSITORY, "revision": request.commit, "dtype": request.dtype}
+    )
+    if not request.keep_raw:
+        _throw_away(item, paths, request)
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
     say(f"  kept in {place}, {_gigabytes(size)}")
 
 
-def _throw_away(item: WeightSet, paths: dict[str, Path], wish: Wish) -> None:
+def _throw_away(item: WeightSet, paths: dict[str, Path], request: Request) -> None:
     """Delete what was downloaded, but for configs, which other sets share; other people's files stay."""
     for file in item.files:
-        if wish.raw in paths[file.name].parents and file.size >= _SMALL:
+        if request.raw in paths[file.name].parents and file.size >= _SMALL:
             paths[file.name].unlink()
 
 

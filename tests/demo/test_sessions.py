@@ -9,7 +9,8 @@ from PIL import Image
 
 from demo.line import BusyError, Line
 from demo.painting import Speed
-from demo.sessions import Picked, Session, Sessions, address_of
+from demo.sessions import Session, Sessions, address_of
+from demo.slots import Picked
 from demo.texts import TEXTS, doing, preferred, problem, say
 from leffa.errors import LeffaError, PersonError
 

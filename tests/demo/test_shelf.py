@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from demo.sessions import Picked, Session, Slots
+from demo.sessions import Session
 from demo.shelf import Kept, RunGoneError, Shelf, bytes_of
+from demo.slots import Picked, Slots
 from leffa.config import Task
 from leffa.engine import Engine
 from leffa.run.settings import Settings
@@ -72,10 +73,10 @@ def test_a_visit_that_ends_takes_its_runs_along(kept, monkeypatch):
     monkeypatch.setattr(history, "SHELF", shelf)
     session = Session()
     run = history.Run(kept.result, kept.slots, kept.person, 1.0)
-    history.remember(session, Task.TRY_ON.value, run)
+    session.remember(Task.TRY_ON.value, run)
     assert shelf.bytes > 0 and session.current("try_on") is run
     session.end()
     assert shelf.bytes == 0 and session.current("try_on") is None
     late = history.Run(kept.result, kept.slots, kept.person, 1.0)
-    history.remember(session, Task.TRY_ON.value, late)  # was still painting when the visitor left
+    session.remember(Task.TRY_ON.value, late)  # was still painting when the visitor left
     assert shelf.bytes == 0

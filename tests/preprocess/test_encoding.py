@@ -5,7 +5,7 @@ import pytest
 
 from leffa.config import DensePoseEncoding
 from leffa.errors import PictureError
-from leffa.preprocess.encoding import Order, encode_densepose, encode_segmentation, parula_picture
+from leffa.preprocess.encoding import Order, encode_densepose, parula_picture
 from leffa.preprocess.labels import PARULA, Part
 
 # one pixel of the left foot, one of the background
@@ -53,9 +53,3 @@ def test_parula_has_one_colour_for_each_part() -> None:
     official = cv2.applyColorMap(indices, cv2.COLORMAP_PARULA)[:, :, ::-1]
     np.testing.assert_array_equal(picture[:, 1:], official[:, 1:])
     assert (picture[0, 0] == 0).all()
-
-
-def test_a_segmentation_picture_is_turned_to_rgb() -> None:
-    picture = parula_picture(np.array([[0, 7, 24]], np.uint8))
-    iuv = np.array([[[0, 9, 9], [7, 9, 9], [24, 9, 9]]], np.uint8)
-    np.testing.assert_array_equal(encode_segmentation(picture[:, :, ::-1]), encode_densepose(iuv, "viton-hd"))

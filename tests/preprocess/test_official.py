@@ -83,25 +83,12 @@ def test_of_two_people_only_the_chosen_ones_clothes_are_repainted(framed):
         left, top, right, bottom = person.box
         assert mask[top:bottom, left:right].mean() > 50
     assert eyes.asked.count("parse") == 1  # the photo is looked at once
-    strict = OfficialPreprocessor(Eyes(joints=joints_of(LARGE)), "dress-code", strict=True)
-    everybody = strict.mask(framed, strict.people(framed)[1], Garment.LOWER)
-    assert all(everybody[box[1] : box[3], box[0] : box[2]].any() for box in (large.box, small.box))
 
 
-def test_joints_that_are_not_found_count_as_missing_except_in_strict_mode(framed):
+def test_joints_that_are_not_found_count_as_missing(framed):
     preprocessor = OfficialPreprocessor(Eyes(people=[LARGE], joints=None))
     person = preprocessor.people(framed)[0]
     assert preprocessor.mask(framed, person, Garment.UPPER).any()
-    strict = OfficialPreprocessor(Eyes(people=[LARGE], joints=None), strict=True)
-    with pytest.raises(PersonError):
-        strict.mask(framed, strict.people(framed)[0], Garment.UPPER)
-
-
-def test_strict_takes_whom_the_demo_takes(framed):
-    preprocessor = OfficialPreprocessor(Eyes(), strict=True)
-    large = preprocessor.people(framed)[0]
-    best = iuv_picture(SMALL.charts, SMALL.box, FRAME)[..., [0, 2, 1]]
-    assert np.array_equal(preprocessor.iuv(framed, large), best)
 
 
 def test_wishes_nobody_and_other_pictures_are_refused(framed):

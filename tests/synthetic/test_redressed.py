@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from leak import GARISH, leaked_share, rarest_garish
 
 from leffa.config import Garment
 from leffa.data.packed import PackedDataset
-from leffa.metrics.leak import GARISH, leaked_share, rarest_garish
 from leffa.preprocess.labels import Parse
 from leffa.synthetic.identity import Split
 from leffa.synthetic.pack import pack

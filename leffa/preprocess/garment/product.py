@@ -5,6 +5,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORKING_SIZE = 320  # longest side; a silhouette needs no more
+TRIMMED_SIZE = 512  # longest side that the outline is drawn at
+FRINGE = 20  # px at that size: how deep the ground may have come along
+LIGHTER, DARKER, TINGE = 6.0, 45.0, 9.0  # in Lab: how far a ground's pixels and its shadows lie from it
+FEW_ALIKE, MOST_ALIKE = 0.12, 0.5  # share of cloth that looks like its ground: colours tell all, or nothing
+MOST_SKEW, LEAST_MIRRORED = 0.15, 0.85  # of its width; overlap with its mirror image
+CUTS = 2  # rounds of the graph cut
 LEAST_SHARE, MOST_SHARE = 0.02, 0.93
 ONE_COLOUR = 32  # mean difference, of 255, below which a small model takes garment and ground for one thing
 GROUND_LIKE = (
@@ -40,8 +46,79 @@ def foreground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if not LEAST_SHARE < mask.mean() < MOST_SHARE:
         return np.full((height, width), 255, np.uint8)
     whole = _solid(mask) & ~_windows(small, _solid(mask))
-    smooth = cv2.resize(whole.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return trimmed(image, whole)
+
+
+def trimmed(image: NDArray[np.uint8], rough: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(H, W) uint8, 255 = garment: a ``rough`` mask of any size without the ground and shadow at its rim.
+
+    A graph cut moves the outline to the nearest edge of colours, unless the cloth has its ground's colour.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, TRIMMED_SIZE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    smooth = cv2.resize(rough.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    inside = (smooth >= 0.5).astype(np.uint8)
+    deep = cv2.erode(inside, _disc(FRINGE)) > 0
+    if deep.any() and not inside.all():
+        like_ground = _like_ground(small, inside == 0)
+        share = float(like_ground[deep].mean())
+        if share < FEW_ALIKE:
+            _, labels = cv2.connectedComponents((like_ground | (inside == 0)).astype(np.uint8))
+            from_outside = np.isin(labels, np.unique(labels[inside == 0])) & ~deep
+            inside = np.where(from_outside, 0, inside).astype(np.uint8)
+        inside = _at_edges(small, inside, deep) if share < MOST_ALIKE else _alike_on_both_sides(inside)
+    smooth = cv2.resize(inside.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.where(smooth >= 0.5, 255, 0).astype(np.uint8)
+
+
+def _alike_on_both_sides(inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A garment (h, w) in {0, 1} that is nearly its own mirror image, with what either side has.
+
+    White cloth on white is easily lost where it has no folds; the other side tells that it was there.
+    """
+    columns = np.flatnonzero(inside.any(0))
+    middle = int(columns[0] + columns[-1])
+    reach = round(MOST_SKEW * (columns[-1] - columns[0]))
+    x = np.arange(inside.shape[1])
+    best, mirror = 0.0, inside
+    for axis in range(middle - reach, middle + reach + 1):
+        source = axis - x
+        there = (source >= 0) & (source < inside.shape[1])
+        turned = np.where(there, inside[:, source.clip(0, inside.shape[1] - 1)], 0)
+        shared = float((inside & turned).sum() / (inside | turned).sum())
+        if shared > best:
+            best, mirror = shared, turned
+    return inside | mirror.astype(np.uint8) if best > LEAST_MIRRORED else inside
+
+
+def _like_ground(picture: NDArray[np.uint8], ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(h, w): what has the colour of the ground, or that of a shadow on it."""
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    off = lab - np.median(lab[ground], axis=0)
+    like: NDArray[np.bool_] = np.hypot(off[..., 1], off[..., 2]) < TINGE
+    return like & (off[..., 0] > -DARKER) & (off[..., 0] < LIGHTER)
+
+
+def _at_edges(
+    picture: NDArray[np.uint8], inside: NDArray[np.uint8], deep: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """(h, w) in {0, 1}: ``inside`` without what a graph cut gives to the ground; ``deep`` is cloth."""
+    labels = np.where(inside > 0, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+    labels[deep] = cv2.GC_FGD
+    rows, columns = np.nonzero(cv2.dilate(inside, _disc(2 * FRINGE)))
+    window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    cut, models = np.ascontiguousarray(labels[window]), [np.zeros((1, 65)) for _ in range(2)]
+    cv2.setRNGSeed(0)
+    cv2.grabCut(np.ascontiguousarray(picture[window]), cut, None, *models, CUTS, cv2.GC_INIT_WITH_MASK)
+    cloth = np.zeros_like(inside)
+    cloth[window] = np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD))
+    return cloth
+
+
+def _disc(radius: int) -> NDArray[np.uint8]:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)).astype(np.uint8)
 
 
 def contrasting(image: NDArray[np.uint8], garment: NDArray[np.uint8]) -> NDArray[np.uint8]:

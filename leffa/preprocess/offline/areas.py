@@ -8,11 +8,11 @@ from leffa.preprocess.offline.shape import SIDES
 from leffa.preprocess.offline.skeleton import unit
 
 
-def upper_room(figure: Figure, sleeve: float, end: float, margin: float) -> Mask:
+def upper_area(figure: Figure, sleeve: float, end: float, margin: float) -> Mask:
     """Neck, torso and arms.
 
     ``sleeve`` in [0, 2]: how far down the arm, 1 = elbow, 2 = wrist; ``end``: height above the hips, px, at
-    which it ends; ``margin`` 1 is the usual room.
+    which it ends; ``margin`` 1 is the usual width.
     """
     skeleton, scale = figure.skeleton, figure.skeleton.scale
     canvas = Canvas(figure.group.shape)
@@ -45,7 +45,7 @@ def upper_room(figure: Figure, sleeve: float, end: float, margin: float) -> Mask
     return canvas.mask
 
 
-def lower_room(figure: Figure, waist: float, reach: float, margin: float) -> Mask:
+def lower_area(figure: Figure, waist: float, reach: float, margin: float) -> Mask:
     """Hips and legs, and what is between the legs, from ``waist`` (height above the hips, px) downwards.
 
     ``reach`` in [0, 2]: how far down the leg, 1 = knee, 2 = ankle.

