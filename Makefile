@@ -50,10 +50,11 @@ quickstart: $(VENV)/.dev
 		--data packed:$(RUNS)/people --held-out packed:$(RUNS)/held-out --run $(RUNS)/run
 	@echo "Look at $(RUNS)/run/samples: reference, masked person, result, truth, warped by the model, by the truth."
 
-# Every benchmark and tool in its quickest form: that they run, not what they measure.
+# Every benchmark and tool in its quickest form: that they run, not what they measure; so two at a time.
 SCRIPTS := $(filter-out tools/bake_body.py tools/chromium.py tools/extra.py, $(wildcard benchmarks/*.py tools/*.py))
 bench: $(VENV)/.dev
-	@for script in $(SCRIPTS); do echo "== $$script"; $(RUN) $$script --quick || exit 1; done
+	@printf '%s\n' $(SCRIPTS) | OMP_NUM_THREADS=1 xargs -P 2 -I SCRIPT sh -c \
+		'out=$$($(RUN) SCRIPT --quick 2>&1); status=$$?; printf "== %s\n%s\n" SCRIPT "$$out"; exit $$status'
 
 # The guides as pages in site/; a broken link is an error.
 $(VENV)/.docs: $(VENV)/bin/python pyproject.toml

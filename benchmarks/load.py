@@ -1,7 +1,7 @@
 """Many visitors at once: is every request answered, as if it were alone, and does memory come back?
 
     python benchmarks/load.py            200 requests of 20 visitors, at 4 steps with the bundled weights
-    python benchmarks/load.py --quick    8 requests of 4 visitors
+    python benchmarks/load.py --quick    4 requests of 2 visitors
 
 Prints what was lost, how many answers differ from the same request asked alone, seconds at the 50th, 90th and
 99th percentile, seconds until the next run begins when a visitor goes, and the app's memory after the first
@@ -34,6 +34,7 @@ from serving import free_port  # noqa: E402
 
 KINDS = 5  # of requests, each of which is also asked alone
 AFTER = 10  # requests, after which memory is first read
+SETTLE = 10.0  # s after the last visitor has left, before memory is read again
 
 
 class App:
@@ -141,13 +142,15 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--quick", action="store_true", help="8 requests of 4 visitors")
+    parser.add_argument("--quick", action="store_true", help="4 requests of 2 visitors")
     options = parser.parse_args()
+    options.kinds, options.after, options.settle = KINDS, AFTER, SETTLE
     if options.quick:
-        options.requests, options.visitors = 8, 4
+        options.requests, options.visitors = 4, 2
+        options.kinds, options.after, options.settle = 2, 2, 0
     app = App()
     try:
-        alone = [app.request(f"alone-{kind}", kind, options.steps)[0] for kind in range(KINDS)]
+        alone = [app.request(f"alone-{kind}", kind, options.steps)[0] for kind in range(options.kinds)]
         measure(app, alone, options)
         for how in ("leaves", "drops the stream"):
             print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}")
@@ -169,13 +172,13 @@ def measure(app: App, alone: list[bytes | None], options: argparse.Namespace) ->
         visitor = f"visitor-{number}"
         page = Visit(app.address, visitor)
         for turn in range(number, options.requests, options.visitors):
-            content, took, said = app.request(visitor, turn % KINDS, options.steps)
+            content, took, said = app.request(visitor, turn % options.kinds, options.steps)
             with lock:
                 done += 1
                 seconds.append(took)
                 now = app.megabytes()
-                first = now if done == AFTER else first
-                expected = alone[turn % KINDS]
+                first = now if done == options.after else first
+                expected = alone[turn % options.kinds]
                 if content is None or expected is None:
                     lost.append(said)
                 elif not np.array_equal(pixels(content), pixels(expected)):
@@ -184,13 +187,14 @@ def measure(app: App, alone: list[bytes | None], options: argparse.Namespace) ->
 
     with ThreadPoolExecutor(options.visitors) as pool:
         list(pool.map(visit, range(options.visitors)))
-    time.sleep(10)
+    time.sleep(options.settle)
     at = np.percentile(seconds, [50, 90, 99])
     print(f"requests {done}, lost {len(lost)}, differing from the same alone {differing}")
     for said in sorted(set(lost)):
         print(f"  lost: {said}")
     print(f"seconds at the 50th, 90th, 99th percentile {at[0]:.1f} {at[1]:.1f} {at[2]:.1f}")
-    print(f"MB after {AFTER}: {first:.0f}, at most {app.most:.0f}, when all had left {app.megabytes():.0f}")
+    memory = f"at most {app.most:.0f}, when all had left {app.megabytes():.0f}"
+    print(f"MB after {options.after}: {first:.0f}, {memory}")
 
 
 if __name__ == "__main__":

@@ -73,12 +73,13 @@ class Endpoints:
             attention is scattered.
         """
         session = self._session(request)
-        photo = _picked(session, person, "person", 0)
         garment_picture = _picked(session, reference, "reference")
+        area = _mask_of(session, mask)
+        photo = _picked(session, person, "person", 0)  # last: looking for people takes the longest
         prepared = photo.prepared
         assert prepared is not None  # a person was asked for
         wishes, told = _wishes(prepared, garment_picture.image, garment, sleeve, hem, protect)
-        choices, area = wishes.choices(), _mask_of(session, mask)
+        choices = wishes.choices()
         if area is None:
             area = engine().mask(prepared, wishes.garment, wishes.options())
         else:

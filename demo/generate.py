@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -12,19 +13,20 @@ from demo import painting, parts
 from demo.history import Run
 from demo.inspector import Inspector
 from demo.labels import Labels
-from demo.painting import PACE, Work
+from demo.painting import SPEED, Work
 from demo.parts import LAST, QUIETLY
 from demo.pictures import photo_url, png_url
 from demo.sessions import Session, Sessions, address_of
 from demo.texts import doing, problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError
+from leffa.run.pace import RECIPES, Pace, recipe
 
 if TYPE_CHECKING:
     from leffa.weights.models import Model
 
 LOG = logging.getLogger("leffa.demo")
-PRESETS = {"fast": 0.6, "balanced": 1.0, "quality": 2.5}
+PACES = tuple(pace.value for pace in Pace)
 _VIEWS = ("result", "flow", "warped", "confidence", "difference")
 _VIEWER_WORDS = {
     **{f"view_{name}": f"view_{name}" for name in _VIEWS},
@@ -44,13 +46,20 @@ _VIEWER_WORDS = {
 HANDS_OVER = {Task.TRY_ON: "pass_change_pose", Task.POSE_TRANSFER: "pass_try_on"}
 
 
-def default_steps(task: Task, preset: Any) -> int:
-    """Sampling steps of a preset for the model at hand; of an unknown one as of the balanced."""
-    share = PRESETS.get(preset, 1.0) if isinstance(preset, str) else 1.0
-    return max(1, round(share * _model(task).steps))
+def default_steps(task: Task, pace: Any) -> int:
+    """Sampling steps of a pace for the model at hand; of an unknown one as of quality."""
+    own = _model(task).steps
+    return recipe(Pace(pace) if pace in PACES else Pace.QUALITY, own).steps or own
+
+
+def has_paces(task: Task) -> bool:
+    """Whether haste saves the model at hand anything: one of few steps is as quick in every pace."""
+    own = _model(task).steps
+    return any(used.steps is not None and used.fits(own) for used in RECIPES.values())
 
 
 def _model(task: Task) -> "Model":
+    """The one at hand, whose defaults the widgets show."""
     from leffa.weights.models import BUNDLED, find
 
     try:
@@ -111,7 +120,8 @@ class GenerateStep:
         self.viewer = labels.words(
             parts.viewer, "", _VIEWER_WORDS | {"hand_over": HANDS_OVER[self.task]}, elem_id=f"{name}-viewer"
         )
-        self.preset = labels.segments("preset", tuple(PRESETS), "balanced", f"{name}-preset")
+        paces = has_paces(self.task)
+        self.pace = labels.segments("pace", PACES, Pace.QUALITY.value, f"{name}-pace", visible=paces)
         button: dict[str, Any] = {"size": "lg", "elem_classes": "lf-go"}
         self.go = labels.say(
             gr.Button,
@@ -126,7 +136,7 @@ class GenerateStep:
         )
         self.reason = parts.note(elem_id=f"{name}-reason")
         with labels.say(gr.Accordion, {"label": "advanced"}, open=False, elem_classes="lf-more"):
-            self.steps = self._slider(labels, "steps", 1, 100, default_steps(self.task, "balanced"), 1)
+            self.steps = self._slider(labels, "steps", 1, 100, model.steps, 1)
             self.guidance = self._slider(labels, "guidance", 0, 10, model.guidance_scale, 0.1)
             rescale = model.guidance_scale if model.guidance_rescale is None else model.guidance_rescale
             self.rescale = self._slider(labels, "rescale", 0, 10, rescale, 0.1)
@@ -143,7 +153,7 @@ class GenerateStep:
                     gr.Button, {"value": "dice"}, size="sm", min_width=60, scale=0, elem_id=f"{name}-dice"
                 )
             self.samples = self._slider(labels, "samples", 1, 4, 1, 1)
-        self.inputs = [self.steps, self.guidance, self.rescale, self.seed, self.samples]
+        self.inputs = [self.steps, self.guidance, self.rescale, self.seed, self.samples, self.pace]
 
     def _slider(self, labels: Labels, name: str, low: float, high: float, value: float, step: float) -> Any:
         return labels.say(
@@ -158,8 +168,8 @@ class GenerateStep:
 
     def connect(self) -> None:
         """Wire the step's own events."""
-        self.preset.input(
-            lambda preset: default_steps(self.task, preset), self.preset, self.steps, api_visibility="private"
+        self.pace.input(
+            lambda pace: default_steps(self.task, pace), self.pace, self.steps, api_visibility="private"
         ).then(self.state, self.inputs, [self.go, self.reason], **QUIETLY)
         for setting in (self.steps, self.guidance, self.samples):
             setting.change(self.state, self.inputs, [self.go, self.reason], **LAST)
@@ -176,13 +186,14 @@ class GenerateStep:
         self.viewer.download(self.download, None, self.viewer, **QUIETLY)
 
     def state(
-        self, steps: float, guidance: float, rescale: float, seed: float, samples: float, request: gr.Request
-    ) -> tuple[dict, dict]:
+        self, steps: float, guidance: float, rescale: float, seed: float, samples: float, pace: str,
+        request: gr.Request,
+    ) -> tuple[dict, dict]:  # fmt: skip
         """Whether the button may be pressed, and why not, or how long it will take."""
         session = self._sessions.visit(request)
-        return self.updates(session, steps, guidance, rescale, seed, samples)
+        return self.updates(session, steps, guidance, rescale, seed, samples, pace)
 
-    def updates(self, session: Session, *values: float) -> tuple[dict, dict]:
+    def updates(self, session: Session, *values: Any) -> tuple[dict, dict]:
         """Updates of the button and of the line below it."""
         missing = self._missing(session)
         if missing:
@@ -193,7 +204,7 @@ class GenerateStep:
             weight = Work(self.task, None, None, settings_of(*values)).weight
         except LeffaError as wrong:
             return gr.update(interactive=False), parts.error(problem(session.language, wrong))
-        seconds = max(1, round(PACE.seconds(weight)))
+        seconds = max(1, round(SPEED.seconds(weight)))
         return gr.update(interactive=True), parts.quiet(say(session.language, "ready", seconds=seconds))
 
     @property
@@ -215,8 +226,9 @@ class GenerateStep:
             stop.set()
 
     def run(
-        self, steps: float, guidance: float, rescale: float, seed: float, samples: float, request: gr.Request
-    ) -> Iterator[tuple]:
+        self, steps: float, guidance: float, rescale: float, seed: float, samples: float, pace: str,
+        request: gr.Request,
+    ) -> Iterator[tuple]:  # fmt: skip
         """Paint, and show how it goes. Errors become a sentence in the frame, never a trace."""
         from leffa.run.result import StoppedError
 
@@ -232,7 +244,7 @@ class GenerateStep:
             missing = self._missing(session)
             if missing:
                 raise LeffaError(say(language, missing))
-            work = self._prepare(session, settings_of(steps, guidance, rescale, seed, samples))
+            work = self._prepare(session, settings_of(steps, guidance, rescale, seed, samples, pace))
             slots, preview = session.slots(self.tab).copy(), None
             for event in painting.run(work, stop, address_of(request)):
                 if isinstance(event, painting.Step):
@@ -271,8 +283,8 @@ class GenerateStep:
         return run.shown(session.language), self.inspector.value(session)
 
 
-def settings_of(steps: float, guidance: float, rescale: float, seed: float, samples: float) -> Any:
-    """The engine's settings from the widgets' values. Raises LeffaError for what is no number."""
+def settings_of(steps: float, guidance: float, rescale: float, seed: float, samples: float, pace: Any) -> Any:
+    """The engine's settings from the widgets' values. Raises LeffaError for what is no number, or no pace."""
     from leffa.run.settings import Settings
 
     given: tuple[Any, ...] = (
@@ -284,12 +296,12 @@ def settings_of(steps: float, guidance: float, rescale: float, seed: float, samp
     )
     if any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in given):
         raise LeffaError("steps, guidance, rescale, seed and pictures must be numbers")
-    return Settings(*given)
+    return replace(Settings(*given), pace=pace)
 
 
 def _progress(language: str, step: painting.Step, preview: str | None) -> dict:
     if step.ahead:
-        seconds = max(1, round(step.ahead * PACE.seconds(12)))
+        seconds = max(1, round(step.ahead * SPEED.seconds(12)))
         message = say(language, "waiting", ahead=step.ahead, seconds=seconds)
         return {"state": "waiting", "share": 0.0, "message": message}
     message = doing(language, step.what)

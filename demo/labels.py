@@ -50,10 +50,12 @@ class Labels:
 
         return self.add(make, texts, **options)
 
-    def segments(self, name: str, values: tuple[str, ...], value: str, elem_id: str) -> Any:
+    def segments(
+        self, name: str, values: tuple[str, ...], value: str, elem_id: str, visible: bool = True
+    ) -> Any:
         """Buttons side by side, one of which is pressed; their texts are ``name_value``."""
         look = {"elem_classes": "lf-segments", "elem_id": elem_id}
-        return self.choices(parts.Buttons, name, f"{name}_", values, value=value, **look)
+        return self.choices(parts.Buttons, name, f"{name}_", values, value=value, visible=visible, **look)
 
     @property
     def components(self) -> list[gr.blocks.Block]:

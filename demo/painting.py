@@ -47,11 +47,14 @@ class Work:
 
     @property
     def weight(self) -> int:
-        """How much there is to do, in steps of one sample, counting guidance twice."""
+        """How much there is to do, in steps of one sample, counting those with guidance twice."""
         from leffa.weights.models import find
 
-        resolved = self.settings.resolved(find(self.task, self.model))
-        return resolved.steps * resolved.samples * (2 if resolved.guidance_scale > 1 else 1)
+        model = find(self.task, self.model)
+        resolved = self.settings.resolved(model)
+        first, last = resolved.recipe(model).guidance_interval
+        guided = last - first if resolved.guidance_scale > 1 else 0
+        return round(resolved.steps * (1 + guided)) * resolved.samples
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Step:
     ahead: int = 0
 
 
-class Pace:
+class Speed:
     """How long a unit of work takes on this machine: learnt from the runs it sees."""
 
     def __init__(self) -> None:
@@ -91,7 +94,7 @@ class Pace:
             self._timed = True
 
 
-PACE = Pace()
+SPEED = Speed()
 LINE = Line()
 LIMITS = Limits()  # of this process, set as it starts
 CLOSING = threading.Event()  # nothing new is begun, what runs ends
@@ -172,7 +175,7 @@ def run(work: Work, stop: threading.Event, visitor: str = "") -> "Iterator[Step 
                         events.put(event)
                 finally:
                     clock.cancel()
-                PACE.learn(weight, time.monotonic() - started)
+                SPEED.learn(weight, time.monotonic() - started)
         except StoppedError as stopped:
             events.put(_ended(stopped, too_long.is_set()))
         except BaseException as problem:
@@ -212,7 +215,7 @@ def _ended(stopped: LeffaError, too_long: bool) -> LeffaError:
 
 
 def _with_remaining(step: Step, weight: int, gone: float) -> Step:
-    expected = PACE.seconds(weight)
+    expected = SPEED.seconds(weight)
     if step.share > 0.3:  # what is seen of this run counts more than what is known of others
         expected = gone / step.share
     return Step(step.share, step.what, step.preview, max(0.0, expected - gone))

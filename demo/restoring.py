@@ -8,6 +8,7 @@ from demo import examples
 from demo.sessions import Session
 from demo.slots import Picked, Slots
 from leffa.config import Task
+from leffa.run.pace import Pace
 
 if TYPE_CHECKING:
     from demo.history import Run
@@ -19,13 +20,13 @@ SLOTS = {Task.TRY_ON.value: ("photo", "garment"), Task.POSE_TRANSFER.value: ("pe
 class Restored:
     """A run to be laid back onto the page.
 
-    settings  steps, guidance, rescale, seed, samples: the values of their widgets
+    settings  steps, guidance, rescale, seed, samples, pace: the values of their widgets
     missing   slots whose picture is not known here
     same_weights  whether the weights it was made with are those that are here
     """
 
     slots: Slots
-    settings: tuple[float, float, float, int, int]
+    settings: tuple[float, float, float, int, int, str]
     missing: list[str] = field(default_factory=list)
     same_weights: bool = True
 
@@ -33,8 +34,10 @@ class Restored:
 def from_run(run: "Run") -> Restored:
     """A run of this session."""
     used = run.settings
-    settings = (used.steps, used.guidance_scale, used.guidance_rescale, used.seed, used.samples)
-    return Restored(run.slots.copy(), settings)
+    return Restored(
+        run.slots.copy(),
+        (used.steps, used.guidance_scale, used.guidance_rescale, used.seed, used.samples, used.pace.value),
+    )
 
 
 def read_png(session: Session, tab: str, path: str | None) -> Restored | None:
@@ -63,6 +66,7 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
             float(used["guidance_rescale"]),
             int(used["seed"]),
             1,
+            Pace(used["pace"]).value,
         )
     except (KeyError, TypeError, ValueError):
         raise LeffaError("the settings in this PNG are not complete: it was changed since") from None

@@ -1,6 +1,7 @@
 """Pictures in, result out: what the command line, the app and scripts share."""
 
 import threading
+import weakref
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, overload
@@ -39,6 +40,7 @@ __all__ = ["Engine", "Prepared"]
 PERSON_MARGIN = 0.06  # room left around what is painted and around a reference, of the longer side
 LEAST_READ = 0.3  # of a worn garment as colours tell it: with less of it read, colours are believed
 LEAST_PAINTED = 0.001  # share of the photo
+READINGS = 4  # of one photo that are kept, by region
 ROOM_FOR_NETWORKS = 8_000_000_000  # bytes: smaller graphics cards are left to the generator
 _NOTHING = {
     Garment.UPPER: "no upper body to dress was found",
@@ -58,6 +60,7 @@ class Engine:
 
     def __init__(self, device: str = "auto", memory: str = "auto"):
         self.pipelines = Pipelines(device, memory)
+        self._readings: dict[int, dict[Region, Reading]] = {}
 
     @cached_property
     def _preparation(self) -> Preparation:
@@ -330,9 +333,21 @@ class Engine:
         return self._preparation.prepare(person, 0, model)
 
     def _read(self, prepared: Prepared, region: Region) -> Reading:
-        """What the photo shows, by the person as the offline preprocessor finds them."""
-        prepared = self._preparation.offline(prepared)
-        return read_photo(prepared.photo, region, prepared.silhouette(), self.parts(prepared), self._networks)
+        """What the photo shows, by the person as the offline preprocessor finds them.
+
+        Kept as long as ``prepared`` itself: a second garment on it costs no second look.
+        """
+        if id(prepared) not in self._readings:
+            weakref.finalize(prepared, self._readings.pop, id(prepared), None).atexit = False
+        kept = self._readings.setdefault(id(prepared), {})
+        reading = kept.get(region)
+        if reading is None:
+            found = self._preparation.offline(prepared)
+            reading = read_photo(found.photo, region, found.silhouette(), self.parts(found), self._networks)
+            if len(kept) >= READINGS:
+                kept.clear()
+            kept[region] = reading
+        return reading
 
     def _run(
         self,

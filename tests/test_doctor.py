@@ -201,6 +201,21 @@ def test_the_speed_is_that_of_this_machine(monkeypatch):
     assert alone / 100 < found < alone * 100
 
 
+def test_a_slow_device_is_not_measured_at_full_size(monkeypatch):
+    """Half precision without hardware for it: the trial alone tells, or the command would stand long."""
+    seen = []
+    monkeypatch.setattr(speed, "_PATIENCE", 0.0)
+    whole = torch.nn.Conv2d.forward
+
+    def forward(layer, inputs):
+        seen.append(tuple(inputs.shape[-2:]))
+        return whole(layer, inputs)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", forward)
+    assert 0 < speed.measure(inspect("cpu"), "float32") < float("inf")
+    assert set(seen) == {speed._TRIAL}
+
+
 def test_bad_choices_are_one_sentence(everything, capsys):
     assert told(capsys, "--device", "tpu")[0] == 2
     status, _, error = told(capsys, "--device", "cpu", "--memory", "offload")

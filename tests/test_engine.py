@@ -1,5 +1,6 @@
 """The whole road with a toy model on a synthetic person: pictures in, result out."""
 
+import gc
 import threading
 from dataclasses import replace
 
@@ -205,3 +206,31 @@ def test_two_visitors_at_once_get_what_each_would_get_alone(engine, prepared, ga
         thread.join()
     for seed, result in alone.items():
         assert together[seed].images[0].tobytes() == result.images[0].tobytes()
+
+
+def test_a_photo_is_read_once_for_all_its_garments_and_forgotten_with_it(
+    engine, prepared, person, garment, monkeypatch
+):
+    from leffa import engine as module
+
+    regions = []
+    whole = module.read_photo
+
+    def read(photo, region, *others):
+        regions.append(region)
+        return whole(photo, region, *others)
+
+    settings, mirrored = Settings(seed=3), garment.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    monkeypatch.setattr(module, "read_photo", read)
+    fresh = engine.prepare(person)
+    engine.try_on(fresh, garment, "upper", settings=settings)
+    first, held = len(regions), len(engine._readings)
+    assert 1 <= first == len(set(regions))
+    second = engine.try_on(fresh, mirrored, "upper", settings=settings)
+    assert len(regions) == first
+    alone = engine.try_on(engine.prepare(person), mirrored, "upper", settings=settings)
+    assert len(regions) == 2 * first
+    assert second.images[0].tobytes() == alone.images[0].tobytes()
+    del fresh
+    gc.collect()
+    assert len(engine._readings) < held

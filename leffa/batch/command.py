@@ -61,7 +61,12 @@ def add_running(parser: argparse.ArgumentParser) -> None:
         "--cache", type=Path, metavar="DIR", help="what is known of photos and garments (default: in --out)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of rows that name none (default: %(default)s)")
-    parser.add_argument("--steps", type=int, help="of rows that name none (default: the model's)")
+    parser.add_argument(
+        "--pace", choices=["fast", "balanced", "quality"], help="as in `leffa tryon` (default: quality)"
+    )
+    parser.add_argument(
+        "--steps", type=int, help="of rows that name none (default: the pace's, else the model's)"
+    )
     parser.add_argument("--guidance", type=float, help="guidance scale (default: the model's)")
     parser.add_argument("--model", help="weights to use (default: the best present)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
@@ -94,16 +99,18 @@ def painter(options: argparse.Namespace) -> "EnginePainter":
     """By the options. Raises LeffaError for settings that the model cannot do."""
     from leffa.batch.painter import EnginePainter
     from leffa.batch.plan import HIDDEN
+    from leffa.run.pace import Pace
     from leffa.run.settings import Settings
     from leffa.weights.models import MODELS, find
 
     cache = (options.cache or options.out / HIDDEN / CACHE).absolute()
     made = EnginePainter(
-        cache, options.model, options.device, options.memory, options.guidance, options.steps
-    )
+        cache, options.model, options.device, options.memory, options.guidance, options.steps,
+        options.pace and Pace(options.pace),
+    )  # fmt: skip
     if options.model is not None and options.model not in MODELS:
         raise LeffaError(f"unknown model {options.model!r}; there are {', '.join(MODELS)}")
-    settings = Settings(steps=options.steps, guidance_scale=options.guidance)
+    settings = Settings(steps=options.steps, guidance_scale=options.guidance, pace=made.pace)
     named = MODELS[options.model].tasks[0] if options.model else MODELS["bundled"].tasks[0]
     settings.resolved(find(named, options.model))
     return made

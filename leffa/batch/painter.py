@@ -15,6 +15,7 @@ from leffa.files import in_words
 from leffa.images import load_image, save_atomically
 
 if TYPE_CHECKING:
+    from leffa.run.pace import Pace
     from leffa.run.settings import Settings
 
 
@@ -40,8 +41,8 @@ class EnginePainter:
     """Makes painters with the weights that are here.
 
     memory  folder for what is found in photos and garments
-    model, device, placement, guidance, steps  as for ``Engine`` and ``Settings``; steps where the row names
-            none
+    model, device, placement, guidance, steps, pace  as for ``Engine`` and ``Settings``; steps where the row
+            names none
     """
 
     memory: Path
@@ -50,6 +51,7 @@ class EnginePainter:
     placement: str = "auto"
     guidance: float | None = None
     steps: int | None = None
+    pace: "Pace | None" = None
 
     def __call__(self) -> Painter:
         return _EnginePainter(self)
@@ -59,7 +61,7 @@ class EnginePainter:
         from leffa.run.settings import Settings
 
         steps = self.steps if row.steps is None else row.steps
-        return Settings(steps=steps, guidance_scale=self.guidance, seed=row.seed)
+        return Settings(steps=steps, guidance_scale=self.guidance, seed=row.seed, pace=self.pace)
 
     def deciding(self) -> dict[str, Any]:
         """What decides every row's picture beside the row: settings, and digests of the weights."""

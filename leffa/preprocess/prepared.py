@@ -141,7 +141,8 @@ class Preparation:
             prepared = _same_person(self._find(prepared.photo, model if official else None), prepared.box)
         elif official:  # found once for all of them, but the recipes of their masks differ
             prepared = replace(prepared, preprocessor=self._official(model))
-        return replace(prepared, remarks=self._remarks(model))
+        remarks = self._remarks(model)
+        return prepared if prepared.remarks == remarks else replace(prepared, remarks=remarks)
 
     def offline(self, prepared: Prepared) -> Prepared:
         """The same photo and person, found by the offline preprocessor."""

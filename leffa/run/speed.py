@@ -6,35 +6,60 @@ from leffa.run.machine import Machine
 from leffa.run.placement import Memory, Needs, Placement
 from leffa.weights.models import Model
 
-_SECONDS = 0.5  # spent on measuring
+_SECONDS = 0.15  # spent on measuring
+_PATIENCE = 0.5  # seconds that one run of what is measured may take
+_LEAST_RUNS = 3
 _BUS = 1e10  # bytes a second between main memory and a graphics card
 _CHANNELS, _SIZE = 320, (64, 48)  # a convolution as the UNets have most of
+_TRIAL = (8, 6)  # tried first: some processors take seconds for the whole in half precision
 _OVERHEAD = 0.02  # seconds a step for what is no arithmetic
 
 
 def measure(machine: Machine, dtype: str) -> float:
-    """Floating-point operations a second in the convolutions that the networks are made of, now."""
+    """Floating-point operations a second in the convolutions that the networks are made of, now, at best."""
     import torch
 
-    inputs = torch.ones(1, _CHANNELS, *_SIZE, dtype=getattr(torch, dtype), device=machine.device)
-    layer = torch.nn.Conv2d(_CHANNELS, _CHANNELS, 3, padding=1).to(inputs)
-    operations = 2 * 9 * _CHANNELS**2 * _SIZE[0] * _SIZE[1]
+    layer = torch.nn.Conv2d(_CHANNELS, _CHANNELS, 3, padding=1)
+    layer.to(device=machine.device, dtype=getattr(torch, dtype))
 
-    def wait() -> None:
-        if machine.kind == "cuda":
-            torch.cuda.synchronize(machine.device)
-        elif machine.kind == "mps":
-            torch.mps.synchronize()
+    def timed(size: tuple[int, int], least: float) -> float:
+        """Operations a second in the quickest of some runs that fill ``least`` seconds: other work on the
+        machine slows single ones down. One before them is not counted."""
+        inputs = torch.ones(1, _CHANNELS, *size).to(layer.weight)
+        layer(inputs)  # libraries make themselves ready
+        _wait(machine)
+        quickest, spent, runs = float("inf"), 0.0, 0
+        while spent < least or runs < _LEAST_RUNS:
+            start = time.perf_counter()
+            layer(inputs)
+            _wait(machine)
+            taken = time.perf_counter() - start
+            quickest, spent, runs = min(quickest, taken), spent + taken, runs + 1
+        return _operations(size) / max(quickest, 1e-9)
 
     with torch.inference_mode():
-        layer(inputs)  # libraries make themselves ready
-        wait()
-        start, runs = time.perf_counter(), 0
-        while (spent := time.perf_counter() - start) < _SECONDS or not runs:
-            layer(inputs)
-            wait()
-            runs += 1
-    return runs * operations / spent if spent else float("inf")
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # in so little work threads would but wait for each other
+        try:
+            tried = timed(_TRIAL, _SECONDS / 10)
+        finally:
+            torch.set_num_threads(threads)
+        return timed(_SIZE, _SECONDS) if _operations(_SIZE) / tried < _PATIENCE else tried
+
+
+def _operations(size: tuple[int, int]) -> int:
+    """Of the convolution on so many places."""
+    return 2 * 9 * _CHANNELS**2 * size[0] * size[1]
+
+
+def _wait(machine: Machine) -> None:
+    """Until the device has done what it was given."""
+    import torch
+
+    if machine.kind == "cuda":
+        torch.cuda.synchronize(machine.device)
+    elif machine.kind == "mps":
+        torch.mps.synchronize()
 
 
 def seconds(model: Model, placement: Placement, needs: Needs, operations: float) -> float:

@@ -1,5 +1,6 @@
 """``leffa batch`` with a painter that mixes colours instead of painting: contract, faults, resuming, Ray."""
 
+import argparse
 import csv
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from leffa import cli
+from leffa.batch import command
 from leffa.batch.cluster import Workers
 from leffa.batch.command import run_rows
 from leffa.batch.manifest import BadRow, Row, read_manifest
@@ -22,6 +24,7 @@ from leffa.batch.painter import _picture
 from leffa.batch.plan import Outcome, Plan
 from leffa.batch.progress import Progress
 from leffa.errors import FileError, LeffaError
+from leffa.run.pace import Pace
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -276,3 +279,12 @@ def test_ray_gives_the_same_even_if_a_worker_is_killed(shop):
     together = paint(shop, "together", workers=Workers(2, batch=2), die_at=6)
     assert (shop / "log.died").exists()
     assert together == alone and pictures(shop / "together") == pictures(shop / "alone")
+
+
+def test_a_pace_is_for_every_row_and_makes_another_run(shop, tmp_path):
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    given = ["manifest.csv", "--out", str(tmp_path / "out"), "--model", "bundled"]
+    hasty, usual = (command.painter(parser.parse_args([*given, *more])) for more in (["--pace", "fast"], []))
+    assert hasty.settings(Row(0)).pace is Pace.FAST and usual.settings(Row(0)).pace is None
+    assert hasty.deciding() != usual.deciding() and json.dumps(hasty.deciding())

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from demo.line import BusyError, Line
-from demo.painting import Pace
+from demo.painting import Speed
 from demo.sessions import Session, Sessions, address_of
 from demo.slots import Picked
 from demo.texts import TEXTS, doing, preferred, problem, say
@@ -166,12 +166,12 @@ def test_whoever_gives_up_leaves_the_line():
         assert len(line) == 1
 
 
-def test_the_pace_is_learnt():
-    pace = Pace()
-    pace.learn(10, 11.5)
-    assert pace.seconds(20) == pytest.approx(21.5)
-    pace.learn(10, 21.5)
-    assert 21.5 < pace.seconds(20) < 41.5
+def test_the_speed_of_the_machine_is_learnt():
+    speed = Speed()
+    speed.learn(10, 11.5)
+    assert speed.seconds(20) == pytest.approx(21.5)
+    speed.learn(10, 21.5)
+    assert 21.5 < speed.seconds(20) < 41.5
 
 
 def test_every_text_is_there_in_both_languages_with_the_same_places():
