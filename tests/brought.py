@@ -111,7 +111,7 @@ def _people(folder: Path, person: Image.Image) -> list[Case]:
     Image.new("RGB", person.size, "white").save(folder / "nobody.jpg")
     return [
         Case("person", "turned by EXIF", "person of a phone.jpg"),
-        Case("person", "EXIF lost, on the side", "person on the side.jpg", "lies on the side"),
+        Case("person", "EXIF lost, on the side", "person on the side.jpg", noted="lies on the side"),
         Case("person", "upside down", "person upside down.jpg", noted="upside down"),
         Case("person", "nobody", "nobody.jpg", "No person was found"),
         Case("person", "missing", "there is none.jpg", "There is no picture"),
