@@ -16,6 +16,7 @@ from leffa.composition.flows import Said, landed, refine
 from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, anchored
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
+from leffa.composition.reading import _hair_of_one_colour
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor
@@ -295,6 +296,38 @@ def test_a_scene_and_its_mirror_image_are_refined_alike(scene):
     one, other = refine(scene, start, untaught), refine(turned, mirror, untaught)
     assert torch.allclose(one.shows, other.shows.flip(3), atol=1e-4)
     assert torch.allclose(one.flow, other.flow.flip(2) * turn, atol=1e-4)
+
+
+def _seen_hair(where: np.ndarray) -> torch.Tensor:
+    seen = torch.zeros(1, len(Seen), *FRAME)
+    seen[0, Seen.UPPER] = 1
+    seen[0, Seen.UPPER, torch.from_numpy(where)] = 0
+    seen[0, Seen.HAIR, torch.from_numpy(where)] = 1
+    return seen
+
+
+@pytest.mark.parametrize(("lightness", "is_hair"), [(30.0, True), (70.0, False)])
+def test_hair_away_from_the_head_has_the_colour_of_the_head_s(lightness, is_hair):
+    head, strand = _box(20, 60, 70, 120), _box(110, 150, 90, 96)
+    lab = np.full((*FRAME, 3), (30, 5, 5), np.float32)
+    lab[strand] = (lightness, 5, 5)
+    seen = _hair_of_one_colour(_seen_hair(head | strand), lab, head)
+    assert (seen[0, Seen.HAIR].numpy()[strand] > 0.5).all() == is_hair
+    assert (seen[0, Seen.HAIR].numpy()[head] == 1).all()
+    assert torch.allclose(seen.sum(1), torch.ones(1, *FRAME))
+
+
+def test_a_strip_of_skin_beside_a_garment_is_covered_and_an_arm_is_not():
+    garment, strip, arm = _box(50, 150, 60, 130), _box(60, 140, 130, 133), _box(60, 140, 30, 60)
+    body = garment | strip | arm
+    kept = _landed(garment, garment, worn=body)
+    assert kept[70:130, 131].all() and not kept[70:130, 35:55].any()
+
+
+def test_a_shoulder_that_rises_above_the_garment_is_covered_but_not_a_neck():
+    garment, bump, neck = _box(60, 150, 60, 130), _box(54, 60, 62, 80), _box(20, 60, 90, 105)
+    kept = _landed(garment, garment, worn=garment | bump | neck)
+    assert kept[56:60, 64:78].all() and not kept[30:52, 92:103].any()
 
 
 # ---------------------------------------------------------------------------------------- cloth and light

@@ -113,11 +113,12 @@ class Behind:
             told[face] = np.median(self.photo[face], axis=0)  # without eyes and lips
         known = np.where(limbs, 1, FACE_WEIGHT * face if face.any() else 0).astype(np.float32)
         bare = np.maximum(covers, self._share(*SKIN)) > 0.5
-        depth = cv2.distanceTransform(bare.astype(np.uint8), cv2.DIST_L2, 5)
-        radius = cv2.dilate(depth, disc(THICK * self.working.zoom))
-        edge = 1 - depth / np.maximum(cv2.GaussianBlur(radius, (0, 0), THICK * self.working.zoom / 2), 1)
+        thick = THICK * self.working.zoom
+        depth = np.minimum(cv2.distanceTransform(bare.astype(np.uint8), cv2.DIST_L2, 5), 4 * thick)
+        radius = cv2.dilate(depth, disc(thick))
+        edge = 1 - depth / np.maximum(cv2.GaussianBlur(radius, (0, 0), thick / 2), 1)
         edge = edge.clip(0, 1)
-        soft = cv2.GaussianBlur(depth, (0, 0), THICK * self.working.zoom / 4)
+        soft = cv2.GaussianBlur(depth, (0, 0), thick / 4)
         across, down = (cv2.Sobel(soft, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
         length = np.maximum(np.hypot(across, down), 1e-3)
         from_left, from_above = self._light(face)

@@ -109,9 +109,10 @@ def _at_edges(
     labels[deep] = cv2.GC_FGD
     rows, columns = np.nonzero(cv2.dilate(inside, _disc(2 * FRINGE)))
     window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    cut, models = np.ascontiguousarray(labels[window]), [np.zeros((1, 65)) for _ in range(2)]
+    cut, ours, theirs = np.ascontiguousarray(labels[window]), np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
-    cv2.grabCut(np.ascontiguousarray(picture[window]), cut, None, *models, CUTS, cv2.GC_INIT_WITH_MASK)
+    no_box = (0, 0, 1, 1)  # not read with a mask
+    cv2.grabCut(np.ascontiguousarray(picture[window]), cut, no_box, ours, theirs, CUTS, cv2.GC_INIT_WITH_MASK)
     cloth = np.zeros_like(inside)
     cloth[window] = np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD))
     return cloth
