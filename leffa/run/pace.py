@@ -38,8 +38,8 @@ RECIPES = {
     Pace.BALANCED: Recipe(12, Solver.DDPM, True, (0.0, 0.8)),
     Pace.QUALITY: Recipe(),
 }
-"""Set by benchmarks/paces.py, with the bundled weights: at the same cost DDPM stays nearer to the exact picture
-than the solvers of fewer steps, see docs/speed.md. A model of few steps always runs exactly."""
+"""Set by benchmarks/paces.py, with the bundled weights: at the same cost DDPM stays nearer to the exact
+picture than the solvers of fewer steps, see docs/speed.md. A model of few steps always runs exactly."""
 
 
 def recipe(pace: Pace, own_steps: int) -> Recipe:
