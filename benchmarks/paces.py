@@ -11,6 +11,7 @@ step: the exact way with other draws shows how far two pictures of the same righ
 
 import argparse
 import json
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -54,8 +55,9 @@ def ways(quick: bool) -> dict[str, Recipe]:
         return dict(list(found.items())[:1])
     found |= {f"UniPC, read once, {steps}": Recipe(steps, Solver.UNIPC, True) for steps in STEPS}
     found |= {"DPM-Solver++, read once, 6": Recipe(6, Solver.DPM, True)}
-    found |= {"DDPM, 12": Recipe(12)}
     found |= {"UniPC, 6": Recipe(6, Solver.UNIPC)}
+    found |= {f"DDPM, read once, {steps}": Recipe(steps, Solver.DDPM, True) for steps in (6, 12)}
+    found |= {f"DDPM, {steps}": Recipe(steps) for steps in (6, 12)}
     return found
 
 
@@ -139,12 +141,11 @@ def curve(found: dict[str, dict[str, float]]) -> str:
     for title, figure in (("from the exact picture", "SSIM to exact"), ("from the truth", "SSIM to truth")):
         level = 1 - found[OTHER][figure]
         curves = {
-            "UniPC, read once": points([f"UniPC, read once, {steps}" for steps in STEPS], figure),
-            "DPM-Solver++, read once": points(
-                [f"DPM-Solver++, read once, {steps}" for steps in STEPS], figure
-            ),
-            "DDPM": points([*(f"DDPM, {steps}" for steps in STEPS), EXACT], figure),
-            "fast, balanced": points(["fast", "balanced"], figure),
+            **{
+                solver: points([f"{solver}, {steps}" for steps in STEPS], figure)
+                for solver in ("UniPC, read once", "DDPM, read once", "DDPM")
+            },
+            "paces": points(["fast", "balanced", EXACT], figure),
             OTHER: [(0.0, level), (end, level)],
         }
         panels.append(Panel(title, {name: row for name, row in curves.items() if row}))
@@ -182,7 +183,11 @@ def main() -> None:
         print(table({name: found[name]}).splitlines()[-1], flush=True)
     if options.out:
         machine = inspect("cpu")
-        facts = {"machine": f"{machine.name}, one core", "pairs": options.pairs, "ways": found}
+        kept = {
+            name: {title: value if math.isfinite(value) else None for title, value in row.items()}
+            for name, row in found.items()
+        }
+        facts = {"machine": f"{machine.name}, one core", "pairs": options.pairs, "ways": kept}
         (options.out / "pace-error.json").write_text(json.dumps(facts, indent=1) + "\n")
         (options.out / "pace-error.svg").write_text(curve(found))
 

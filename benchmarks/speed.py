@@ -2,6 +2,7 @@
 
     python benchmarks/speed.py                           full size at 256x192, then the bundled weights
     python benchmarks/speed.py --size 512x384 --models sd
+    python benchmarks/speed.py --count                   counts of arithmetic at the models' own size alone
     python benchmarks/speed.py --quick                   toy networks in place of the full ones: that it runs
     python benchmarks/speed.py --out benchmarks/results  also JSON and Markdown, named after the machine
 
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -220,6 +221,18 @@ def counted(make: Callable[[], LeffaPipeline], size: tuple[int, int], rows: int)
             guided=work(lambda: pipeline.paint(noisy, 500, static)),
             alone=work(lambda: pipeline.paint(noisy[:1], 500, alone)),
         )
+
+
+def counts_table(cases: Iterable[str]) -> str:
+    """Markdown: 10^12 operations of a step at the size that the models were made for."""
+    titles = ["model", "size", "official", "exact", "exact, later", "reference read once", "and no guidance"]
+    rows = [titles, ["---"] * len(titles)]
+    for case in cases:
+        name, model, task = CASES[case]
+        found = counted(partial(full_size, task), model.size, 2)
+        steps = (found.official, found.exact, found.later, found.guided, found.alone)
+        rows.append([name, f"{model.size[0]}x{model.size[1]}", *(f"{step:.2f}" for step in steps)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 # ------------------------------------------------------------------------------------ the table
@@ -430,8 +443,12 @@ def main() -> None:
     )
     parser.add_argument("--steps", type=int, default=2, help="run of the long ways (default: %(default)s)")
     parser.add_argument("--models", nargs="*", default=[*CASES, "bundled"], choices=[*CASES, "bundled"])
+    parser.add_argument("--count", action="store_true", help="count, measure nothing")
     parser.add_argument("--out", type=Path, help="folder for JSON and Markdown")
     options = parser.parse_args()
+    if options.count:
+        print(counts_table(case for case in options.models if case in CASES))
+        return
     height, width = (int(side) for side in options.size.split("x"))
     steps = max(2, options.steps)
     rate = matrix_rate()

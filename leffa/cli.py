@@ -177,7 +177,7 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pace",
         choices=["fast", "balanced", "quality"],
-        help="fewer steps by another solver, the reference read once, guidance in part of the run only; the "
+        help="fewer steps, the reference read once, guidance in part of the run only (docs/speed.md); the "
         "bundled model is as quick in each (default: quality, the exact way)",
     )
     parser.add_argument("--steps", type=int, help="sampling steps (default: the pace's, else the model's)")

@@ -34,12 +34,12 @@ class Recipe:
 
 
 RECIPES = {
-    Pace.FAST: Recipe(6, Solver.UNIPC, True, (0.0, 0.7)),
-    Pace.BALANCED: Recipe(12, Solver.UNIPC, True, (0.0, 0.8)),
+    Pace.FAST: Recipe(6, Solver.DDPM, True, (0.0, 0.7)),
+    Pace.BALANCED: Recipe(12, Solver.DDPM, True, (0.0, 0.8)),
     Pace.QUALITY: Recipe(),
 }
-"""The steps are of the range that the paper of UniPC gives. How far each is from the exact picture has not
-been measured yet, so nothing but quality is taken by itself. A model of few steps always runs exactly."""
+"""Set by benchmarks/paces.py, with the bundled weights: at the same cost DDPM stays nearer to the exact
+picture than the solvers of fewer steps, see docs/speed.md. A model of few steps always runs exactly."""
 
 
 def recipe(pace: Pace, own_steps: int) -> Recipe:
