@@ -19,7 +19,7 @@ from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.parsing import SKIN, Seen
+from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
@@ -35,6 +35,7 @@ TRUNK = (
     Part.LEFT_UPPER_LEG_BACK,
     Part.RIGHT_UPPER_LEG_BACK,
 )
+CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
 ROUND = 0.25  # of its brightness that a limb loses at its edge
@@ -143,15 +144,20 @@ class Behind:
         return cv2.erode(where.astype(np.uint8), disc(RIM * self.working.zoom)) > 0
 
     def _clothes(self) -> NDArray[np.uint8] | None:
-        """(H, W) in {0, 1}: clothes that stay to be seen, whichever they are; None where none are.
+        """(H, W) in {0, 1}: clothes that stay to be seen; None where none are.
 
-        Two garments of one colour are easily taken for one; what is outside of all that changes stays anyway.
+        Those of the other kinds; where none are read, whichever: two garments of one colour are easily taken
+        for one, and what is outside of all that changes stays anyway.
         """
-        if self.scene.garment is Garment.DRESS:
+        if self.scene.garment is None or self.scene.garment is Garment.DRESS:
             return None
-        kept = (self._share(Seen.UPPER, Seen.LOWER, Seen.DRESS) > SURE_SKIN) & (self.gone < 0.05)
-        solid = self._inner(kept & (self.garment < 0.05)).astype(np.uint8)
-        return solid if solid.sum() >= LEAST_SKIN * self.working.zoom**2 else None
+        others = [part for part in CLOTHES if part not in REPLACED[self.scene.garment]]
+        for parts in (others, CLOTHES):
+            kept = (self._share(*parts) > SURE_SKIN) & (self.gone < 0.05)
+            solid = self._inner(kept & (self.garment < 0.05)).astype(np.uint8)
+            if solid.sum() >= LEAST_SKIN * self.working.zoom**2:
+                return solid
+        return None
 
     def _grain(self) -> Maps:
         """The photo's own grain: what is painted without it looks like plastic."""

@@ -32,6 +32,7 @@ HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
 HAIR_NEAR, LEAST_HAIR = 0.1, 40  # of the head's size; px of the frame: fewer do not tell a hair's colour
 HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the median colour
 TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
+ANY_SKIN = np.array([15.0, 18.0], np.float32)  # a and b of CIE Lab: about the middle of all skins
 PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
@@ -137,7 +138,8 @@ def _cloth_of_one_colour(seen: Tensor, picture: Tensor) -> Tensor:
             continue
         colour = np.median(lab[own], axis=0)[1:]
         is_plain = np.median(np.linalg.norm(lab[own][:, 1:] - colour, axis=-1)) < PLAIN
-        is_skin = tone is None or np.linalg.norm(colour - tone[1:]) < 2 * TONE_REACH[1]
+        skin = ANY_SKIN if tone is None else tone[1:]
+        is_skin = np.linalg.norm(colour - skin) < 2 * TONE_REACH[1]
         if not is_plain or is_skin or np.linalg.norm(colour) < 2 * TONE_REACH[1]:
             continue
         near = cv2.dilate(own.astype(np.uint8), disc(2 * NEAR)) > 0
