@@ -13,7 +13,7 @@ from leffa.composition import Reading, Scene, compose, networks, read_photo, wit
 from leffa.composition.canvas import FRAME, Working
 from leffa.composition.cloth import extended
 from leffa.composition.flows import Said, landed, refine
-from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, anchored
+from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, _inside_of_collar, anchored
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
 from leffa.composition.reading import _hair_of_one_colour
@@ -328,6 +328,24 @@ def test_a_shoulder_that_rises_above_the_garment_is_covered_but_not_a_neck():
     garment, bump, neck = _box(60, 150, 60, 130), _box(54, 60, 62, 80), _box(20, 60, 90, 105)
     kept = _landed(garment, garment, worn=garment | bump | neck)
     assert kept[56:60, 64:78].all() and not kept[30:52, 92:103].any()
+
+
+@pytest.mark.parametrize(("inside", "is_left_out"), [(190, True), (20, False), (248, False)])
+def test_the_darker_inside_of_a_plain_collar_is_left_out(scene, inside, is_left_out):
+    """Not a collar of another cloth, nor cloth that is as light as the front."""
+    head = np.zeros(FRAME, bool)
+    head[20:80, 66:126] = True
+    covered = _box(80, 250, 30, 160)
+    reference = np.full((*FRAME, 3), 250, np.uint8)
+    reference[80:95, 66:126] = inside
+    whole = Region.whole(FRAME, FRAME)
+    parts = np.where(head[..., None], Part.HEAD_LEFT, 0).astype(np.uint8).repeat(3, -1)
+    scene = replace(
+        scene, reference=Image.fromarray(reference), region=whole, reading=replace(scene.reading, parts=parts)
+    )
+    out = _inside_of_collar(scene, WORKING, covered, coordinates(*FRAME).numpy().astype(np.float32))
+    assert bool(out[84:92, 75:115].all()) == is_left_out
+    assert not out[100:].any()
 
 
 # ---------------------------------------------------------------------------------------- cloth and light

@@ -256,4 +256,6 @@ def test_xl_save_drops_the_unused_embedding_and_keeps_it_in_memory(tmp_path, inp
     assert hasattr(pipeline.unet, "add_embedding")
     again = LeffaPipeline.from_pretrained(tmp_path / "saved")
     assert not hasattr(again.unet, "add_embedding") or again.unet.add_embedding is None
+    kept = pipeline.unet.state_dict()
+    assert all(torch.equal(kept[name], values) for name, values in again.unet.state_dict().items())
     assert np.allclose(run(pipeline, inputs).images, run(again, inputs).images, rtol=0, atol=1e-5)

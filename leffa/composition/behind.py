@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import Maps, Working, disc, sized
+from leffa.composition.canvas import Maps, Working, sized
 from leffa.composition.cloth import carried_on
 from leffa.composition.flows import outlined
 from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
@@ -19,6 +19,7 @@ from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
+from leffa.preprocess.offline.drawing import disc
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter

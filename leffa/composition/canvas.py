@@ -72,10 +72,6 @@ def sized(values: NDArray, size: Sequence[int], enlarging: int = cv2.INTER_LINEA
     return cv2.resize(np.ascontiguousarray(values), size[::-1], interpolation=way)
 
 
-def disc(radius: float) -> NDArray[np.uint8]:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(radius)) + 1,) * 2)
-
-
 def pixels(picture: Image.Image) -> Maps:
     return np.asarray(picture.convert("RGB")).astype(np.float32)
 

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import Maps, disc, sized
+from leffa.composition.canvas import Maps, sized
+from leffa.preprocess.offline.drawing import disc
 
 LONGEST = 512  # px of a product shot's longer side that its cloth is looked for in
 RIM = 1  # px of such a product shot that its outline may be off

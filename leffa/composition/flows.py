@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import FRAME, Maps, Working, disc, framed_mask, framed_picture
+from leffa.composition.canvas import FRAME, Maps, Working, framed_mask, framed_picture
 from leffa.composition.networks import Networks
 from leffa.composition.scene import Scene
 from leffa.model.flow import FlowField
 from leffa.model.refinement import Refined, Shows
+from leffa.preprocess.offline.drawing import disc
 
 OUTLINE = 0.7  # px of the frame: waves of a silhouette's outline that are shorter are smoothed away
 GAP = 4.0  # px of the frame: half the width of what the flow may miss within a garment

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.composition.behind import Behind
-from leffa.composition.canvas import Maps, Working, disc, framed_picture, pixels, sized, warped
+from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import extended, sure_cloth
 from leffa.composition.flows import OUTLINE, Said, covered_by, field_at, landed, outlined, share_shown
 from leffa.composition.networks import Networks
@@ -17,6 +17,7 @@ from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
+from leffa.preprocess.offline.drawing import disc
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leffa.composition.canvas import Maps, Working, disc, sized, warped
+from leffa.composition.canvas import Maps, Working, sized, warped
 from leffa.composition.cloth import ROUGH_RIM, extended
 from leffa.composition.flows import field_at, silhouette_of
 from leffa.composition.scene import Composition, Scene
 from leffa.model.refinement import Refined
 from leffa.preprocess.labels import Part
+from leffa.preprocess.offline.drawing import disc
 
 FIT = 0.1  # of a piece's size in the reference: a piece that turns more than this is not carried as one
 LEAST_PAIRS, LEAST_FITTING = 6, 0.6

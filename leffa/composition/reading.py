@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from leffa.composition.canvas import FRAME, Maps, Working, disc, framed_mask, framed_picture
+from leffa.composition.canvas import FRAME, Maps, Working, framed_mask, framed_picture
 from leffa.composition.networks import Networks
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import Letterbox
 from leffa.preprocess.labels import Part
+from leffa.preprocess.offline.drawing import disc
 from leffa.preprocess.offline.parsing import REPLACED, Seen
 from leffa.preprocess.offline.parts import body_coordinates
 

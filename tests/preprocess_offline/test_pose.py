@@ -211,3 +211,22 @@ def _taken_for_a_back(headless: bool, toes_lower: bool = True, feet_seen: float 
 def test_somebody_cut_below_the_face_is_seen_from_where_the_feet_point(told: dict, facing: int) -> None:
     mended = seen_from_its_side(_taken_for_a_back(**told))
     assert Skeleton.from_landmarks(mended).facing == facing
+
+
+@pytest.mark.parametrize(
+    ("turns", "how"), [(1, "lies on the side"), (3, "lies on the side"), (2, "is upside down")]
+)
+def test_who_is_found_only_in_a_turned_picture_is_refused_with_the_turn(turns, how, monkeypatch):
+    upright = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
+
+    def finds_upright_people_only(self, image):
+        if image.shape == upright.shape and (image == upright).all():
+            return ["somebody"]
+        raise PersonError("No person was found in the picture.")
+
+    monkeypatch.setattr(PoseEstimator, "estimate", finds_upright_people_only)
+    with (
+        OfflinePreprocessor() as preprocessor,
+        pytest.raises(PersonError, match=f"{how}: turn the picture first"),
+    ):
+        preprocessor.people(np.ascontiguousarray(np.rot90(upright, -turns)))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from leffa.preprocess.garment.product import contrasting, foreground
+from leffa.preprocess.garment.product import contrasting, foreground, trimmed
 
 HEIGHT, WIDTH = 256, 192
 
@@ -59,3 +59,26 @@ def test_white_on_white_is_laid_on_grey_and_other_garments_stay():
     red, truth = drawn((200, 30, 40), (245, 245, 245))
     assert contrasting(red, truth) is red
     assert contrasting(image, np.full_like(truth, 255)) is image
+
+
+def test_ground_and_shadow_that_came_along_are_trimmed():
+    image, truth = drawn((40, 50, 120), (240, 240, 240), 1)
+    below = cv2.dilate(truth, np.ones((13, 1), np.uint8), anchor=(0, 12)) & ~truth  # a shadow under the hem
+    image[below > 0] = 185
+    rough = cv2.dilate(truth, np.ones((15, 15), np.uint8)) > 0
+    assert overlap(rough, truth) < 0.85
+    assert overlap(trimmed(image, rough), truth) > 0.97
+
+
+def test_half_a_sleeve_that_is_lost_on_a_ground_of_its_colour_is_told_by_the_other():
+    image, truth = drawn((246, 246, 246), (245, 245, 245))
+    lost = truth.copy()
+    lost[85:115, 140:] = 0
+    assert overlap(lost, truth) < 0.98
+    assert overlap(trimmed(image, lost > 0), truth) > 0.99
+
+
+def test_cloth_that_its_ground_s_colour_runs_through_keeps_it():
+    image, truth = drawn((40, 50, 120), (240, 240, 240))
+    image[120:160][truth[120:160] > 0] = 238  # a white block from seam to seam
+    assert overlap(trimmed(image, truth > 0), truth) > 0.97

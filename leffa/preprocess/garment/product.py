@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leffa.preprocess.offline.drawing import disc
+
 WORKING_SIZE = 320  # longest side; a silhouette needs no more
 TRIMMED_SIZE = 512  # longest side that the outline is drawn at
 FRINGE = 20  # px at that size: how deep the ground may have come along
@@ -60,7 +62,7 @@ def trimmed(image: NDArray[np.uint8], rough: NDArray[np.bool_]) -> NDArray[np.ui
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     smooth = cv2.resize(rough.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     inside = (smooth >= 0.5).astype(np.uint8)
-    deep = cv2.erode(inside, _disc(FRINGE)) > 0
+    deep = cv2.erode(inside, disc(FRINGE)) > 0
     if deep.any() and not inside.all():
         like_ground = _like_ground(small, inside == 0)
         share = float(like_ground[deep].mean())
@@ -107,7 +109,7 @@ def _at_edges(
     """(h, w) in {0, 1}: ``inside`` without what a graph cut gives to the ground; ``deep`` is cloth."""
     labels = np.where(inside > 0, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     labels[deep] = cv2.GC_FGD
-    rows, columns = np.nonzero(cv2.dilate(inside, _disc(2 * FRINGE)))
+    rows, columns = np.nonzero(cv2.dilate(inside, disc(2 * FRINGE)))
     window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     cut, ours, theirs = np.ascontiguousarray(labels[window]), np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
@@ -116,10 +118,6 @@ def _at_edges(
     cloth = np.zeros_like(inside)
     cloth[window] = np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD))
     return cloth
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)).astype(np.uint8)
 
 
 def contrasting(image: NDArray[np.uint8], garment: NDArray[np.uint8]) -> NDArray[np.uint8]:

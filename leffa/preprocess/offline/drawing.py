@@ -42,17 +42,17 @@ class Canvas:
 
 def grown(mask: Mask, radius: float) -> Mask:
     """The mask and everything within ``radius`` pixels of it."""
-    return cv2.dilate(mask.astype(np.uint8), _disc(radius)) > 0
+    return cv2.dilate(mask.astype(np.uint8), disc(radius)) > 0
 
 
 def opened(mask: Mask, radius: float) -> Mask:
     """The mask without what is thinner than ``radius`` pixels."""
-    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, _disc(radius)) > 0
+    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(radius)) > 0
 
 
 def closed(mask: Mask, radius: float) -> Mask:
     """The mask with gaps thinner than ``radius`` pixels filled."""
-    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, _disc(radius)) > 0
+    return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(radius)) > 0
 
 
 def connected(mask: Mask) -> NDArray[np.int32]:
@@ -60,6 +60,7 @@ def connected(mask: Mask) -> NDArray[np.int32]:
     return cv2.connectedComponents(mask.astype(np.uint8))[1]
 
 
-def _disc(radius: float) -> NDArray[np.uint8]:
+def disc(radius: float) -> NDArray[np.uint8]:
+    """A disc of ones for morphology, of at least one pixel's radius."""
     reach = max(round(radius), 1)
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
