@@ -42,6 +42,7 @@ THICK = 9.0  # px of the frame: about a limb's half width
 ROUND = 0.25  # of its brightness that a limb loses at its edge
 LIT = 0.16  # of its brightness that a limb's side gains towards the light, and loses away from it
 ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
+BESIDE = 1.5  # px of the frame that a limb may reach beyond the part map
 GRAIN = 1.0  # px of the photo that its grain is taken over
 
 
@@ -67,8 +68,10 @@ class Behind:
         clothes = self._clothes()
         logits = self.working.unframed(self.refined.shows[0])
         logits[..., Shows.GARMENT] = -np.inf
-        body = self._inner(self.working.cut(self.scene.reading.on_body) > 0.5)
-        logits[..., Shows.GROUND][body] = -np.inf  # nobody has a hole
+        on_body = self.working.cut(self.scene.reading.on_body) > 0.5
+        logits[..., Shows.GROUND][self._inner(on_body)] = -np.inf  # nobody has a hole
+        away = cv2.dilate(on_body.astype(np.uint8), disc(BESIDE * self.working.zoom)) == 0
+        logits[..., Shows.SKIN][away & on_body.any()] = -np.inf
         logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
         what = np.where(self._waist(clothes), Shows.OTHER, logits.argmax(-1))
         result = self._ground()

@@ -27,11 +27,11 @@ OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open 
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
 NECK = 0.4  # of the head's width: a disc of this radius fits into a head and not into a neck
 HEAD_PAD = 1
-SHOULDERS = (
-    Part.TORSO_FRONT,
-    Part.TORSO_BACK,
-    *(part for part in Part if "UPPER_ARM" in part.name),
+TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
+UPPER_ARMS = tuple(
+    tuple(part for part in Part if part.name.startswith(f"{side}_UPPER_ARM")) for side in ("LEFT", "RIGHT")
 )
+SLEEVED = 0.4  # share of an upper arm that a garment with a sleeve covers
 RAGGED = 2.0  # px of a product shot: shorter waves of its outline are the cut-out's, not the garment's
 BESIDE = 6.0  # px of a product shot: a flow that ends further from the cloth shows none
 REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond what is said to be covered
@@ -40,6 +40,10 @@ AROUND = 6.0  # px of the frame that a body reaches beyond its part map
 COLLAR = 0.6  # of the head's size: how far below it a collar's inside is looked for
 PLAIN, SAME_TINGE = 8.0, 10.0  # in Lab: spread of plain cloth; how near its own inside is to its colour
 SHADED = (9.0, 32.0)  # in Lab: how much darker that inside is
+WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middle to its ends
+HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
+MOST_RISE = 24.0  # px of the frame that trousers are drawn up
+STRETCHED = 4.0  # heights of the rise that it is spread over
 THROAT = 0.35  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
 
 
@@ -54,6 +58,8 @@ def try_on(
     on_cloth, near_cloth = _lands(scene, places)
     covered, places = landed(working, _said(scene, working, refined), on_cloth, near_cloth, places)
     covered &= ~_inside_of_collar(scene, working, covered, places)
+    if scene.garment is Garment.LOWER:
+        covered, places = _up_to_the_waist(scene, working, covered, places)
     garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
@@ -93,7 +99,12 @@ def _said(scene: Scene, working: Working, refined: Refined) -> Said:
     near = cv2.dilate(said.astype(np.uint8), disc(REACH * working.zoom)) > 0
     head = (working.cut(scene.reading.head) > 0.5).astype(np.uint8)
     throat = cv2.dilate(head, disc(THROAT * float(np.sqrt(head.sum())))) > 0 if head.any() else head > 0
-    of_shoulders = np.isin(scene.reading.parts[..., 0], SHOULDERS)
+    of_shoulders = np.isin(scene.reading.parts[..., 0], TORSO)
+    for side in UPPER_ARMS:
+        arm = np.isin(scene.reading.parts[..., 0], side)
+        seen = working.cut(arm) > 0.5
+        if said[seen].sum() > SLEEVED * seen.sum():
+            of_shoulders |= arm
     shoulders, others = (
         cv2.dilate((working.cut(parts) > 0.5).astype(np.uint8), disc(AROUND * working.zoom)) > 0
         for parts in (of_shoulders, scene.reading.on_body & ~of_shoulders)
@@ -133,6 +144,35 @@ def _inside_of_collar(
     shaded = np.isin(pieces, np.unique(pieces[rim & (shaded > 0)])) & (shaded > 0)
     with_all_above: NDArray[np.bool_] = np.maximum.accumulate(shaded[::-1], axis=0)[::-1] & covered & throat
     return with_all_above
+
+
+def _up_to_the_waist(
+    scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps
+) -> tuple[NDArray[np.bool_], Maps]:
+    """The new trousers or skirt, and their flow, drawn up to where the old ones begin, behind other clothes.
+
+    A product shot does not tell how high they are worn: the photo does.
+    """
+    before = share_of(scene.photo, scene.reading, working, (Seen.UPPER,)) > 0.5
+    before = cv2.morphologyEx(before.astype(np.uint8), cv2.MORPH_OPEN, disc(SPECK * working.zoom)) > 0
+    old = working.unframed(scene.reading.seen[0, Seen.LOWER : Seen.LOWER + 1])[..., 0] > 0.5
+    rows = np.arange(working.size[0])
+    columns = np.flatnonzero(old.any(0) & covered.any(0))
+    if not len(columns):
+        return covered, places
+    new_top, old_top = covered.argmax(0)[columns], old.argmax(0)[columns]
+    waist = new_top < np.median(new_top) + WAIST_SLOPE * working.zoom
+    columns, new_top, old_top = columns[waist], new_top[waist], old_top[waist]
+    top = np.polynomial.Polynomial.fit(columns, new_top, 1)(np.arange(working.size[1]))
+    rise = float(np.percentile(new_top - old_top, HIGH)) + RIM * working.zoom
+    if not 0 < rise < MOST_RISE * working.zoom:
+        return covered, places
+    below = rows[:, None] - (top - rise)[None]  # px below the waist
+    source = (rows[:, None] + np.clip(rise - below / STRETCHED, 0, rise)).astype(np.float32)
+    across = np.broadcast_to(np.arange(working.size[1], dtype=np.float32), working.size)
+    moved = cv2.remap(covered.astype(np.uint8), across, source, cv2.INTER_NEAREST) > 0
+    moved &= ~before | covered
+    return moved, cv2.remap(places, across, source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _lands(scene: Scene, places: Maps) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
