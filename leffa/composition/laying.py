@@ -12,7 +12,7 @@ from leffa.composition.canvas import Maps, Working, framed_picture, pixels, size
 from leffa.composition.cloth import extended, sure_cloth
 from leffa.composition.flows import OUTLINE, Said, covered_by, field_at, landed, outlined, share_shown
 from leffa.composition.networks import Networks
-from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
+from leffa.composition.reading import GRASP, HANDS, LEAST_SKIN, RIM, SURE_SKIN, share_of
 from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -79,7 +79,7 @@ def try_on(
 
 
 def _in_front(scene: Scene, working: Working) -> Maps:
-    """(H, W) in [0, 1]: hair and face, which no garment covers; where a neck is bare the neckline decides."""
+    """(H, W) in [0, 1]: hair, face and bags, which no garment covers; where a neck is bare the neckline decides."""
     hair, face = (share_of(scene.photo, scene.reading, working, (part,)) for part in (Seen.HAIR, Seen.FACE))
     hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, disc(SPECK * working.zoom))  # a strap is no hair
     head = working.cut(scene.reading.head) > 0.5
@@ -90,7 +90,16 @@ def _in_front(scene: Scene, working: Working) -> Maps:
             HEAD_PAD:-HEAD_PAD, HEAD_PAD:-HEAD_PAD
         ]
     )
-    return np.clip(4 * (hair + face - 0.5) + 0.5, 0, 1)
+    return np.clip(4 * (hair + face + _held(scene, working) - 0.5) + 0.5, 0, 1)
+
+
+def _held(scene: Scene, working: Working) -> Maps:
+    """(H, W) in [0, 1]: a bag in a hand."""
+    other = share_of(scene.photo, scene.reading, working, (Seen.OTHER,))
+    hands = (working.cut(np.isin(scene.reading.parts[..., 0], HANDS)) > 0.5).astype(np.uint8)
+    near = cv2.dilate(hands, disc(GRASP * working.zoom)) > 0
+    solid = cv2.morphologyEx((other > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc(2 * SPECK * working.zoom))
+    return other * (cv2.dilate(solid, disc(2 * SPECK * working.zoom)) > 0) * near
 
 
 def _said(scene: Scene, working: Working, refined: Refined) -> Said:

@@ -42,8 +42,12 @@ MOST_TOLD, TOLD_AROUND = 3.0, 2.0  # logarithm that one pixel's colour tells at 
 TOLD_WEIGHT = 1.5  # of colours beside the parser's own answer
 WAISTS = range(-8, 49, 8)  # px of the frame above the hips
 TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
+GRASP, LEAST_HELD = 32.0, 80  # px of the frame: how far what is held may reach from the hand; its least area
+FOREIGN = 2.3  # logarithm: how much less likely than its usual ones a colour is that is not a garment's own
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
+HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
+LOWER_ARMS = tuple(part for part in Part if "LOWER_ARM" in part.name)
 LEGS = tuple(part for part in Part if "LEG" in part.name)
 
 
@@ -97,6 +101,7 @@ def read_photo(
     seen = _hair_of_one_colour(seen, _lab(picture), framed_mask(head, region)[0, 0].numpy() > 0)
     seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
     seen = _divided_at_the_waist(seen, _lab(picture), np.isin(framed[..., 0], LEGS))
+    seen = _held_in_hands(seen, _lab(picture), framed[..., 0])
     return Reading(seen, body, silhouette, parts)
 
 
@@ -218,21 +223,54 @@ def _likelier_upper(cloths: NDArray[np.bool_], lab: Maps, apart: float) -> Maps:
 
     cloths  (2, h, w): both, as read; their colours are taken ``apart`` px from each other
     """
-    bins = tuple(
-        ((lab[..., i] + low) / COLOUR_BIN).clip(0, BINS - 1).astype(int) for i, low in enumerate((0, 64, 64))
-    )
     likely = []
     for own, other in (cloths, cloths[::-1]):
-        sure = own & (cv2.distanceTransform(1 - other.astype(np.uint8), cv2.DIST_L2, 5) > apart)
-        counts = np.zeros((BINS,) * 3, np.float32)
-        np.add.at(counts, tuple(index[sure] for index in bins), 1)
-        for axis in range(3):
-            counts = (np.roll(counts, 1, axis) + 2 * counts + np.roll(counts, -1, axis)) / 4
-        likely.append(counts[bins] / max(float(counts.sum()), 1.0) + 1e-4)
+        away = cv2.distanceTransform(1 - other.astype(np.uint8), cv2.DIST_L2, 5) > apart
+        likely.append(_likelihood(lab, own & away))
     told = np.log(likely[0] / likely[1]).clip(-MOST_TOLD, MOST_TOLD)
     worn = cloths.any(0).astype(np.float32)
     told = cv2.GaussianBlur((told * worn).astype(np.float32), (0, 0), TOLD_AROUND)
     return told / np.maximum(cv2.GaussianBlur(worn, (0, 0), TOLD_AROUND), 0.05)
+
+
+def _likelihood(lab: Maps, sure: NDArray[np.bool_]) -> Maps:
+    """(h, w): how likely every pixel's colour is where it is ``sure``."""
+    bins = tuple(
+        ((lab[..., i] + low) / COLOUR_BIN).clip(0, BINS - 1).astype(int) for i, low in enumerate((0, 64, 64))
+    )
+    counts = np.zeros((BINS,) * 3, np.float32)
+    np.add.at(counts, tuple(index[sure] for index in bins), 1)
+    for axis in range(3):
+        counts = (np.roll(counts, 1, axis) + 2 * counts + np.roll(counts, -1, axis)) / 4
+    likely: Maps = counts[bins] / max(float(counts.sum()), 1.0) + 1e-4
+    return likely
+
+
+def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> Tensor:
+    """What is read as a skirt or trousers beside a hand, and has none of their colours, is a bag.
+
+    parts  (h, w) uint8 ``Part``; on an arm it is a cuff
+    """
+    hands = np.isin(parts, HANDS)
+    if not hands.any():
+        return seen
+    near, arms = cv2.dilate(hands.astype(np.uint8), disc(GRASP)) > 0, np.isin(parts, LOWER_ARMS)
+    arms = cv2.dilate(arms.astype(np.uint8), disc(2 * RIM)) > 0
+    for cloth in (Seen.LOWER, Seen.DRESS):
+        own = (seen[0, cloth] > 0.5).numpy()
+        if (own & ~near).sum() < LEAST_CLOTH:
+            continue
+        likely = cv2.GaussianBlur(np.log(_likelihood(lab, own & ~near)), (0, 0), TOLD_AROUND)
+        foreign = own & near & ~arms & (likely < np.median(likely[own & ~near]) - FOREIGN)
+        foreign = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_CLOSE, disc(RIM))
+        foreign = cv2.morphologyEx(foreign, cv2.MORPH_OPEN, disc(2 * RIM))
+        count, pieces, stats, _ = cv2.connectedComponentsWithStats(foreign)
+        large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > LEAST_HELD)
+        held = torch.from_numpy(np.isin(pieces, large[large > 0]))
+        seen = torch.where(
+            held, F.one_hot(torch.tensor(Seen.OTHER), len(Seen))[None, :, None, None].float(), seen
+        )
+    return seen
 
 
 def _lab(picture: Tensor) -> Maps:
