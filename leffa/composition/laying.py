@@ -79,7 +79,7 @@ def try_on(
 
 
 def _in_front(scene: Scene, working: Working) -> Maps:
-    """(H, W) in [0, 1]: hair, face and bags, which no garment covers; where a neck is bare the neckline decides."""
+    """(H, W) in [0, 1]: what no garment covers: hair, face, bags. On a bare neck the neckline decides."""
     hair, face = (share_of(scene.photo, scene.reading, working, (part,)) for part in (Seen.HAIR, Seen.FACE))
     hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, disc(SPECK * working.zoom))  # a strap is no hair
     head = working.cut(scene.reading.head) > 0.5

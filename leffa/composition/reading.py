@@ -264,7 +264,7 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> Tensor:
         foreign = own & near & ~arms & (likely < np.median(likely[own & ~near]) - FOREIGN)
         foreign = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_CLOSE, disc(RIM))
         foreign = cv2.morphologyEx(foreign, cv2.MORPH_OPEN, disc(2 * RIM))
-        count, pieces, stats, _ = cv2.connectedComponentsWithStats(foreign)
+        _, pieces, stats, _ = cv2.connectedComponentsWithStats(foreign)
         large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > LEAST_HELD)
         held = torch.from_numpy(np.isin(pieces, large[large > 0]))
         seen = torch.where(

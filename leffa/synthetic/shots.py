@@ -99,7 +99,7 @@ def _lined(
     lined = picture.transpose(1, 2, 0) * np.exp(rng.normal(0.25, 0.35))
     if rng.random() < 0.25:
         lined = lined.mean(-1, keepdims=True) * rng.uniform(0.3, 1.6, 3)
-    _, labels, stats, centres = cv2.connectedComponentsWithStats(seen.astype(np.uint8))
+    stats = cv2.connectedComponentsWithStats(seen.astype(np.uint8))[2]
     x, y, wide, tall = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))][:4]
     if rng.random() < TAPED:
         ground = cover < 0.5
