@@ -72,6 +72,9 @@ class Behind:
         logits[..., Shows.GROUND][self._inner(on_body)] = -np.inf  # nobody has a hole
         away = cv2.dilate(on_body.astype(np.uint8), disc(BESIDE * self.working.zoom)) == 0
         logits[..., Shows.SKIN][away & on_body.any()] = -np.inf
+        beside = self._beside_the_trunk()
+        logits[..., Shows.SKIN][beside] = -np.inf
+        logits[..., Shows.GROUND][beside] = 0
         logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
         what = np.where(self._waist(clothes), Shows.OTHER, logits.argmax(-1))
         result = self._ground()
@@ -81,6 +84,15 @@ class Behind:
             cover = outlined(self.working, what == Shows.OTHER, LIMB / 2)
             result += cover[..., None] * (carried_on(self.photo, clothes) - result)
         return result + self._grain()
+
+    def _beside_the_trunk(self) -> NDArray[np.bool_]:
+        """(H, W): under the arms, where the old garment was wider than the new one: no skin, no hole."""
+        trunk = self.working.cut(np.isin(self.scene.reading.parts[..., 0], TRUNK)) > 0.5
+        laid = self.garment > 0.5
+        below = np.maximum.accumulate(laid, axis=0)
+        left = np.maximum.accumulate(laid & trunk, axis=1)
+        right = np.maximum.accumulate((laid & trunk)[:, ::-1], axis=1)[:, ::-1]
+        return trunk & ~laid & below & (left ^ right)
 
     def _away(self, clothes: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
         """(H, W): where none of the clothes that stay can be, so far from all that is seen of them."""

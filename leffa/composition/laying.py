@@ -10,7 +10,7 @@ from PIL import Image
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import extended, sure_cloth
-from leffa.composition.flows import OUTLINE, Said, covered_by, field_at, landed, outlined, share_shown
+from leffa.composition.flows import OUTLINE, Lands, Said, covered_by, field_at, landed, outlined, share_shown
 from leffa.composition.networks import Networks
 from leffa.composition.reading import GRASP, HANDS, LEAST_SKIN, RIM, SURE_SKIN, share_of
 from leffa.composition.scene import Composition, Scene
@@ -33,6 +33,7 @@ UPPER_ARMS = tuple(
 )
 SLEEVED = 0.4  # share of an upper arm that a garment with a sleeve covers
 RAGGED = 2.0  # px of a product shot: shorter waves of its outline are the cut-out's, not the garment's
+DEEP = 3  # px of a product shot: nearer to its outline a colour is mixed with the ground's
 BESIDE = 6.0  # px of a product shot: a flow that ends further from the cloth shows none
 REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond what is said to be covered
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
@@ -55,8 +56,8 @@ def try_on(
     front = _in_front(scene, working) * (1 - by_hand)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
-    on_cloth, near_cloth = _lands(scene, places)
-    covered, places = landed(working, _said(scene, working, refined), on_cloth, near_cloth, places)
+    lands = _lands(scene, places)
+    covered, places = landed(working, _said(scene, working, refined), lands, places)
     covered &= ~_inside_of_collar(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
         covered, places = _up_to_the_waist(scene, working, covered, places)
@@ -120,6 +121,9 @@ def _said(scene: Scene, working: Working, refined: Refined) -> Said:
     )
     worn = shoulders & ~others & (working.cut(scene.reading.silhouette) > 127)
     possible = near & (share_shown(working, refined, Shows.OTHER) < SURE_OTHER)
+    if scene.garment is Garment.UPPER:  # tucked in, it ends where it is said to end
+        skirt = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
+        possible &= ~skirt | (cv2.dilate(said.astype(np.uint8), disc(RIM * working.zoom)) > 0)
     return Said(said, possible & ~throat, worn & ~throat)
 
 
@@ -184,12 +188,12 @@ def _up_to_the_waist(
     return moved, cv2.remap(places, across, source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _lands(scene: Scene, places: Maps) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(H, W) each: where the flow ends on the garment, and on it or just beside it."""
-    outline = sure_cloth(scene.shown).astype(np.float32)
-    outline = cv2.GaussianBlur(outline, (0, 0), RAGGED)
-    wide = cv2.dilate(outline, disc(BESIDE))
-    return warped(outline, places) > 0.5, warped(wide, places) > 0.5
+def _lands(scene: Scene, places: Maps) -> Lands:
+    """Where the flow ends on the garment's product shot."""
+    outline = sure_cloth(scene.shown)
+    smooth = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED)
+    wide, deep = cv2.dilate(smooth, disc(BESIDE)), cv2.erode(outline, disc(DEEP)).astype(np.float32)
+    return Lands(*(warped(where, places) > 0.5 for where in (deep, smooth, wide)))
 
 
 def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:

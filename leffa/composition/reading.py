@@ -44,6 +44,7 @@ WAISTS = range(-8, 49, 8)  # px of the frame above the hips
 TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
 GRASP, LEAST_HELD = 32.0, 80  # px of the frame: how far what is held may reach from the hand; its least area
 FOREIGN = 2.3  # logarithm: how much less likely than its usual ones a colour is that is not a garment's own
+SPECK = 0.03  # of the largest piece of a garment: what is smaller is none of it
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
@@ -193,7 +194,17 @@ def _divided_at_the_waist(seen: Tensor, lab: Maps, legs: NDArray[np.bool_]) -> T
         shares = np.stack([upper, both - upper])
     divided = seen.clone()
     divided[0, [Seen.UPPER, Seen.LOWER, Seen.DRESS]] = torch.from_numpy(np.stack([*shares, dress])).float()
-    return divided
+    return _without_specks(divided, Seen.UPPER)
+
+
+def _without_specks(seen: Tensor, part: Seen) -> Tensor:
+    """Pieces that are tiny beside the largest of a part are what they are likeliest else."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats((seen[0, part] > 0.5).numpy().astype(np.uint8))
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    specks = torch.from_numpy((areas < SPECK * areas.max())[pieces] & (pieces > 0))
+    cleaned = torch.where(specks & (torch.arange(len(Seen)) == part)[:, None, None], 0.0, seen[0])
+    return (cleaned / cleaned.sum(0).clamp_min(1e-6))[None]
 
 
 def _halves(shares: Maps, dress: Maps, lab: Maps, legs: NDArray[np.bool_]) -> NDArray[np.float32] | None:
