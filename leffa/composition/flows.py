@@ -99,9 +99,7 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     """
     solid = _joined_to(lands.on_cloth & (said.covered | said.possible), said.covered)
     closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, disc(GAP * working.zoom)) > 0
-    kept = solid | (
-        said.covered & ((closed & lands.near_cloth) | _holes(solid) | (lands.near_cloth & said.worn))
-    )
+    kept = solid | (said.covered & (closed | _holes(solid) | (lands.near_cloth & said.worn)))
     kept |= _beside(working, kept, said.worn)
     kept = cv2.morphologyEx(kept.astype(np.uint8), cv2.MORPH_OPEN, disc(SLIVER * working.zoom)) > 0
     sure = kept & lands.deep

@@ -36,6 +36,7 @@ RAGGED = 2.0  # px of a product shot: shorter waves of its outline are the cut-o
 DEEP = 3  # px of a product shot: nearer to its outline a colour is mixed with the ground's
 BESIDE = 6.0  # px of a product shot: a flow that ends further from the cloth shows none
 REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond what is said to be covered
+MOST_STRETCH = 4.0  # times the usual area that a piece of cloth may cover
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
 AROUND = 6.0  # px of the frame that a body reaches beyond its part map
 COLLAR = 0.6  # of the head's size: how far below it a collar's inside is looked for
@@ -57,7 +58,7 @@ def try_on(
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
     lands = _lands(scene, places)
-    covered, places = landed(working, _said(scene, working, refined), lands, places)
+    covered, places = landed(working, _said(scene, working, refined, places), lands, places)
     covered &= ~_inside_of_collar(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
         covered, places = _up_to_the_waist(scene, working, covered, places)
@@ -103,7 +104,7 @@ def _held(scene: Scene, working: Working) -> Maps:
     return other * (cv2.dilate(solid, disc(2 * SPECK * working.zoom)) > 0) * near
 
 
-def _said(scene: Scene, working: Working, refined: Refined) -> Said:
+def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Said:
     """Where the refinement says that the garment is, and where the flow may carry it beyond that."""
     said = covered_by(working, refined)
     near = cv2.dilate(said.astype(np.uint8), disc(REACH * working.zoom)) > 0
@@ -121,10 +122,21 @@ def _said(scene: Scene, working: Working, refined: Refined) -> Said:
     )
     worn = shoulders & ~others & (working.cut(scene.reading.silhouette) > 127)
     possible = near & (share_shown(working, refined, Shows.OTHER) < SURE_OTHER)
+    possible &= ~_overstretched(working, places, said)
     if scene.garment is Garment.UPPER:  # tucked in, it ends where it is said to end
         skirt = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
         possible &= ~skirt | (cv2.dilate(said.astype(np.uint8), disc(RIM * working.zoom)) > 0)
     return Said(said, possible & ~throat, worn & ~throat)
+
+
+def _overstretched(working: Working, places: Maps, said: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): where so little of the product shot would be drawn over so much that it is a gap."""
+    smooth = cv2.GaussianBlur(places, (0, 0), working.zoom)
+    down, across = np.gradient(smooth, axis=(0, 1))
+    shown = np.abs(across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0])
+    usual = float(np.median(shown[said])) if said.any() else 0.0
+    stretched: NDArray[np.bool_] = shown < usual / MOST_STRETCH
+    return stretched
 
 
 def _inside_of_collar(
