@@ -105,12 +105,17 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     sure = kept & lands.deep
     if not sure.any():
         return sure, places
+    return kept, from_nearest(places, sure, lands.deep)
+
+
+def from_nearest(places: Maps, sure: NDArray[np.bool_], good: NDArray[np.bool_]) -> Maps:
+    """A flow (H, W, 2) kept where it is ``good``; elsewhere that of the nearest ``sure`` pixel."""
     _, labels = cv2.distanceTransformWithLabels(
         1 - sure.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros((labels.max() + 1, 2), np.float32)
     nearest[labels[sure]] = places[sure]
-    return kept, np.where(lands.deep[..., None], places, nearest[labels]).astype(np.float32)
+    return np.where(good[..., None], places, nearest[labels]).astype(np.float32)
 
 
 def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) -> NDArray[np.bool_]:
