@@ -39,9 +39,6 @@ REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond wh
 MOST_STRETCH = 4.0  # times the usual area that a piece of cloth may cover
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
 AROUND = 6.0  # px of the frame that a body reaches beyond its part map
-COLLAR = 0.6  # of the head's size: how far below it a collar's inside is looked for
-PLAIN, SAME_TINGE = 8.0, 10.0  # in Lab: spread of plain cloth; how near its own inside is to its colour
-SHADED = (9.0, 32.0)  # in Lab: how much darker that inside is
 WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middle to its ends
 HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
 MOST_RISE = 24.0  # px of the frame that trousers are drawn up
@@ -59,7 +56,6 @@ def try_on(
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
     lands = _lands(scene, places)
     covered, places = landed(working, _said(scene, working, refined, places), lands, places)
-    covered &= ~_inside_of_collar(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
         covered, places = _up_to_the_waist(scene, working, covered, places)
     garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
@@ -137,38 +133,6 @@ def _overstretched(working: Working, places: Maps, said: NDArray[np.bool_]) -> N
     usual = float(np.median(shown[said])) if said.any() else 0.0
     stretched: NDArray[np.bool_] = shown < usual / MOST_STRETCH
     return stretched
-
-
-def _inside_of_collar(
-    scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps
-) -> NDArray[np.bool_]:
-    """(H, W): the inside of a collar, which a product shot shows in its own shade and a neck hides.
-
-    Below the head, where plain cloth begins with a darker piece, that piece and all above it.
-    """
-    nowhere = np.zeros(working.size, bool)
-    head = (working.cut(scene.reading.head) > 0.5).astype(np.uint8)
-    size = float(np.sqrt(head.sum()))
-    if not head.any() or scene.garment is Garment.LOWER:
-        return nowhere
-    throat, below = (cv2.dilate(head, disc(reach * size)) > 0 for reach in (COLLAR, 1.35 * COLLAR))
-    near = covered & below & ~throat
-    if near.sum() < LEAST_SKIN * working.zoom**2:
-        return nowhere
-    cloth = warped(np.asarray(scene.reference).astype(np.float32), places).clip(0, 255) / 255
-    lab = cv2.cvtColor(cloth.astype(np.float32), cv2.COLOR_RGB2LAB)
-    plain = np.median(lab[near], axis=0)
-    if np.median(np.linalg.norm(lab[near] - plain, axis=-1)) > PLAIN:
-        return nowhere
-    tinge = np.hypot(lab[..., 1] - plain[1], lab[..., 2] - plain[2]) < SAME_TINGE
-    darker = plain[0] - lab[..., 0]
-    shaded = covered & throat & tinge & (darker > SHADED[0]) & (darker < SHADED[1])
-    shaded = cv2.morphologyEx(shaded.astype(np.uint8), cv2.MORPH_OPEN, disc(working.zoom))
-    _, pieces = cv2.connectedComponents(shaded)
-    rim = cv2.dilate((head | (~covered & throat)).astype(np.uint8), disc(2 * working.zoom)) > 0
-    shaded = np.isin(pieces, np.unique(pieces[rim & (shaded > 0)])) & (shaded > 0)
-    with_all_above: NDArray[np.bool_] = np.maximum.accumulate(shaded[::-1], axis=0)[::-1] & covered & throat
-    return with_all_above
 
 
 def _up_to_the_waist(

@@ -1,5 +1,6 @@
 """Product shots with their parts, to learn to read them from: cloth, the inside that shows, the ground."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -143,6 +144,7 @@ class Shots:
 
     @property
     def size(self) -> tuple[int, int]:
+        """(height, width) of the pictures."""
         return self.settings.size
 
     def __len__(self) -> int:
@@ -152,7 +154,7 @@ class Shots:
         picture, parts = make_shot(number, self.settings)
         return ((picture + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy(), parts
 
-    def shots(self, numbers) -> dict[str, Tensor]:
+    def shots(self, numbers: Sequence[int]) -> dict[str, Tensor]:
         """photo (B, 3, H, W) in [-1, 1];  seen (B, H, W) long, ``ShotPart`` or ``UNKNOWN``."""
         pictures, parts = zip(*(self._kept(number) for number in numbers), strict=True)
         return {

@@ -40,6 +40,10 @@ LIGHT_SHARE = 16  # of the width: light is compared over windows of this part of
 SEEN_SKIN = 0.002  # share of a picture above which its skin tone is known
 
 
+Data = Rows | Shots
+"""What a lesson's batches are taken from."""
+
+
 class Lesson(ABC):
     """What one network learns.
 
@@ -53,7 +57,7 @@ class Lesson(ABC):
     network: nn.Module
 
     @abstractmethod
-    def batch(self, rows: Rows, numbers: Sequence[int]) -> Batch: ...
+    def batch(self, rows: Any, numbers: Sequence[int]) -> Batch: ...
 
     @abstractmethod
     def prepare(self, batch: Batch, draw: Draw | None) -> Batch: ...
@@ -253,10 +257,11 @@ class ShotLesson(Lesson):
 
     def loss(self, logits: Tensor, batch: Batch) -> Tensor:
         """Cross entropy; of a photograph only garment against ground."""
-        known = F.cross_entropy(logits, batch["seen"], self._weights(logits), ignore_index=UNKNOWN)
+        is_known = batch["seen"] != UNKNOWN
+        seen = batch["seen"].masked_fill(~is_known, int(ShotPart.GROUND))
+        known = F.cross_entropy(logits, seen, self._weights(logits), reduction="none")
         garment = logits[:, [ShotPart.CLOTH, ShotPart.INSIDE]].logsumexp(1)
-        either = (logits.logsumexp(1) - garment) * (batch["seen"] == UNKNOWN)
-        return known + either.mean()
+        return torch.where(is_known, known, logits.logsumexp(1) - garment).mean()
 
     @staticmethod
     def _weights(logits: Tensor) -> Tensor:
