@@ -19,6 +19,7 @@ GAP = 4.0  # px of the frame: half the width of what the flow may miss within a 
 STRIP = 2.0  # px of the frame: half the width of a strip of skin that nobody shows beside a garment
 BUMP = 9.0  # px of the frame: how far a shoulder may rise above the garment that covers it
 SLIVER = 1.2  # px of the frame: what is narrower is no part of a garment
+FRAYED = 0.8  # px of the frame over which the places along an outline are smoothed
 EDGE = 0.9  # slope of the outline, smoothed so, per px of the frame: it then ends within two of the photo's
 
 
@@ -105,17 +106,18 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     sure = kept & lands.deep
     if not sure.any():
         return sure, places
-    return kept, from_nearest(places, sure, lands.deep)
+    return kept, from_nearest(working, places, sure, lands.deep)
 
 
-def from_nearest(places: Maps, sure: NDArray[np.bool_], good: NDArray[np.bool_]) -> Maps:
-    """A flow (H, W, 2) kept where it is ``good``; elsewhere that of the nearest ``sure`` pixel."""
+def from_nearest(working: Working, places: Maps, sure: NDArray[np.bool_], good: NDArray[np.bool_]) -> Maps:
+    """A flow (H, W, 2) kept where it is ``good``; elsewhere that of the nearest ``sure`` pixel, smoothed."""
     _, labels = cv2.distanceTransformWithLabels(
         1 - sure.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros((labels.max() + 1, 2), np.float32)
     nearest[labels[sure]] = places[sure]
-    return np.where(good[..., None], places, nearest[labels]).astype(np.float32)
+    whole = np.where(good[..., None], places, nearest[labels]).astype(np.float32)
+    return np.where(good[..., None], whole, cv2.GaussianBlur(whole, (0, 0), FRAYED * working.zoom))
 
 
 def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -51,7 +51,7 @@ def pose_transfer(scene: Scene, working: Working, refined: Refined) -> Compositi
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
     deep = warped(cv2.erode(sure_cloth(scene.shown, ROUGH_RIM), disc(1)).astype(np.float32), places) > 0.5
     if (sure := deep & (silhouette > 0.5)).any():
-        places = from_nearest(places, sure, deep)
+        places = from_nearest(working, places, sure, deep)
     for piece in PIECES:
         places, silhouette = _in_one_piece(scene, working, piece, places, silhouette)
     size = scene.region.size
