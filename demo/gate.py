@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -122,7 +123,7 @@ class Gate:
     names     that are answered
     event     by its number or name: how many inputs it has, and whether it must wait in Gradio's queue; None
               where there is no such event
-    vanished  called with the session of a client that dropped its stream
+    stop      called with the session of a client that dropped its stream, or with it and the run it cancels
     health    what ``/healthz`` tells
     """
 
@@ -130,12 +131,12 @@ class Gate:
         self,
         names: Names,
         event: Callable[[Any], tuple[int, bool] | None],
-        vanished: Callable[[str], None],
+        stop: Callable[..., None],
         health: Callable[[], dict[str, Any]],
         limits: Limits,
         assets: str,
     ):
-        self._names, self._event, self._vanished, self._health = names, event, vanished, health
+        self._names, self._event, self._stop, self._health = names, event, stop, health
         self._limits, self._assets = limits, assets
         self._uploads: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
@@ -193,6 +194,11 @@ class Gate:
             await self.inner(
                 scope, _given(content, receive), _as_mistake(send) if asked[:3] == "run" else send
             )
+        elif is_post and asked.rstrip("/") == "cancel":
+            _check_length(headers, MOST_JSON)
+            content = await _whole(receive)
+            await self.inner(scope, _given(content, receive), send)
+            await self._cancel(content)
         elif scope["method"] == "GET" and _STREAM.fullmatch(asked):
             await self._stream(scope, receive, send, asked)
         else:
@@ -321,10 +327,18 @@ class Gate:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
+    async def _cancel(self, body: bytes) -> None:
+        """Gradio only ends the stream of what is cancelled: the run itself is stopped here."""
+        with suppress(ValueError, RecursionError):
+            told = json.loads(body)
+            named = [told.get(name) for name in ("session_hash", "event_id")] if isinstance(told, dict) else []
+            if named and all(isinstance(name, str) and name for name in named):
+                await asyncio.to_thread(self._stop, *named)
+
     async def _after_grace(self, key: str) -> None:
         await asyncio.sleep(GRACE_SECONDS)
         if key not in self._streams:
-            await asyncio.to_thread(self._vanished, key)
+            await asyncio.to_thread(self._stop, key)
 
 
 # ------------------------------------------------------------------------------ pieces
