@@ -35,6 +35,7 @@ from serving import free_port  # noqa: E402
 
 KINDS = 5  # of requests, each of which is also asked alone
 AFTER = 10  # requests, after which memory is first read
+LONGEST_RUN = 20.0  # s, where a run meets the limit
 SETTLE = 10.0  # s after the last visitor has left, before memory is read again
 
 
@@ -108,13 +109,13 @@ def freed(app: App, how: str) -> float:
     event, page = join(app, this, steps=100, samples=4), Visit(app.address, this)
     with ExitStack() as streams:
         own = streams.enter_context(listening(app, this))
+        next(line for line in own if '"desc"' in line)
+        begun = time.monotonic()
         next(line for line in own if "painting, step" in line)
         join(app, following, steps=4, samples=1)
         with listening(app, following) as next_one:
             next(line for line in next_one if "busy, position 1" in line)
-            if how == "meets the time limit":
-                next(line for line in own if "took longer than" in line)
-            started = time.monotonic()
+            ended = begun + LONGEST_RUN if how == "meets the time limit" else time.monotonic()
             if how == "leaves":
                 page.leave()
             elif how == "drops the stream":
@@ -123,7 +124,7 @@ def freed(app: App, how: str) -> float:
                 body = {"fn_index": app.number, "session_hash": this, "event_id": event}
                 httpx.post(f"{app.address}/gradio_api/cancel", json=body, timeout=60).raise_for_status()
             next(line for line in next_one if '"desc"' in line and "busy" not in line)
-            return time.monotonic() - started
+            return time.monotonic() - ended
 
 
 def join(app: App, visitor: str, steps: int, samples: int) -> str:
@@ -167,7 +168,7 @@ def main() -> None:
             measure(app, alone, options)
         for how in ("leaves", "drops the stream", "stops"):
             print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}", flush=True)
-    with running("--longest-run", "6") as app:
+    with running("--longest-run", str(LONGEST_RUN)) as app:
         how = "meets the time limit"
         print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}")
 
