@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=1e9, help="after that nothing more is asked")
     parser.add_argument("--only-ends", action="store_true", help="only the seconds until the next run begins")
     parser.add_argument("--quick", action="store_true", help="4 requests of 2 visitors")
     options = parser.parse_args()
@@ -190,13 +191,15 @@ def measure(app: App, alone: list[bytes | None], options: argparse.Namespace) ->
     lost: list[str] = []
     differing, done, first = 0, 0, app.megabytes()
     seconds: list[float] = []
-    lock = threading.Lock()
+    lock, until = threading.Lock(), time.monotonic() + 60 * options.minutes
 
     def visit(number: int) -> None:
         nonlocal differing, done, first
         visitor = f"visitor-{number}"
         page = Visit(app.address, visitor)
         for turn in range(number, options.requests, options.visitors):
+            if time.monotonic() > until:
+                break
             content, took, said = app.request(visitor, turn % options.kinds, options.steps)
             with lock:
                 done += 1

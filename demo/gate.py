@@ -331,7 +331,9 @@ class Gate:
         """Gradio only ends the stream of what is cancelled: the run itself is stopped here."""
         with suppress(ValueError, RecursionError):
             told = json.loads(body)
-            named = [told.get(name) for name in ("session_hash", "event_id")] if isinstance(told, dict) else []
+            named = (
+                [told.get(name) for name in ("session_hash", "event_id")] if isinstance(told, dict) else []
+            )
             if named and all(isinstance(name, str) and name for name in named):
                 await asyncio.to_thread(self._stop, *named)
 

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch.utils.data import Dataset
 
-from leffa.files import check_folder, holds_record, in_words
+from leffa.files import check_folder, holds_record
 from leffa.images import save_atomically, to_pil
 from leffa.model.library import EMAModel
 from leffa.model.pipeline import LeffaPipeline
@@ -118,7 +118,7 @@ def train(
     if last < settings.steps:
         return None
     if accelerator.is_main_process:
-        with averaged(average, trained), in_words(run / MODEL):
+        with averaged(average, trained):
             pipeline.save_pretrained(run / MODEL)
     accelerator.wait_for_everyone()
     return run / MODEL
