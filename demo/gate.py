@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from demo.uploads import MOST_BYTES, MOST_FILES, MOST_ON_DISK, NotUploadedError, checked, local_path
+from demo.uploads import MOST_BYTES, MOST_FILES, MOST_ON_DISK, NotUploadedError, checked, local_path, room
 
 PASSING = (
     "x-leffa-passing"  # set by the gate: who calls without a session, for files that several calls share
@@ -142,7 +142,8 @@ class Gate:
         self._streams: Counter[str] = Counter()
         self._logins: dict[str, deque[float]] = {}
         self._tasks: set[asyncio.Task] = set()
-        self.bytes_on_disk = 0
+        self.bytes_on_disk = 0  # counted now and then, and with every upload
+        self._coming = 0  # bytes that are on their way
         self.is_closing = threading.Event()
         self.inner: Application | None = None
 
@@ -285,15 +286,19 @@ class Gate:
 
     async def _take_upload(self, scope: Scope, receive: Receive, send: Send, headers: "_Headers") -> None:
         assert self.inner is not None
-        if self.bytes_on_disk > MOST_ON_DISK:
-            raise _RefusedError(507, "There is no room for more pictures now: try again in some minutes.")
         if self._uploads[headers.client] >= self._limits.uploads:
             raise _RefusedError(429, "Too many uploads at a time from one address: wait for the others.")
         _check_length(headers, MOST_FILES * MOST_BYTES + 100_000)
+        length = int(headers.first("content-length") or 0)
+        self._coming += length
         self._uploads[headers.client] += 1
         try:
+            if self._coming > min(MOST_ON_DISK - self.bytes_on_disk, room()):
+                raise _RefusedError(507, "There is no room for more pictures now: try again in some minutes.")
             await self.inner(scope, receive, send)
+            self.bytes_on_disk += length
         finally:
+            self._coming -= length
             self._uploads[headers.client] -= 1
             if self._uploads[headers.client] <= 0:
                 del self._uploads[headers.client]
@@ -329,13 +334,11 @@ class Gate:
 
     async def _cancel(self, body: bytes) -> None:
         """Gradio only ends the stream of what is cancelled: the run itself is stopped here."""
-        with suppress(ValueError, RecursionError):
+        with suppress(ValueError, RecursionError, AttributeError):  # Gradio has refused it
             told = json.loads(body)
-            named = (
-                [told.get(name) for name in ("session_hash", "event_id")] if isinstance(told, dict) else []
-            )
-            if named and all(isinstance(name, str) and name for name in named):
-                await asyncio.to_thread(self._stop, *named)
+            session, event = told.get("session_hash"), told.get("event_id")
+            if isinstance(session, str) and isinstance(event, str):
+                await asyncio.to_thread(self._stop, session, event)
 
     async def _after_grace(self, key: str) -> None:
         await asyncio.sleep(GRACE_SECONDS)

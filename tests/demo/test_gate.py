@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import errno
 import http.server
 import os
+import shutil
 import socket
 import threading
 import time
@@ -15,6 +17,9 @@ import httpx
 import pytest
 from asking import META, ask, number_of, upload
 from serving import free_port
+
+from demo.uploads import SPARE_BYTES, open_folder
+from leffa.errors import FileError
 
 ADVICE = "was not uploaded here, or is not here any more"
 ELSEWHERE = "http://127.0.0.1"
@@ -319,6 +324,38 @@ def test_uploads_are_bounded_in_number(address, pictures):
     answer = httpx.post(f"{address}/gradio_api/upload", files=many)
     assert answer.status_code == 400 and "Maximum number of files is 8" in answer.text
     assert httpx.post(f"{address}/gradio_api/upload", files=many[:8]).status_code == 200
+
+
+def test_uploads_that_can_be_kept_nowhere_are_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for place in ("file", "file/folder"):
+        monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / place))
+        with pytest.raises(FileError, match="cannot be written"):
+            open_folder()
+
+
+def test_the_disk_is_never_filled(address, pictures, monkeypatch):
+    usage = shutil.disk_usage(".")
+    content = pictures.garment.read_bytes()
+    for free, status in ((SPARE_BYTES + len(content) // 2, 507), (SPARE_BYTES + 2 * len(content), 200)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: usage._replace(free=free))
+        answer = httpx.post(f"{address}/gradio_api/upload", files={"files": ("a.png", content)})
+        assert answer.status_code == status
+        assert status == 200 or "no room for more pictures" in answer.text
+
+
+def test_a_result_that_the_disk_does_not_take_is_a_sentence(address, pictures, monkeypatch):
+    file = {"path": upload(address, pictures.person.read_bytes()), "meta": META}
+
+    def full(*values, **named):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/of/the/host")
+
+    monkeypatch.setattr("demo.files.tempfile.mkdtemp", full)
+    succeeded, answer = ask(address, "mask", [file, "upper", "auto", "auto", ["face"], None])
+    assert not succeeded and answer.startswith("There is no room for the result now")
+    monkeypatch.undo()
+    file = {"path": upload(address, pictures.person.read_bytes()), "meta": META}
+    assert ask(address, "mask", [file, "upper", "auto", "auto", ["face"], None])[0]
 
 
 def test_an_agent_names_nothing_of_the_host(address, has_tools, pictures, secret, elsewhere):
