@@ -8,6 +8,7 @@ bounded size, and in it no path but that of an upload.
 import asyncio
 import ipaddress
 import json
+import logging
 import re
 import secrets
 import socket
@@ -33,6 +34,8 @@ LOGINS_A_MINUTE = 10
 BODY_SECONDS = 30.0  # that a body may be waited for
 SLOWEST = 50_000  # bytes a second: and longer by what has come at this pace
 GRACE_SECONDS = 2.0  # within which a stream that broke may be taken up again
+
+LOG = logging.getLogger("leffa.demo")
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -161,11 +164,17 @@ class Gate:
         except _RefusedError as refused:
             if not body.is_late:
                 await _answer(send, refused.status, {"detail": refused.text})
-        except Exception:
-            if not body.is_late:  # else it is only about the client that was dropped
-                raise
-        if body.is_late and not body.is_answered:
+                return
+        except Exception as error:  # what Gradio or the server made of a request that no page sends
+            LOG.warning("a request failed: %s", type(error).__name__)
+            LOG.debug("its trace", exc_info=True)
+            body.has_failed = True
+        if body.is_answered:
+            return
+        if body.is_late:
             await _answer(send, 408, {"detail": "The request came too slowly: try again."})
+        elif body.has_failed:
+            await _answer(send, 400, {"detail": "The request cannot be understood."})
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.inner is not None
@@ -269,13 +278,16 @@ class Gate:
             self._check_data(told, asked)
             if passed and asked.startswith("run"):
                 told["session_hash"] = secrets.token_urlsafe(12)
-        return passed, json.dumps(told).encode()
+        try:
+            return passed, json.dumps(told, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # half of a character
+            raise _RefusedError(400, "The request is no JSON.") from None
 
     def _check_data(self, told: dict[str, Any], asked: str) -> None:
         data = told.get("data")
         named = asked.strip("/").rpartition("/")[2]
         number = told.get("fn_index")
-        event = self._event(number if isinstance(number, int) and asked[:4] != "call" else named)
+        event = self._event(number if type(number) is int and asked[:4] != "call" else named)
         if event is None:
             raise _RefusedError(404, "There is no such endpoint.")
         needed, waits = event
@@ -354,12 +366,13 @@ class _Body:
 
     is_late      whether it came too slowly; what the application still says then is not sent
     is_answered  whether an answer had begun before
+    has_failed   whether the application says that it is at a loss (status 500), which is not sent either
     """
 
     def __init__(self, receive: Receive, send: Send):
         self._receive, self._send = receive, send
         self._waited, self._bytes, self._is_whole = 0.0, 0, False
-        self.is_late = self.is_answered = False
+        self.is_late = self.is_answered = self.has_failed = False
 
     async def receive(self) -> dict[str, Any]:
         if self._is_whole:  # only the client's leaving is left to come
@@ -379,7 +392,9 @@ class _Body:
         return message
 
     async def send(self, message: dict[str, Any]) -> None:
-        if self.is_late and not self.is_answered:
+        if not self.is_answered and message.get("status") == 500:
+            self.has_failed = True
+        if (self.is_late or self.has_failed) and not self.is_answered:
             return
         self.is_answered = True
         await self._send(message)

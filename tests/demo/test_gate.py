@@ -326,6 +326,54 @@ def test_uploads_are_bounded_in_number(address, pictures):
     assert httpx.post(f"{address}/gradio_api/upload", files=many[:8]).status_code == 200
 
 
+def multipart(head: str, content: bytes = b"x", boundary: str = "x") -> dict:
+    body = f"--{boundary}\r\n{head}\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    return {"content": body, "headers": {"Content-Type": f"multipart/form-data; boundary={boundary}"}}
+
+
+MISTAKES = {
+    "a long name": ("GET", "/assets/" + "a" * 300, {}),
+    "a file without a name": ("POST", "/gradio_api/upload", {"files": {"files": ("", b"x")}}),
+    "a field for a file": (
+        "POST",
+        "/gradio_api/upload",
+        multipart('Content-Disposition: form-data; name="files"'),
+    ),
+    "a name in no code": (
+        *("POST", "/gradio_api/upload"),
+        multipart("Content-Disposition: form-data; name=files; filename*=utf-8''%ff.png"),
+    ),
+    "a long boundary": ("POST", "/gradio_api/upload", multipart("", boundary="x" * 5000)),
+    "no such argument": ("POST", "/gradio_api/call/v2/mask", {"json": {"nope": 1}}),
+    "endless": ("POST", "/gradio_api/cancel", {"content": b'{"fn_index": 1e400}'}),
+    "half a character": (
+        *("POST", "/gradio_api/queue/join"),
+        {"content": b'{"fn_index": 1, "data": ["\\ud800"]}'},
+    ),
+    "half a character to cancel": ("POST", "/gradio_api/cancel", {"content": b'{"session_hash": "\\ud800"}'}),
+    "a truth for a number": (
+        "POST",
+        "/gradio_api/queue/join",
+        {"json": {"fn_index": True, "data": [None] * 9}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_request_that_no_page_sends_is_answered_in_a_sentence(address, capfd, name):
+    method, path, more = MISTAKES[name]
+    answer = httpx.request(method, f"{address}{path}", **more)
+    assert 400 <= answer.status_code < 500 and len(answer.text) < 300 and "\n" not in answer.text.strip()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_picture_is_served_in_one_piece_however_many_are_asked_for(address, pictures, capfd):
+    own = upload(address, pictures.garment.read_bytes())
+    ranges = "bytes=" + ",".join(f"{start}-{start}" for start in range(0, 4000, 2))
+    answer = httpx.get(f"{address}/gradio_api/file={own}", headers={"Range": ranges})
+    assert answer.status_code < 500 and "Traceback" not in capfd.readouterr().err
+
+
 def test_uploads_that_can_be_kept_nowhere_are_a_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     for place in ("file", "file/folder"):
