@@ -62,7 +62,7 @@ class Limits:
     """What one visitor, and all of them together, may do at once.
 
     in_line   runs waiting or painting, of everybody
-    each      of them, of one address
+    each      of them, of one address; and half of the requests that may be under way
     uploads   at a time, of one address
     seconds   a run may paint
     """
@@ -127,6 +127,7 @@ class Gate:
     event     by its number or name: how many inputs it has, and whether it must wait in Gradio's queue; None
               where there is no such event
     stop      called with the session of a client that dropped its stream, or with it and the run it cancels
+    under_way  how many events of an address wait or run
     health    what ``/healthz`` tells
     """
 
@@ -135,12 +136,13 @@ class Gate:
         names: Names,
         event: Callable[[Any], tuple[int, bool] | None],
         stop: Callable[..., None],
+        under_way: Callable[[str], int],
         health: Callable[[], dict[str, Any]],
         limits: Limits,
         assets: str,
     ):
         self._names, self._event, self._stop, self._health = names, event, stop, health
-        self._limits, self._assets = limits, assets
+        self._under_way, self._limits, self._assets = under_way, limits, assets
         self._uploads: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
         self._logins: dict[str, deque[float]] = {}
@@ -269,6 +271,8 @@ class Gate:
             raise _RefusedError(400, "The request is no JSON.") from None
         if not isinstance(told, dict) or not _is_shallow(told):
             raise _RefusedError(400, "The request must be an object of JSON.")
+        if self._under_way(headers.client) >= 2 * self._limits.each:
+            raise _RefusedError(429, "Too many requests at a time from one address: wait for the others.")
         told = _files_checked(told)
         session = told.get("session_hash")
         if session is not None and not (isinstance(session, str) and re.fullmatch(r"[\w.-]{1,128}", session)):

@@ -319,6 +319,28 @@ def test_who_sends_slowly_holds_no_slot_for_good(address, pictures, monkeypatch)
         assert upload(address, pictures.garment.read_bytes())
 
 
+def test_one_address_does_not_take_all_there_is(address, pictures):
+    """Requests of one visitor beyond a number are refused; they do not fill the queue of everybody."""
+    file, mask = (
+        {"path": upload(address, pictures.person.read_bytes()), "meta": META},
+        number_of(address, "mask"),
+    )
+    body = {"fn_index": mask, "data": [file, "upper", "auto", "auto", ["face"], None], "session_hash": "many"}
+    statuses = set()
+    for _ in range(200):
+        statuses.add(httpx.post(f"{address}/gradio_api/queue/join", json=body, timeout=60).status_code)
+        if 429 in statuses:
+            break
+    assert statuses == {200, 429}
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        answer = httpx.post(f"{address}/gradio_api/queue/join", json=body, timeout=60)
+        if answer.status_code == 200:
+            return
+        time.sleep(0.5)
+    raise AssertionError(answer.text)
+
+
 def test_uploads_are_bounded_in_number(address, pictures):
     many = [("files", (f"{i}.png", b"x")) for i in range(9)]
     answer = httpx.post(f"{address}/gradio_api/upload", files=many)
