@@ -32,6 +32,7 @@ MOST_FIELDS = 64
 MOST_DEPTH = 32
 LOGINS_A_MINUTE = 10
 BODY_SECONDS = 30.0  # that a body may be waited for
+UPLOAD_WAITS = 20.0  # s for the others of its address
 SLOWEST = 50_000  # bytes a second: and longer by what has come at this pace
 GRACE_SECONDS = 2.0  # within which a stream that broke may be taken up again
 
@@ -302,9 +303,12 @@ class Gate:
 
     async def _take_upload(self, scope: Scope, receive: Receive, send: Send, headers: "_Headers") -> None:
         assert self.inner is not None
-        if self._uploads[headers.client] >= self._limits.uploads:
-            raise _RefusedError(429, "Too many uploads at a time from one address: wait for the others.")
         _check_length(headers, MOST_FILES * MOST_BYTES + 100_000)
+        until = time.monotonic() + UPLOAD_WAITS
+        while self._uploads[headers.client] >= self._limits.uploads:
+            if time.monotonic() > until:
+                raise _RefusedError(429, "Too many uploads at a time from one address: wait for the others.")
+            await asyncio.sleep(0.1)
         length = int(headers.first("content-length") or 0)
         self._coming += length
         self._uploads[headers.client] += 1
