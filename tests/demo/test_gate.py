@@ -307,7 +307,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(address, route, monkeypatch
 
 
 def test_who_sends_slowly_holds_no_slot_for_good(address, pictures, monkeypatch):
-    monkeypatch.setattr("demo.gate.BODY_SECONDS", 0.5)
+    monkeypatch.setattr("demo.gate.BODY_SECONDS", 2.0)
     head = b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
     head += b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     with ExitStack() as stack:
