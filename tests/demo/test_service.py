@@ -169,7 +169,8 @@ def test_a_client_that_drops_its_stream_or_cancels_frees_the_line(start, picture
     with httpx.stream(
         "GET", f"{app.address}/gradio_api/queue/data?session_hash=dropper", timeout=PATIENCE
     ) as stream:
-        next(line for line in stream.iter_lines() if "painting, step" in line)
+        lines = stream.iter_lines()  # which closes the stream when it goes
+        next(line for line in lines if "painting, step" in line)
         if cancels:
             told = {"fn_index": number, "session_hash": "dropper"}
             for other in ("another", event):
