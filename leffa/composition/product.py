@@ -29,15 +29,17 @@ OTHER_SHADE = 7.0  # in Lab: the inside lies in the shade, or has another lining
 def front_of(
     picture: Image.Image, shown: NDArray[np.uint8], garment: Garment, parser: ShotParser
 ) -> NDArray[np.uint8]:
-    """(H, W) uint8, 255 = the front of the garment: with what its outline lost, without a neck's inside.
+    """(H, W) uint8, 255 = the front of the garment: with what its outline lost, without its inside.
 
     shown  (H, W) uint8, 255 = the garment by its colours
     """
-    if garment is Garment.LOWER or not shown.any() or shown.all():
+    if not shown.any() or shown.all():
         return shown
     shares = _read(picture, shown, parser)
     cloth, inside = shares[..., ShotPart.CLOTH], shares[..., ShotPart.INSIDE]
-    whole = (shown > 127) | _lost(shown > 127, cloth + inside > SURE)
+    whole = shown > 127
+    if garment is not Garment.LOWER:  # whose legs are apart
+        whole |= _lost(whole, cloth + inside > SURE)
     whole &= ~_neck(np.asarray(picture), whole, inside > LIKELY)
     return np.where(whole, 255, 0).astype(np.uint8)
 

@@ -42,7 +42,9 @@ MOST_TOLD, TOLD_AROUND = 3.0, 2.0  # logarithm that one pixel's colour tells at 
 TOLD_WEIGHT = 1.5  # of colours beside the parser's own answer
 WAISTS = range(-8, 49, 8)  # px of the frame above the hips
 TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
-GRASP, LEAST_HELD = 32.0, 80  # px of the frame: how far what is held may reach from the hand; its least area
+GRASP = 32.0  # px of the frame that what is held may reach from the hand
+LEAST_HELD, MOST_HELD = 80, 2500  # px of the frame
+DEEPEST = 0.4  # of its lightness that cloth has left in a fold
 LIKE_SKIN = 12.0  # in Lab: fingers are no bag
 FOREIGN = 2.3  # logarithm: how much less likely than its usual ones a colour is that is not a garment's own
 SPECK = 0.03  # of the largest piece of a garment: what is smaller is none of it
@@ -140,9 +142,10 @@ def _skin_like_the_face(seen: Tensor, picture: Tensor) -> Tensor:
     lab = _lab(picture)
     tone = _face_tone(seen, lab)
     if tone is None:
-        return seen
-    away = np.abs(lab - tone)
-    other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
+        other = np.hypot(*(lab[..., 1:] - ANY_SKIN).transpose(2, 0, 1)) > 2 * TONE_REACH[1]
+    else:
+        away = np.abs(lab - tone)
+        other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
     for limb in (Seen.ARM, Seen.LEG):
         seen = _moved(seen, limb, torch.from_numpy(other))
     return seen
@@ -275,10 +278,12 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
         like_skin = np.linalg.norm(lab - np.median(lab[bare], axis=0), axis=-1) < LIKE_SKIN
     for cloth in (Seen.LOWER, Seen.DRESS):
         own = (seen[0, cloth] > 0.5).numpy()
-        if (own & ~near).sum() < LEAST_CLOTH:
-            continue
-        likely = np.log(_likelihood(lab, own & ~near))
-        limit = np.median(likely[own & ~near]) - FOREIGN
+        alone = own & ~near
+        if alone.sum() < max(LEAST_CLOTH, (own & near).sum()):
+            continue  # too little of it lies away from the hands to know its colours
+        likely = np.log(_likelihood(lab, alone))
+        likely[_shade_of(lab, np.median(lab[alone], axis=0))] = 0
+        limit = np.median(likely[alone]) - FOREIGN
         foreign = (likely < limit) & (cv2.GaussianBlur(likely, (0, 0), TOLD_AROUND) < limit)
         other = own | (seen[0, Seen.OTHER] > 0.5).numpy()
         possible = other & near & ~like_skin & (likely < limit)
@@ -286,10 +291,18 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
         piece = cv2.morphologyEx(piece, cv2.MORPH_CLOSE, disc(RIM))
         piece = cv2.morphologyEx(piece, cv2.MORPH_OPEN, disc(2 * RIM))
         _, pieces, stats, _ = cv2.connectedComponentsWithStats(piece)
-        large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > LEAST_HELD)
-        sure = np.isin(pieces, large[large > 0])
+        areas = stats[:, cv2.CC_STAT_AREA]
+        sure = ((areas > LEAST_HELD) & (areas < MOST_HELD))[pieces] & (pieces > 0)
         held |= sure | (possible & (cv2.dilate(sure.astype(np.uint8), disc(4 * RIM)) > 0))
     return held
+
+
+def _shade_of(lab: Maps, colour: Maps) -> NDArray[np.bool_]:
+    """(h, w): what may be a colour in the shade: all of it falls alike."""
+    darker = lab[..., 0] / max(float(colour[0]), 1.0)
+    off = np.linalg.norm(lab[..., 1:] - darker[..., None] * colour[1:], axis=-1)
+    shade: NDArray[np.bool_] = (off < LIKE_SKIN) & (darker > DEEPEST) & (darker < 1.1)
+    return shade
 
 
 def _lab(picture: Tensor) -> Maps:
