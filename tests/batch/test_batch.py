@@ -91,6 +91,15 @@ def paint(shop, out, manifest="m.csv", workers=None, **options):
     return results(shop / out)
 
 
+def run_here(line, folder):
+    """A line in a process of its own that has imported this module; ``folder`` is its argument."""
+    script = f"import sys; sys.path.insert(0, sys.argv[2]); from test_batch import *\n{line}"
+    return subprocess.run(
+        [sys.executable, "-c", script, str(folder), str(Path(__file__).parent)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, check=False, timeout=300,
+    )  # fmt: skip
+
+
 def painted(shop):
     return [int(line) for line in (shop / "log").read_text().split()]
 
@@ -201,15 +210,20 @@ class Refuser:
         raise LeffaError(f"row {row.number} is refused")
 
 
-def test_memory_is_flat_in_the_number_of_rows(shop):
-    peaks = []
-    for count in (500, 4000):
-        rows = (Row(number, "a.png", "1.png", output=f"{number}.png") for number in range(count))
-        tracemalloc.start()
-        run_rows(rows, shop / f"out{count}", Refuser())
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert len(results(shop / "out4000")) == 4000 and peaks[1] < 1.2 * peaks[0], peaks
+def peak_of(count, folder):
+    """Bytes that Python holds at most over a run of so many refused rows."""
+    rows = (Row(number, "a.png", "1.png", output=f"{number}.png") for number in range(count))
+    tracemalloc.start()
+    run_rows(rows, folder / str(count), Refuser())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_is_flat_in_the_number_of_rows(tmp_path):
+    done = run_here("print([peak_of(count, Path(sys.argv[1])) for count in (500, 4000)])", tmp_path)
+    few, many = json.loads(done.stdout.splitlines()[-1])
+    assert len(results(tmp_path / "4000")) == 4000 and many < 1.2 * few
 
 
 def test_a_full_disk_stops_the_run_which_goes_on_later(shop, monkeypatch):
@@ -231,14 +245,7 @@ def test_a_full_disk_stops_the_run_which_goes_on_later(shop, monkeypatch):
 
 def test_after_a_kill_no_row_is_lost_and_none_doubled(shop):
     paint(shop, "whole")
-    script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
-        "from test_batch import paint; paint(Path(sys.argv[1]), 'out', die_at=6)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(shop), str(Path(__file__).parent)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=300,
-    )  # fmt: skip
+    done = run_here("paint(Path(sys.argv[1]), 'out', die_at=6)", shop)
     assert done.returncode == -signal.SIGKILL and not (shop / "out/results.jsonl").exists()
     assert len(partial(shop / "out")) == 1
     (shop / "log").unlink()
