@@ -174,8 +174,8 @@ def time_plumbing(count: int, workers: Workers | None) -> None:
         quarter, most = resident[len(resident) // 4], max(resident)
         print(
             f"the stub, {f'{workers.painters} workers' if workers else 'one process'}: {count} rows, "
-            f"{count / seconds:.0f} a second; driver {1000 * used / count:.2f} ms of processor a row, {quarter:.0f} MiB after a quarter of the time, "
-            f"{resident[-1]:.0f} at the end, {most:.0f} at most",
+            f"{count / seconds:.0f} a second; driver {1000 * used / count:.2f} ms of processor a row, "
+            f"{quarter:.0f} MiB after a quarter, {resident[-1]:.0f} at the end, {most:.0f} at most",
             flush=True,
         )
 
