@@ -77,7 +77,7 @@ def batch(manifest: Path, out: Path, *options: str) -> str:
         text=True,
         check=True,
     )
-    return re.findall(r"\d+ of \d+ pictures known", done.stdout + done.stderr)[-1]
+    return re.findall(r"\d+ of \d+ pictures known", done.stdout)[-1]
 
 
 def singly(manifest: Path, out: Path) -> str:
