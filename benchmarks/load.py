@@ -1,11 +1,12 @@
 """Many visitors at once: is every request answered, as if it were alone, and does memory come back?
 
-    python benchmarks/load.py            200 requests of 20 visitors, at 4 steps with the bundled weights
-    python benchmarks/load.py --quick    4 requests of 2 visitors
+    python benchmarks/load.py              200 requests of 20 visitors, at 4 steps with the bundled weights
+    python benchmarks/load.py --quick      4 requests of 2 visitors
+    python benchmarks/load.py --only-ends  only how soon the next visitor's run begins
 
 Prints what was lost, how many answers differ from the same request asked alone, seconds at the 50th, 90th and
-99th percentile, seconds until the next run begins when a visitor goes, and the app's memory after the first
-ten, at most, and when everybody has left.
+99th percentile, the app's memory after the first ten, at most, and when everybody has left, and seconds until
+the next run begins when a visitor goes, stops or paints for longer than is allowed.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -34,19 +35,20 @@ from serving import free_port  # noqa: E402
 
 KINDS = 5  # of requests, each of which is also asked alone
 AFTER = 10  # requests, after which memory is first read
+LONGEST_RUN = 20.0  # s, where a run meets the limit
 SETTLE = 10.0  # s after the last visitor has left, before memory is read again
 
 
 class App:
     """A running app of its own, and how much memory it takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         self.folder = tempfile.TemporaryDirectory()
         environment = os.environ | {"GRADIO_TEMP_DIR": self.folder.name, "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
-            [sys.executable, "app.py", "--port", str(port)],
+            [sys.executable, "app.py", "--port", str(port), *arguments],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.DEVNULL,
@@ -102,26 +104,37 @@ class Visit:
 
 
 def freed(app: App, how: str) -> float:
-    """Seconds from the moment a visitor of a long run is gone until the next one's run begins."""
-    files = [next((ROOT / "assets/examples" / kind).glob("*.jpg")) for kind in ("people", "garments/upper")]
-    names = f"goes-{how[:5]}", f"waits-{how[:5]}"
-    for visitor, steps, samples in zip(names, (100, 4), (4, 1), strict=True):
-        given = [{"path": upload(app.address, one.read_bytes(), one.name), "meta": META} for one in files]
-        values = [*given, "upper", "auto", "auto", ["face"], None, steps, None, None, 1, samples]
-        body = {"fn_index": app.number, "data": values, "session_hash": visitor}
-        httpx.post(f"{app.address}/gradio_api/queue/join", json=body, timeout=60).raise_for_status()
-    page = Visit(app.address, names[0])
-    with listening(app, names[1]) as next_one:
-        with listening(app, names[0]) as this_one:
-            next(line for line in this_one if "painting, step" in line)
-            started = time.monotonic()
+    """Seconds from the end of a visitor's long run, however it ends, until the next one's run begins."""
+    this, following = f"ends-{how[:5]}", f"waits-{how[:5]}"
+    event, page = join(app, this, steps=100, samples=4), Visit(app.address, this)
+    with ExitStack() as streams:
+        own = streams.enter_context(listening(app, this))
+        next(line for line in own if '"desc"' in line)
+        begun = time.monotonic()
+        next(line for line in own if "painting, step" in line)
+        join(app, following, steps=4, samples=1)
+        with listening(app, following) as next_one:
+            next(line for line in next_one if "busy, position 1" in line)
+            ended = begun + LONGEST_RUN if how == "meets the time limit" else time.monotonic()
             if how == "leaves":
                 page.leave()
-                next(line for line in next_one if "painting, step" in line or "loading" in line)
-                return time.monotonic() - started
-        next(line for line in next_one if "painting, step" in line or "loading" in line)
-        page.leave()
-        return time.monotonic() - started
+            elif how == "drops the stream":
+                streams.close()
+            elif how == "stops":
+                body = {"fn_index": app.number, "session_hash": this, "event_id": event}
+                httpx.post(f"{app.address}/gradio_api/cancel", json=body, timeout=60).raise_for_status()
+            next(line for line in next_one if '"desc"' in line and "busy" not in line)
+            return time.monotonic() - ended
+
+
+def join(app: App, visitor: str, steps: int, samples: int) -> str:
+    """Ask for a run without waiting for it; returns the number it is known by."""
+    files = [next((ROOT / "assets/examples" / kind).glob("*.jpg")) for kind in ("people", "garments/upper")]
+    given = [{"path": upload(app.address, one.read_bytes(), one.name), "meta": META} for one in files]
+    values = [*given, "upper", "auto", "auto", ["face"], None, steps, None, None, 1, samples]
+    body = {"fn_index": app.number, "data": values, "session_hash": visitor}
+    answer = httpx.post(f"{app.address}/gradio_api/queue/join", json=body, timeout=60)
+    return answer.raise_for_status().json()["event_id"]
 
 
 @contextmanager
@@ -142,36 +155,51 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200)
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=1e9, help="after that nothing more is asked")
+    parser.add_argument("--only-ends", action="store_true", help="only the seconds until the next run begins")
     parser.add_argument("--quick", action="store_true", help="4 requests of 2 visitors")
     options = parser.parse_args()
     options.kinds, options.after, options.settle = KINDS, AFTER, SETTLE
     if options.quick:
         options.requests, options.visitors = 4, 2
         options.kinds, options.after, options.settle = 2, 2, 0
-    app = App()
+    with running() as app:
+        if not options.only_ends:
+            alone = [app.request(f"alone-{kind}", kind, options.steps)[0] for kind in range(options.kinds)]
+            measure(app, alone, options)
+        for how in ("leaves", "drops the stream", "stops"):
+            print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}", flush=True)
+    with running("--longest-run", str(LONGEST_RUN)) as app:
+        how = "meets the time limit"
+        print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}")
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[App]:
+    """An app, whose end is told: by which status, and how many of the visitors' files it left."""
+    app = App(*arguments)
     try:
-        alone = [app.request(f"alone-{kind}", kind, options.steps)[0] for kind in range(options.kinds)]
-        measure(app, alone, options)
-        for how in ("leaves", "drops the stream"):
-            print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}")
+        yield app
     finally:
         app.process.terminate()
         print(f"exit status {app.process.wait(60)}")
     left = [file for file in Path(app.folder.name).rglob("*") if file.is_file()]
-    print(f"files left of visitors {len(left)}")
+    print(f"files left of visitors {len(left)}", flush=True)
 
 
 def measure(app: App, alone: list[bytes | None], options: argparse.Namespace) -> None:
     lost: list[str] = []
     differing, done, first = 0, 0, app.megabytes()
     seconds: list[float] = []
-    lock = threading.Lock()
+    lock, until = threading.Lock(), time.monotonic() + 60 * options.minutes
 
     def visit(number: int) -> None:
         nonlocal differing, done, first
         visitor = f"visitor-{number}"
         page = Visit(app.address, visitor)
         for turn in range(number, options.requests, options.visitors):
+            if time.monotonic() > until:
+                break
             content, took, said = app.request(visitor, turn % options.kinds, options.steps)
             with lock:
                 done += 1

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from demo import painting
 from demo.files import keep
@@ -369,7 +370,7 @@ class Endpoints:
 
         task = work.task.value
         started, result = time.monotonic(), None
-        with session.stoppable() as stop:
+        with session.stoppable(LocalContext.event_id.get(None) or secrets.token_urlsafe(6)) as stop:
             for event in painting.run(work, stop, visitor):
                 if isinstance(event, painting.Step):
                     progress(event.share, desc=_progress_text(event))

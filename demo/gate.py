@@ -8,6 +8,7 @@ bounded size, and in it no path but that of an upload.
 import asyncio
 import ipaddress
 import json
+import logging
 import re
 import secrets
 import socket
@@ -15,11 +16,12 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from demo.uploads import MOST_BYTES, MOST_FILES, MOST_ON_DISK, NotUploadedError, checked, local_path
+from demo.uploads import MOST_BYTES, MOST_FILES, MOST_ON_DISK, NotUploadedError, checked, local_path, room
 
 PASSING = (
     "x-leffa-passing"  # set by the gate: who calls without a session, for files that several calls share
@@ -30,8 +32,11 @@ MOST_FIELDS = 64
 MOST_DEPTH = 32
 LOGINS_A_MINUTE = 10
 BODY_SECONDS = 30.0  # that a body may be waited for
+UPLOAD_WAITS = 20.0  # s for the others of its address
 SLOWEST = 50_000  # bytes a second: and longer by what has come at this pace
 GRACE_SECONDS = 2.0  # within which a stream that broke may be taken up again
+
+LOG = logging.getLogger("leffa.demo")
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -58,7 +63,7 @@ class Limits:
     """What one visitor, and all of them together, may do at once.
 
     in_line   runs waiting or painting, of everybody
-    each      of them, of one address
+    each      of them, of one address; and half of the requests that may be under way
     uploads   at a time, of one address
     seconds   a run may paint
     """
@@ -122,7 +127,8 @@ class Gate:
     names     that are answered
     event     by its number or name: how many inputs it has, and whether it must wait in Gradio's queue; None
               where there is no such event
-    vanished  called with the session of a client that dropped its stream
+    stop      called with the session of a client that dropped its stream, or with it and the run it cancels
+    under_way  how many events of an address wait or run
     health    what ``/healthz`` tells
     """
 
@@ -130,18 +136,20 @@ class Gate:
         self,
         names: Names,
         event: Callable[[Any], tuple[int, bool] | None],
-        vanished: Callable[[str], None],
+        stop: Callable[..., None],
+        under_way: Callable[[str], int],
         health: Callable[[], dict[str, Any]],
         limits: Limits,
         assets: str,
     ):
-        self._names, self._event, self._vanished, self._health = names, event, vanished, health
-        self._limits, self._assets = limits, assets
+        self._names, self._event, self._stop, self._health = names, event, stop, health
+        self._under_way, self._limits, self._assets = under_way, limits, assets
         self._uploads: Counter[str] = Counter()
         self._streams: Counter[str] = Counter()
         self._logins: dict[str, deque[float]] = {}
         self._tasks: set[asyncio.Task] = set()
-        self.bytes_on_disk = 0
+        self.bytes_on_disk = 0  # counted now and then, and with every upload
+        self._coming = 0  # bytes that are on their way
         self.is_closing = threading.Event()
         self.inner: Application | None = None
 
@@ -159,11 +167,17 @@ class Gate:
         except _RefusedError as refused:
             if not body.is_late:
                 await _answer(send, refused.status, {"detail": refused.text})
-        except Exception:
-            if not body.is_late:  # else it is only about the client that was dropped
-                raise
-        if body.is_late and not body.is_answered:
+                return
+        except Exception as error:  # what Gradio or the server made of a request that no page sends
+            LOG.warning("a request failed: %s", type(error).__name__)
+            LOG.debug("its trace", exc_info=True)
+            body.has_failed = True
+        if body.is_answered:
+            return
+        if body.is_late:
             await _answer(send, 408, {"detail": "The request came too slowly: try again."})
+        elif body.has_failed:
+            await _answer(send, 400, {"detail": "The request cannot be understood."})
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.inner is not None
@@ -193,6 +207,11 @@ class Gate:
             await self.inner(
                 scope, _given(content, receive), _as_mistake(send) if asked[:3] == "run" else send
             )
+        elif is_post and asked.rstrip("/") == "cancel":
+            _check_length(headers, MOST_JSON)
+            content = await _whole(receive)
+            await self.inner(scope, _given(content, receive), send)
+            await self._cancel(content)
         elif scope["method"] == "GET" and _STREAM.fullmatch(asked):
             await self._stream(scope, receive, send, asked)
         else:
@@ -253,6 +272,8 @@ class Gate:
             raise _RefusedError(400, "The request is no JSON.") from None
         if not isinstance(told, dict) or not _is_shallow(told):
             raise _RefusedError(400, "The request must be an object of JSON.")
+        if self._under_way(headers.client) >= 2 * self._limits.each:
+            raise _RefusedError(429, "Too many requests at a time from one address: wait for the others.")
         told = _files_checked(told)
         session = told.get("session_hash")
         if session is not None and not (isinstance(session, str) and re.fullmatch(r"[\w.-]{1,128}", session)):
@@ -262,13 +283,16 @@ class Gate:
             self._check_data(told, asked)
             if passed and asked.startswith("run"):
                 told["session_hash"] = secrets.token_urlsafe(12)
-        return passed, json.dumps(told).encode()
+        try:
+            return passed, json.dumps(told, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # half of a character
+            raise _RefusedError(400, "The request is no JSON.") from None
 
     def _check_data(self, told: dict[str, Any], asked: str) -> None:
         data = told.get("data")
         named = asked.strip("/").rpartition("/")[2]
         number = told.get("fn_index")
-        event = self._event(number if isinstance(number, int) and asked[:4] != "call" else named)
+        event = self._event(number if type(number) is int and asked[:4] != "call" else named)
         if event is None:
             raise _RefusedError(404, "There is no such endpoint.")
         needed, waits = event
@@ -279,15 +303,22 @@ class Gate:
 
     async def _take_upload(self, scope: Scope, receive: Receive, send: Send, headers: "_Headers") -> None:
         assert self.inner is not None
-        if self.bytes_on_disk > MOST_ON_DISK:
-            raise _RefusedError(507, "There is no room for more pictures now: try again in some minutes.")
-        if self._uploads[headers.client] >= self._limits.uploads:
-            raise _RefusedError(429, "Too many uploads at a time from one address: wait for the others.")
         _check_length(headers, MOST_FILES * MOST_BYTES + 100_000)
+        until = time.monotonic() + UPLOAD_WAITS
+        while self._uploads[headers.client] >= self._limits.uploads:
+            if time.monotonic() > until:
+                raise _RefusedError(429, "Too many uploads at a time from one address: wait for the others.")
+            await asyncio.sleep(0.1)
+        length = int(headers.first("content-length") or 0)
+        self._coming += length
         self._uploads[headers.client] += 1
         try:
+            if self._coming > min(MOST_ON_DISK - self.bytes_on_disk, room()):
+                raise _RefusedError(507, "There is no room for more pictures now: try again in some minutes.")
             await self.inner(scope, receive, send)
+            self.bytes_on_disk += length
         finally:
+            self._coming -= length
             self._uploads[headers.client] -= 1
             if self._uploads[headers.client] <= 0:
                 del self._uploads[headers.client]
@@ -321,10 +352,18 @@ class Gate:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
+    async def _cancel(self, body: bytes) -> None:
+        """Gradio only ends the stream of what is cancelled: the run itself is stopped here."""
+        with suppress(ValueError, RecursionError, AttributeError):  # Gradio has refused it
+            told = json.loads(body)
+            session, event = told.get("session_hash"), told.get("event_id")
+            if isinstance(session, str) and isinstance(event, str):
+                await asyncio.to_thread(self._stop, session, event)
+
     async def _after_grace(self, key: str) -> None:
         await asyncio.sleep(GRACE_SECONDS)
         if key not in self._streams:
-            await asyncio.to_thread(self._vanished, key)
+            await asyncio.to_thread(self._stop, key)
 
 
 # ------------------------------------------------------------------------------ pieces
@@ -335,12 +374,13 @@ class _Body:
 
     is_late      whether it came too slowly; what the application still says then is not sent
     is_answered  whether an answer had begun before
+    has_failed   whether the application says that it is at a loss (status 500), which is not sent either
     """
 
     def __init__(self, receive: Receive, send: Send):
         self._receive, self._send = receive, send
         self._waited, self._bytes, self._is_whole = 0.0, 0, False
-        self.is_late = self.is_answered = False
+        self.is_late = self.is_answered = self.has_failed = False
 
     async def receive(self) -> dict[str, Any]:
         if self._is_whole:  # only the client's leaving is left to come
@@ -360,7 +400,9 @@ class _Body:
         return message
 
     async def send(self, message: dict[str, Any]) -> None:
-        if self.is_late and not self.is_answered:
+        if not self.is_answered and message.get("status") == 500:
+            self.has_failed = True
+        if (self.is_late or self.has_failed) and not self.is_answered:
             return
         self.is_answered = True
         await self._send(message)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from demo.sessions import Sessions
 
 SWEEP_SECONDS = 30.0
+SPARE_THREADS = 64  # beside those in which runs wait in line, so that all else is answered meanwhile
 GRACE_SECONDS = 20.0  # for what runs to end with a sentence, when the app is stopped
 
 
@@ -107,6 +108,7 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
             share=False,
             inbrowser=options.open_browser,
             prevent_thread_lock=True,
+            max_threads=options.limits.in_line + SPARE_THREADS,
             quiet=not wait,
             show_error=True,
             footer_links=["api", "settings"],
@@ -154,11 +156,19 @@ def _gate(page: "gr.Blocks", sessions: "Sessions", options: Options, assets: str
             found = next((one for one in page.fns.values() if one.api_name == named), None)
         return None if found is None else (len(found.inputs), found.queue)
 
+    def under_way(client: str) -> int:
+        queue = page._queue
+        waiting = [one for events in queue.event_queue_per_concurrency_id.values() for one in events.queue]
+        active = [one for events in queue.active_jobs for one in events or ()]
+        return sum(
+            one.request.client is not None and one.request.client.host == client for one in waiting + active
+        )
+
     def health() -> dict[str, Any]:
         return {"in_line": len(LINE), "visitors": len(sessions)}
 
     names = Names.of(options.allowed_hosts, dict(os.environ))
-    return Gate(names, event, sessions.stop, health, options.limits, assets)
+    return Gate(names, event, sessions.stop, under_way, health, options.limits, assets)
 
 
 def _standing_before(gate: Gate) -> Any:

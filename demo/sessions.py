@@ -102,10 +102,9 @@ class Session:
         return told(self.language) if told else None
 
     @contextmanager
-    def stoppable(self) -> Iterator[threading.Event]:
+    def stoppable(self, name: str) -> Iterator[threading.Event]:
         """A run of its own beside those of the tabs; the event ends it."""
-        name, stop = secrets.token_urlsafe(6), threading.Event()
-        self.stops[name] = stop
+        stop = self.stops[name] = threading.Event()
         if self.has_ended:
             stop.set()
         try:
@@ -113,10 +112,11 @@ class Session:
         finally:
             self.stops.pop(name, None)
 
-    def stop(self) -> None:
-        """Stop what runs for the visitor."""
-        for stop in list(self.stops.values()):
-            stop.set()
+    def stop(self, name: str | None = None) -> None:
+        """Stop what runs for the visitor, or one of it."""
+        for own, stop in list(self.stops.items()):
+            if name in (None, own):
+                stop.set()
 
     def end(self) -> None:
         """Stop what runs and delete the visitor's files."""
@@ -208,12 +208,12 @@ class Sessions:
         may_go = [key for key in theirs if key != newest] or theirs
         return next((key for key in may_go if self._sessions[key].is_empty), may_go[0])
 
-    def stop(self, key: str) -> None:
-        """Stop what runs for a visitor who is not listening any more."""
+    def stop(self, key: str, name: str | None = None) -> None:
+        """Stop what runs for a visitor who is not listening any more, or the one run that they cancel."""
         with self._lock:
             session = self._sessions.get(key)
         if session is not None:
-            session.stop()
+            session.stop(name)
 
     def stop_all(self) -> None:
         """Stop whatever runs."""

@@ -16,11 +16,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from leffa.errors import PictureError
+from leffa.files import in_words
 
 PREFIX = "leffa-app-"
 MOST_FILES = 8  # in one request
 MOST_BYTES = 60_000_000  # of one file
 MOST_ON_DISK = 4_000_000_000  # of everybody's files together
+SPARE_BYTES = 100_000_000  # of the disk, which visitors may not fill
 UNUSED_SECONDS = 900  # uploaded and never handed on
 _OWNER = "owner"  # beside the visitors' folders: process number and its start
 _SERVED = "/gradio_api/file="
@@ -37,12 +39,16 @@ class NotUploadedError(PictureError):
 
 
 def open_folder() -> Path:
-    """A new folder for visitors' files, told to Gradio; folders of dead processes are deleted."""
+    """A new folder for visitors' files, told to Gradio; folders of dead processes are deleted.
+
+    Raises FileError where there can be none.
+    """
     parent = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
-    parent.mkdir(parents=True, exist_ok=True)
-    remove_left_over(parent)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)).resolve()
-    (folder / _OWNER).write_text(f"{os.getpid()} {_started(os.getpid())}", encoding="ascii")
+    with in_words(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        remove_left_over(parent)
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)).resolve()
+        (folder / _OWNER).write_text(f"{os.getpid()} {_started(os.getpid())}", encoding="ascii")
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     return folder
 
@@ -79,6 +85,12 @@ def _started(number: int) -> str:
 def home() -> Path:
     """The folder of this process; Gradio has no other."""
     return Path(os.environ["GRADIO_TEMP_DIR"])
+
+
+def room() -> int:
+    """Bytes of the disk that visitors may still fill."""
+    home().mkdir(parents=True, exist_ok=True)  # somebody may have tidied up
+    return shutil.disk_usage(home()).free - SPARE_BYTES
 
 
 def is_open() -> bool:

@@ -2,21 +2,27 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from leffa.errors import FileError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 MARK = "written by leffa"
 """Stands in what is written for people: in a picture's metadata, and in the records beside it."""
 
 _EDGE = 8192  # bytes at either end of a file in which the mark is looked for
 _CHUNK = 1 << 22
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _WHY = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "your share of the disk is used up",
@@ -68,8 +74,26 @@ def remove_partial(folder: Path) -> None:
 @contextmanager
 def written(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A binary file to write to, which takes its place under ``path`` at the end; see ``replaced``."""
-    with replaced(path) as partial, partial.open("xb") as file:
-        yield file
+    with replaced(path) as partial, _Raw(partial, "xb") as raw, io.BufferedWriter(raw) as file:
+        try:
+            yield file
+        except Exception as error:
+            if raw.problem is not None:  # of which torch speaks in riddles
+                raise raw.problem from error
+            raise
+
+
+class _Raw(io.FileIO):
+    """A file that remembers what the system said against it."""
+
+    problem: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except OSError as error:
+            self.problem = error
+            raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -83,13 +107,34 @@ def write_json(path: str | os.PathLike[str], value: Any, indent: int | None = 1,
     write_text(path, json.dumps(value, indent=indent, **options) + "\n")
 
 
+def write_arrays(path: str | os.PathLike[str], **arrays: "ArrayLike") -> None:
+    """Write arrays as a compressed ``.npz``, whole or not at all."""
+    import numpy as np
+
+    content = io.BytesIO()  # numpy leaves its archive open if it cannot write on, and says so at its end
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    with written(path) as file:
+        file.write(content.getbuffer())
+
+
 @contextmanager
 def in_words(path: Path) -> Iterator[None]:
     """What the system says against a file, as a sentence."""
     try:
         yield
-    except OSError as error:
-        raise FileError(f"{str(path)!r} cannot be written: {why(error)}.") from error
+    except Exception as error:
+        told = system_error(error)
+        if told is None:
+            raise
+        raise FileError(f"{str(path)!r} cannot be written: {why(told)}.") from error
+
+
+def system_error(error: Exception) -> OSError | None:
+    """What the system said, if that is what the error is about; safetensors has it in its text only."""
+    if isinstance(error, OSError):
+        return error
+    told = _OS_ERROR.search(str(error))
+    return OSError(int(told[1]), os.strerror(int(told[1]))) if told else None
 
 
 def why(error: OSError) -> str:

@@ -62,8 +62,7 @@ class Memory:
         path = self._path(key)
         with files.in_words(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        with files.written(path) as file:
-            np.savez_compressed(file, **arrays)
+        files.write_arrays(path, **arrays)
 
 
 def digest(pixels: NDArray[np.uint8]) -> str:

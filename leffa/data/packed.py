@@ -7,6 +7,7 @@ pixel needs it; folders whose header does not say it were made with 4. With redr
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,16 @@ def _open(folder: Path, name: str, mode: str) -> np.memmap:
     return np.lib.format.open_memmap(folder / f"{name}.npy", mode=mode)
 
 
+def _take_room(path: Path) -> None:
+    """Raises OSError if the disk has no room for all of a file, of which so far only the size is written.
+
+    Found to be full later, while an array is written, the system would end the process.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
 class PackedWriter:
     """Makes or continues a packed folder. Several processes may write different rows at once.
 
@@ -92,6 +103,7 @@ class PackedWriter:
                 shape = (count, *field.shape(*size, stride))
                 with replaced(folder / f"{name}.npy") as empty:
                     np.lib.format.open_memmap(empty, mode="w+", dtype=field.dtype, shape=shape)
+                    _take_room(empty)
         self._arrays = {name: _open(folder, name, "r+") for name in fields}
 
     def __contains__(self, row: int) -> bool:

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from leffa.config import DensePoseEncoding
+from leffa.files import in_words
 from leffa.model import base_folder
 from leffa.model.attention import (
     AttentionObserver,
@@ -150,12 +151,16 @@ class LeffaPipeline(DiffusionPipeline):
         }
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
-        """Save as a diffusers folder (safetensors), without SDXL's embedding weights, which nothing reads."""
+        """Save as a diffusers folder (safetensors), without SDXL's embedding weights, which nothing reads.
+
+        Raises FileError where the system does not let it be written.
+        """
         unused = {}
         for net in (self.unet, self.reference_unet):
             unused[net] = net._modules.pop("add_embedding", None)
         try:
-            super().save_pretrained(save_directory, **kwargs)
+            with in_words(Path(save_directory)):
+                super().save_pretrained(save_directory, **kwargs)
         finally:
             for net, module in unused.items():
                 if module is not None:

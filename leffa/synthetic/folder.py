@@ -15,7 +15,6 @@ import json
 import os
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from leffa.data.sample import Sample
 from leffa.errors import LeffaError
 from leffa.preprocess.labels import Landmark, Parse
 from leffa.synthetic.identity import Split, generator
+from leffa.synthetic.processes import spread
 from leffa.synthetic.samples import Settings, make_try_on, to_bytes
 from leffa.synthetic.scene import draw_kind
 
@@ -110,22 +110,9 @@ def write_folder(job: FolderJob, processes: int | None = None) -> None:
     work = [(job, block) for block in blocks.values()]
     with tqdm(total=job.count, initial=job.count - len(missing), desc=str(job.part), unit="sample") as bar:
         processes = min(processes or os.cpu_count() or 1, max(len(work), 1))
-        if processes == 1:
-            for item in work:
-                bar.update(_write_block(item))
-        else:
-            with get_context("spawn").Pool(processes, initializer=_one_thread) as pool:
-                for done in pool.imap_unordered(_write_block, work):
-                    bar.update(done)
+        for done in spread(_write_block, work, processes):
+            bar.update(done)
     _write_pairs(job)
-
-
-def _one_thread() -> None:
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def _last_file(job: FolderJob, index: int) -> Path:
@@ -168,12 +155,12 @@ def write_sample(sample: Sample, part: Path, name: str) -> None:
         json.dumps({"version": 1.3, "people": people})
     )
     visible = np.zeros(sample.labels.shape, bool) if sample.visible is None else sample.visible.numpy()
-    with files.written(part / "correspondence" / f"{name}.npz") as file:
-        np.savez_compressed(
-            file, flow=sample.flow.numpy().astype(np.float16), visible=visible, parts=sample.parts.numpy(),
-            landmarks=sample.landmarks.numpy(), labels=sample.labels.numpy(),
-            kind=np.array(sample.garment.value if sample.garment else ""),
-        )  # fmt: skip
+    files.write_arrays(
+        part / "correspondence" / f"{name}.npz",
+        flow=sample.flow.numpy().astype(np.float16), visible=visible, parts=sample.parts.numpy(),
+        landmarks=sample.landmarks.numpy(), labels=sample.labels.numpy(),
+        kind=np.array(sample.garment.value if sample.garment else ""),
+    )  # fmt: skip
 
 
 def _palette() -> list[int]:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
@@ -10,6 +9,7 @@ from tqdm import tqdm
 from leffa.data.packed import PackedWriter
 from leffa.errors import LeffaError
 from leffa.files import write_text
+from leffa.synthetic.processes import spread
 from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
 
 RECIPE = "synthetic.json"
@@ -34,15 +34,8 @@ def pack(
     blocks = [
         (folder, count, settings, pose_share, first, block) for block in range(-(-count // settings.reuse))
     ]
-    if processes <= 1:
-        for block in tqdm(blocks, desc=folder.name):
-            _write_block(block)
-        return
-    with get_context("spawn").Pool(processes, initializer=_single_thread) as pool:
-        for _ in tqdm(
-            pool.imap_unordered(_write_block, blocks, chunksize=4), total=len(blocks), desc=folder.name
-        ):
-            pass
+    for _ in tqdm(spread(_write_block, blocks, processes, chunk=4), total=len(blocks), desc=folder.name):
+        pass
 
 
 def _keep_recipe(path: Path, recipe: dict) -> None:
@@ -50,14 +43,6 @@ def _keep_recipe(path: Path, recipe: dict) -> None:
     if path.exists() and path.read_text() != told:
         raise LeffaError(f"{path.parent} was begun with other settings, see {path.name}: give another folder")
     write_text(path, told)
-
-
-def _single_thread() -> None:
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def _write_block(arguments: tuple[Path, int, Settings, float, int, int]) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leffa.data.packed import PackedDataset
+from leffa.files import in_words
 from leffa.images import load_image
 from leffa.model.library import AutoencoderKL
 from leffa.report import report
@@ -143,7 +144,8 @@ def train_vae(
             checkpoint.save(run / "checkpoints", done, state)
     vae.eval()
     center_latents(vae, torch.stack([rows[i] for i in range(128)]))
-    vae.save_pretrained(run / "vae")
+    with in_words(run / "vae"):
+        vae.save_pretrained(run / "vae")
     return vae
 
 

@@ -7,17 +7,16 @@ its own ``hf_hub_download`` throws a partial file away, which hurts with 20 GB.
 
 import errno
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from leffa.errors import WeightsError
+from leffa.files import system_error
 from leffa.weights.published import REPOSITORY
 
 _DISK_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no quota error
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _SHA256_DIGITS = 64
 
 
@@ -187,6 +186,5 @@ def disk_full(folder: Path) -> str:
 
 def is_disk_full(error: Exception) -> bool:
     """Whether this is how Python, or safetensors, says that the disk is full."""
-    told = _OS_ERROR.search(str(error))  # safetensors gives the number in its text only
-    number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
-    return number in _DISK_FULL
+    told = system_error(error)
+    return told is not None and told.errno in _DISK_FULL

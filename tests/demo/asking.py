@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from functools import cache
 from typing import Any
 
 import httpx
@@ -43,6 +44,7 @@ def ask(
     raise AssertionError("the stream ended without an answer")
 
 
+@cache
 def number_of(address: str, name: str) -> int:
     """The number by which the page knows a named endpoint."""
     config = httpx.get(f"{address}/config", timeout=PATIENCE).json()

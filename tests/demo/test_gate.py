@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import errno
 import http.server
 import os
+import shutil
 import socket
 import threading
 import time
@@ -15,6 +17,9 @@ import httpx
 import pytest
 from asking import META, ask, number_of, upload
 from serving import free_port
+
+from demo.uploads import SPARE_BYTES, open_folder
+from leffa.errors import FileError
 
 ADVICE = "was not uploaded here, or is not here any more"
 ELSEWHERE = "http://127.0.0.1"
@@ -302,16 +307,37 @@ def test_a_body_that_does_not_come_is_not_waited_for(address, route, monkeypatch
 
 
 def test_who_sends_slowly_holds_no_slot_for_good(address, pictures, monkeypatch):
-    monkeypatch.setattr("demo.gate.BODY_SECONDS", 0.5)
+    monkeypatch.setattr("demo.gate.BODY_SECONDS", 2.0)
     head = b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
     head += b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
     with ExitStack() as stack:
-        for _ in range(8):
+        for _ in range(8):  # as many as are let in: the next one waits for them
             slow = socket.create_connection(("127.0.0.1", httpx.URL(address).port), timeout=60)
             stack.enter_context(slow).sendall(head)
-        time.sleep(3)
-        monkeypatch.undo()
+        time.sleep(0.2)
         assert upload(address, pictures.garment.read_bytes())
+
+
+def test_one_address_does_not_take_all_there_is(address, pictures):
+    """Requests of one visitor beyond a number are refused; they do not fill the queue of everybody."""
+    file, mask = (
+        {"path": upload(address, pictures.person.read_bytes()), "meta": META},
+        number_of(address, "mask"),
+    )
+    body = {"fn_index": mask, "data": [file, "upper", "auto", "auto", ["face"], None], "session_hash": "many"}
+    statuses = set()
+    for _ in range(200):
+        statuses.add(httpx.post(f"{address}/gradio_api/queue/join", json=body, timeout=60).status_code)
+        if 429 in statuses:
+            break
+    assert statuses == {200, 429}
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        answer = httpx.post(f"{address}/gradio_api/queue/join", json=body, timeout=60)
+        if answer.status_code == 200:
+            return
+        time.sleep(0.5)
+    raise AssertionError(answer.text)
 
 
 def test_uploads_are_bounded_in_number(address, pictures):
@@ -319,6 +345,86 @@ def test_uploads_are_bounded_in_number(address, pictures):
     answer = httpx.post(f"{address}/gradio_api/upload", files=many)
     assert answer.status_code == 400 and "Maximum number of files is 8" in answer.text
     assert httpx.post(f"{address}/gradio_api/upload", files=many[:8]).status_code == 200
+
+
+def multipart(head: str, content: bytes = b"x", boundary: str = "x") -> dict:
+    body = f"--{boundary}\r\n{head}\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    return {"content": body, "headers": {"Content-Type": f"multipart/form-data; boundary={boundary}"}}
+
+
+MISTAKES = {
+    "a long name": ("GET", "/assets/" + "a" * 300, {}),
+    "a file without a name": ("POST", "/gradio_api/upload", {"files": {"files": ("", b"x")}}),
+    "a field for a file": (
+        "POST",
+        "/gradio_api/upload",
+        multipart('Content-Disposition: form-data; name="files"'),
+    ),
+    "a name in no code": (
+        *("POST", "/gradio_api/upload"),
+        multipart("Content-Disposition: form-data; name=files; filename*=utf-8''%ff.png"),
+    ),
+    "a long boundary": ("POST", "/gradio_api/upload", multipart("", boundary="x" * 5000)),
+    "no such argument": ("POST", "/gradio_api/call/v2/mask", {"json": {"nope": 1}}),
+    "endless": ("POST", "/gradio_api/cancel", {"content": b'{"fn_index": 1e400}'}),
+    "half a character": (
+        *("POST", "/gradio_api/queue/join"),
+        {"content": b'{"fn_index": 1, "data": ["\\ud800"]}'},
+    ),
+    "half a character to cancel": ("POST", "/gradio_api/cancel", {"content": b'{"session_hash": "\\ud800"}'}),
+    "a truth for a number": (
+        "POST",
+        "/gradio_api/queue/join",
+        {"json": {"fn_index": True, "data": [None] * 9}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_request_that_no_page_sends_is_answered_in_a_sentence(address, capfd, name):
+    method, path, more = MISTAKES[name]
+    answer = httpx.request(method, f"{address}{path}", **more)
+    assert 400 <= answer.status_code < 500 and len(answer.text) < 300 and "\n" not in answer.text.strip()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_picture_is_served_in_one_piece_however_many_are_asked_for(address, pictures, capfd):
+    own = upload(address, pictures.garment.read_bytes())
+    ranges = "bytes=" + ",".join(f"{start}-{start}" for start in range(0, 4000, 2))
+    answer = httpx.get(f"{address}/gradio_api/file={own}", headers={"Range": ranges})
+    assert answer.status_code < 500 and "Traceback" not in capfd.readouterr().err
+
+
+def test_uploads_that_can_be_kept_nowhere_are_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for place in ("file", "file/folder"):
+        monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / place))
+        with pytest.raises(FileError, match="cannot be written"):
+            open_folder()
+
+
+def test_the_disk_is_never_filled(address, pictures, monkeypatch):
+    usage = shutil.disk_usage(".")
+    content = pictures.garment.read_bytes()
+    for free, status in ((SPARE_BYTES + len(content) // 2, 507), (SPARE_BYTES + 2 * len(content), 200)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: usage._replace(free=free))
+        answer = httpx.post(f"{address}/gradio_api/upload", files={"files": ("a.png", content)})
+        assert answer.status_code == status
+        assert status == 200 or "no room for more pictures" in answer.text
+
+
+def test_a_result_that_the_disk_does_not_take_is_a_sentence(address, pictures, monkeypatch):
+    file = {"path": upload(address, pictures.person.read_bytes()), "meta": META}
+
+    def full(*values, **named):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/of/the/host")
+
+    monkeypatch.setattr("demo.files.tempfile.mkdtemp", full)
+    succeeded, answer = ask(address, "mask", [file, "upper", "auto", "auto", ["face"], None])
+    assert not succeeded and answer.startswith("There is no room for the result now")
+    monkeypatch.undo()
+    file = {"path": upload(address, pictures.person.read_bytes()), "meta": META}
+    assert ask(address, "mask", [file, "upper", "auto", "auto", ["face"], None])[0]
 
 
 def test_an_agent_names_nothing_of_the_host(address, has_tools, pictures, secret, elsewhere):

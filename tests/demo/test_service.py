@@ -1,6 +1,5 @@
 """The app as a process of its own: how it is asked for its health, limited, stopped and killed."""
 
-import json
 import os
 import signal
 import subprocess
@@ -151,25 +150,35 @@ def test_a_run_may_take_only_so_long_and_a_visitor_only_so_many(start, pictures)
     assert "Traceback" not in text and "picture.png" not in text
 
 
-def test_a_client_that_drops_its_stream_frees_the_line(start, pictures):
+@pytest.mark.parametrize("cancels", [False, True])
+def test_a_client_that_drops_its_stream_or_cancels_frees_the_line(start, pictures, cancels):
     app = start()
     photo, garment = (upload(app.address, one.read_bytes()) for one in (pictures.person, pictures.garment))
     values = [given(photo), given(garment), "upper", "auto", "auto", ["face"], None, 200, None, None, 1, 4]
     config = httpx.get(f"{app.address}/config").json()
     number = next(one["id"] for one in config["dependencies"] if one["api_name"] == "try_on")
     body = {"fn_index": number, "data": values, "session_hash": "dropper"}
-    assert httpx.post(f"{app.address}/gradio_api/queue/join", json=body).status_code == 200
+    event = httpx.post(f"{app.address}/gradio_api/queue/join", json=body).json()["event_id"]
+
+    def in_line_after(seconds: float) -> int:
+        until = time.monotonic() + seconds
+        while (count := httpx.get(f"{app.address}/healthz").json()["in_line"]) and time.monotonic() < until:
+            time.sleep(0.05)
+        return count
+
     with httpx.stream(
         "GET", f"{app.address}/gradio_api/queue/data?session_hash=dropper", timeout=PATIENCE
     ) as stream:
-        lines = stream.iter_lines()
-        for line in lines:
-            if line.startswith("data:") and "painting, step" in json.dumps(json.loads(line[5:])):
-                break
-    dropped = time.monotonic()
-    while httpx.get(f"{app.address}/healthz").json()["in_line"] and time.monotonic() - dropped < 30:
-        time.sleep(0.05)
-    assert httpx.get(f"{app.address}/healthz").json()["in_line"] == 0
+        lines = stream.iter_lines()  # which closes the stream when it goes
+        next(line for line in lines if "painting, step" in line)
+        if cancels:
+            told = {"fn_index": number, "session_hash": "dropper"}
+            for other in ("another", event):
+                assert in_line_after(1) == 1
+                cancel = httpx.post(f"{app.address}/gradio_api/cancel", json={**told, "event_id": other})
+                assert cancel.status_code == 200
+            assert in_line_after(30) == 0
+    assert in_line_after(30) == 0
     assert try_on(app, pictures, "next", 5)[0]
 
 

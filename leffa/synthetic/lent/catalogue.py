@@ -8,7 +8,6 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -16,7 +15,7 @@ import numpy as np
 
 from leffa.config import Garment as Kind
 from leffa.errors import PictureError
-from leffa.files import written
+from leffa.files import write_arrays
 from leffa.synthetic.body.figure import Layout, draw_layout, extent, lay_out
 from leffa.synthetic.body.mesh import Mesh, join
 from leffa.synthetic.cloth.garments import Garment, LegShape, TopShape, legs
@@ -25,6 +24,7 @@ from leffa.synthetic.identity import WOMEN, Split, draw_person, generator
 from leffa.synthetic.lent.cutouts import CUTS, Cut, cut_out, cuts_of, read_photograph
 from leffa.synthetic.lent.registration import GRID, Frame, judge, register
 from leffa.synthetic.paint.photographs import split_paths
+from leffa.synthetic.processes import spread
 from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.gbuffer import draw
 from leffa.synthetic.render.raster import EMPTY
@@ -213,11 +213,9 @@ def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
 
     numbers = [(split, cut, number) for cut, count in TEMPLATES.items() for number in range(count)]
     paths = [path for path in split_paths(folder, split) if cuts_of(path)]
-    spawn = get_context("spawn")
-    with spawn.Pool(processes, initializer=_one_thread) as pool:
-        outlines = list(tqdm(pool.imap(_outline, numbers, 8), total=len(numbers), desc="garments"))
-    with spawn.Pool(processes, initializer=_keep_bank, initargs=(numbers, outlines)) as pool:
-        found = list(tqdm(pool.imap(_match, paths, 4), total=len(paths), desc="photographs"))
+    outlines = list(tqdm(spread(_outline, numbers, processes, 8), total=len(numbers), desc="garments"))
+    matches = spread(_match, paths, processes, 4, _keep_bank, (numbers, outlines))
+    found = list(tqdm(matches, total=len(paths), desc="photographs"))
     kept = [(path, *item) for path, item in zip(paths, found, strict=True) if item is not None and item[1]]
     if not kept:
         raise PictureError(
@@ -244,15 +242,7 @@ def _save(path: Path, kept: list[tuple[Path, np.ndarray, "list[Entry]"]]) -> Non
         templates=np.array([entry[3] for entry in entries], np.int32),
         shifts=np.stack([entry[4] for entry in entries]).astype(np.float16).astype(np.float32),
     )
-    with written(path) as file:
-        np.savez(file, **arrays)
-
-
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    write_arrays(path, **arrays)
 
 
 def _tile(shown: np.ndarray) -> tuple[np.ndarray, float]:
@@ -280,7 +270,6 @@ _BANKS: dict[Cut, _Bank] = {}
 
 def _keep_bank(numbers: list[tuple[Split, Cut, int]], outlines: list[np.ndarray]) -> None:
     """What every process that matches photographs keeps at hand."""
-    _one_thread()
     for cut in TEMPLATES:
         own = [outline for outline, number in zip(outlines, numbers, strict=True) if number[1] == cut]
         tiles, shapes = zip(*map(_tile, own), strict=True)
