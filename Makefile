@@ -51,7 +51,7 @@ quickstart: $(VENV)/.dev
 	@echo "Look at $(RUNS)/run/samples: reference, masked person, result, truth, warped by the model, by the truth."
 
 # Every benchmark and tool in its quickest form: that they run, not what they measure; so two at a time.
-SCRIPTS := $(filter-out tools/bake_body.py tools/chromium.py tools/extra.py, $(wildcard benchmarks/*.py tools/*.py))
+SCRIPTS := $(filter-out tools/bake_body.py tools/chromium.py tools/docstring_lists.py tools/extra.py, $(wildcard benchmarks/*.py tools/*.py))
 bench: $(VENV)/.dev
 	@printf '%s\n' $(SCRIPTS) | OMP_NUM_THREADS=1 xargs -P 2 -I SCRIPT sh -c \
 		'out=$$($(RUN) SCRIPT --quick 2>&1); status=$$?; printf "== %s\n%s\n" SCRIPT "$$out"; exit $$status'

@@ -49,7 +49,7 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
     FileError where the system does not let it be written.
     """
     target = Path(path)
-    partial = target.with_name(f".leffa-{uuid.uuid4().hex}.part")
+    partial = target.with_name(_partial_name())
     try:
         with in_words(target):
             yield partial
@@ -59,6 +59,16 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _partial_name() -> str:
+    return f".leffa-{uuid.uuid4().hex}.part"
+
+
+def remove_partial(folder: Path) -> None:
+    """Delete what processes that were killed had half written, in a folder where nobody else writes."""
+    for partial in folder.rglob(".leffa-*.part"):
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -191,7 +201,7 @@ def _try_name(folder: Path, name: str) -> None:
     """Raises the system's error if ``folder`` takes no new file, or none of that name's length."""
     with suppress(FileNotFoundError):
         os.stat(folder / name)  # too long?
-    probe = folder / f".leffa-{uuid.uuid4().hex}.part"
+    probe = folder / _partial_name()
     try:
         probe.open("xb").close()
     finally:

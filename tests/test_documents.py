@@ -46,3 +46,19 @@ def test_links_lead_somewhere(page):
 def test_a_command_that_is_no_more_would_be_found():
     with pytest.raises(SystemExit):
         cli._parser().parse_args(["tryon", "a.jpg", "b.jpg", "-o", "c.png", "--gone"])
+
+
+def test_what_docstrings_say_of_arguments_becomes_a_list():
+    lists = pytest.importorskip("tools.docstring_lists", reason="griffe comes with `make docs`")
+    text = """Purpose, told first.
+
+person    the photo,
+          upright
+seed, steps  numbers; ``None`` = the model's
+Raises what it must.
+    code  stays
+"""
+    assert lists.as_markdown(text).splitlines() == [
+        "Purpose, told first.", "", "* **person**: the photo, upright",
+        "* **seed, steps**: numbers; ``None`` = the model's", "", "Raises what it must.", "    code  stays",
+    ]  # fmt: skip

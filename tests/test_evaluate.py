@@ -1,8 +1,12 @@
 """``leffa evaluate`` on folders and on a model; stand-ins play the packages of FID, KID and LPIPS."""
 
 import json
+import os
+import resource
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +39,8 @@ from leffa.run.settings import Settings as RunSettings
 from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings, make_pose_pair, make_redressed, make_try_on
 from leffa.weights.models import BUNDLED
+
+HERE = Path(__file__).resolve().parent
 
 
 def draw(path, seed, size=(96, 128)):
@@ -73,6 +79,31 @@ def test_unpaired_has_no_paired_figures_and_needs_no_names(folders):
         evaluate_folders(folders / "nowhere", folders / "truth")
 
 
+def most_memory(count, folder):
+    """MiB that this process has held at most, after so many pairs were judged."""
+    for side in ("results", "truth"):
+        draw(folder / f"{count}/{side}/0.png", len(side))
+        for number in range(1, count):
+            os.link(folder / f"{count}/{side}/0.png", folder / f"{count}/{side}/{number}.png")
+    worst = Worst()
+    evaluate_folders(folder / f"{count}/results", folder / f"{count}/truth", each=worst.add)
+    assert len(worst.pairs()) == min(count, 40)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def test_memory_is_flat_in_the_number_of_pictures(tmp_path):
+    """In a process of its own: the most that another test needed would hide it."""
+    line = (
+        "from test_evaluate import *; print([most_memory(count, Path(sys.argv[2])) for count in (40, 160)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, sys.argv[1]); {line}", HERE, tmp_path],
+        env={**os.environ, "PYTHONPATH": str(HERE.parent)}, stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    few, many = json.loads(done.stdout.splitlines()[-1])
+    assert many < few + 10, (few, many)  # 120 pairs are 34 MiB as they are compared
+
+
 @pytest.fixture
 def packages(monkeypatch):
     """Stand-ins for the packages, with their signatures, that count pictures and note sizes."""
@@ -102,8 +133,6 @@ def packages(monkeypatch):
 
 
 def _files(folder):
-    from pathlib import Path
-
     return sorted(Path(folder).iterdir())
 
 

@@ -1,10 +1,10 @@
 """Example people, garments and poses for the app and the README, drawn from the held-out split.
 
-    python tools/gallery.py assets
+    python tools/gallery.py              into this checkout, or one that is named
     python tools/gallery.py --quick      one of each kind, nothing kept: that it runs
 
 writes ``assets/examples/people``, ``assets/examples/garments/{upper,lower,dress}``, ``assets/poses`` and
-``assets/synthetic.jpg``, a sheet of 64 unselected samples.
+``docs/synthetic.jpg``, a sheet of 64 unselected samples.
 Everything is generated, so there is no licence to observe; the same call writes the same pictures.
 """
 
@@ -227,18 +227,19 @@ def draw_sheet(rows: int = 8, columns: int = 8) -> NDArray[np.uint8]:
 
 
 def write_gallery(root: Path) -> None:
-    """Write all examples and the pose library below ``root``."""
+    """Write all examples, the pose library and the sheet into a checkout."""
+    assets = root / "assets"
     for example in PEOPLE:
         name = (
             f"{example.number:02d}-{'woman' if example.female else 'man'}-{example.top.replace('_', '-')}.jpg"
         )
-        _save(draw_example(example), root / "examples" / "people" / name)
+        _save(draw_example(example), assets / "examples" / "people" / name)
     for kind, garments in GARMENTS.items():
         for place, (style, number, pattern) in enumerate(garments):
             name = f"{place + 1:02d}-{style.replace('_', '-')}.jpg"
-            _save(draw_product(style, number, pattern), root / "examples" / "garments" / kind.value / name)
-    Image.fromarray(draw_sheet()).save(root / "synthetic.jpg", quality=80)
-    poses = root / "poses"
+            _save(draw_product(style, number, pattern), assets / "examples" / "garments" / kind.value / name)
+    Image.fromarray(draw_sheet()).save(root / "docs" / "synthetic.jpg", quality=80)
+    poses = assets / "poses"
     index = []
     for pose in POSES:
         picture, truths = draw_pose(pose.name)
@@ -252,7 +253,9 @@ def write_gallery(root: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("root", nargs="?", type=Path, default=Path("assets"), metavar="ASSETS")
+    parser.add_argument(
+        "root", nargs="?", type=Path, default=Path(__file__).resolve().parents[1], metavar="CHECKOUT"
+    )
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     if options.quick:

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from leffa.batch.cluster import Workers
     from leffa.batch.manifest import BadRow, Row
     from leffa.batch.painter import EnginePainter, MakePainter
+    from leffa.batch.plan import Outcome, Plan
+    from leffa.batch.progress import Progress
 
 SUMMARY = "paint every row of a manifest: CSV, JSON lines or Parquet"
 EXAMPLES = (
@@ -165,22 +168,32 @@ def run_rows(
             if workers
             else run_local(waiting, make_painter, folder)
         )
-        written = time.monotonic()
-        pause = _LEAST
         try:
-            for outcome in outcomes:
-                if outcome.status == "stopped":
-                    raise FileError(f"{outcome.reason} The same command goes on from here.")
-                plan.note(outcome)
-                progress.count(outcome)
-                if time.monotonic() - written > pause:
-                    begun = time.monotonic()
-                    plan.write_results()
-                    written = time.monotonic()
-                    pause = max(_LEAST, _SHARE * (written - begun))
-        finally:
+            _collect(plan, outcomes, progress)
+        except BaseException as stop:
             outcomes.close()
-            plan.write_results()
+            with suppress(FileError):  # a full disk may have no room for them either
+                plan.write_results()
+            if isinstance(stop, FileError):
+                raise FileError(f"{stop} The same command goes on from here.") from stop
+            raise
         counts = plan.counts()
     report(progress.line())
     report(f"{folder}: {counts['done']} done, {counts['failed']} failed; see results.jsonl")
+
+
+def _collect(plan: "Plan", outcomes: "Iterable[Outcome]", progress: "Progress") -> None:
+    """Note what becomes of the rows; now and then, and at the end, results.jsonl says it."""
+    written = time.monotonic()
+    pause = _LEAST
+    for outcome in outcomes:
+        if outcome.status == "stopped":
+            raise FileError(outcome.reason)
+        plan.note(outcome)
+        progress.count(outcome)
+        if time.monotonic() - written > pause:
+            begun = time.monotonic()
+            plan.write_results()
+            written = time.monotonic()
+            pause = max(_LEAST, _SHARE * (written - begun))
+    plan.write_results()

@@ -146,7 +146,7 @@ def paint_row(painter: Painter, row: Row, read: Outcome, folder: Path) -> Outcom
     try:
         with in_words(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-        save_atomically(picture, target)
+        save_atomically(picture, target, is_made=True)
     except LeffaError as error:
         return Outcome(row.number, "stopped", str(error))
     return read

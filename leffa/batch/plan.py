@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from leffa.batch.manifest import BadRow, Row, is_remote
 from leffa.errors import FileError, LeffaError
-from leffa.files import check_folder, check_outputs, in_words, written
+from leffa.files import check_folder, check_outputs, in_words, remove_partial, written
 
 RESULTS = "results.jsonl"
 HIDDEN = ".leffa"
@@ -65,6 +65,7 @@ class Plan:
             self._base.execute("pragma locking_mode = exclusive")
             self._base.execute("pragma synchronous = normal")
             self._base.executescript(f"begin exclusive; {_SCHEMA} commit;")
+        remove_partial(folder)  # what a killed run was writing
 
     def __enter__(self) -> "Plan":
         return self

@@ -72,8 +72,10 @@ def _row(number: int, pair: _Pair, seed: int) -> "Row":
 
 def _pairs(source: Source, options: argparse.Namespace) -> Iterator[_Pair]:
     if source.kind == "synthetic":
+        from leffa.synthetic.folder import KINDS
+
         root = _rendered(source, options)
-        kinds = _kinds(root / options.split)
+        kinds = json.loads((root / options.split / KINDS).read_text())
         yield from _viton_hd(root, options, kinds)
     elif source.kind == "viton-hd":
         yield from _viton_hd(Path(source.where), options, {})
@@ -121,10 +123,6 @@ def _rendered(source: Source, options: argparse.Namespace) -> Path:
     settings = Settings(seed=int(source.where), split=Split(options.split), size=(512, 384), reuse=1)
     write_folder(FolderJob(folder, options.count or 100, settings), processes=max(1, options.workers))
     return folder
-
-
-def _kinds(part: Path) -> dict[str, str]:
-    return {name: facts["kind"] for name, facts in json.loads((part / "kinds.json").read_text()).items()}
 
 
 def _lay_truth(folder: Path, pairs: list[_Pair]) -> None:

@@ -8,7 +8,7 @@ DIR/train|test/image-densepose/NAME.jpg  the 24 parts in PARULA colours
 DIR/train|test/openpose_json/NAME_keypoints.json
 DIR/train|test/correspondence/NAME.npz   what only synthetic people have: flow, visible, I U V, landmarks
 DIR/train_pairs.txt, test_pairs.txt      person and another's garment of the same kind
-DIR/kinds.json                           name -> kind and style of the garment
+DIR/train|test/kinds.json                name -> kind of the garment
 """
 
 import json

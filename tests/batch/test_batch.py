@@ -2,11 +2,13 @@
 
 import argparse
 import csv
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from leffa.batch.cluster import Workers
 from leffa.batch.command import run_rows
 from leffa.batch.manifest import BadRow, Row, read_manifest
 from leffa.batch.memory import Memory
-from leffa.batch.painter import _picture
+from leffa.batch.painter import EnginePainter, _picture
 from leffa.batch.plan import Outcome, Plan
 from leffa.batch.progress import Progress
 from leffa.errors import FileError, LeffaError
@@ -34,8 +36,7 @@ class Mixer:
     """A stub: the mean of person and garment, shifted by the seed. ``log`` gets a line for each picture."""
 
     log: Path
-    die_at: int = -1  # this row kills its process the first time
-    full_at: int = -1  # at this row the disk is full
+    die_at: int = -1  # this row kills its process the first time, when its picture is half written
 
     def __call__(self):
         return self
@@ -48,9 +49,7 @@ class Mixer:
         flag = self.log.with_suffix(".died")
         if row.number == self.die_at and not flag.exists():
             flag.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        if row.number == self.full_at:
-            raise FileError("'x' cannot be written: the disk is full.")
+            os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
         with self.log.open("a") as file:
             file.write(f"{row.number}\n")
         pictures = [np.asarray(_picture(name), np.int32) for name in (row.person, row.garment)]
@@ -83,9 +82,22 @@ def pictures(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
 
+def partial(folder):
+    return list(folder.rglob("*.part"))
+
+
 def paint(shop, out, manifest="m.csv", workers=None, **options):
     run_rows(read_manifest(str(shop / manifest)), shop / out, Mixer(shop / "log", **options), workers)
     return results(shop / out)
+
+
+def run_here(line, folder):
+    """A line in a process of its own that has imported this module; ``folder`` is its argument."""
+    script = f"import sys; sys.path.insert(0, sys.argv[2]); from test_batch import *\n{line}"
+    return subprocess.run(
+        [sys.executable, "-c", script, str(folder), str(Path(__file__).parent)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, check=False, timeout=300,
+    )  # fmt: skip
 
 
 def painted(shop):
@@ -159,27 +171,85 @@ def test_a_bad_row_is_a_row_with_a_reason(shop):
     assert len(pictures(shop / "out")) == 2 and not (shop / "out.png").exists()
 
 
-def test_a_full_disk_stops_the_run_which_goes_on_later(shop):
-    with pytest.raises(FileError, match=r"the disk is full\. The same command goes on"):
-        paint(shop, "out", full_at=5)
-    before = len(results(shop / "out"))
-    assert 0 < before == len(pictures(shop / "out")) < 12
-    assert len(paint(shop, "out")) == 12 and sorted(painted(shop)) == list(range(12))
+def test_rows_that_the_engine_refuses_have_a_reason(tmp_path, person, garment):
+    person.save(tmp_path / "person.png")
+    garment.save(tmp_path / "garment.png")
+    Image.new("RGB", (192, 256), "grey").save(tmp_path / "nobody.png")
+    Image.new("L", (40, 40), 255).save(tmp_path / "mask.png")
+    (tmp_path / "text.png").write_text("no picture")
+    good = {"person": "person.png", "garment": "garment.png", "kind": "upper", "mask": ""}
+    lines = [
+        good | {"person": "nobody.png"}, good | {"person": "gone.png"}, good | {"garment": "text.png"},
+        good | {"kind": "hat"}, good | {"mask": "mask.png"}, good,
+    ]  # fmt: skip
+    write_csv(tmp_path / "m.csv", lines)
+    painter = EnginePainter(tmp_path / "cache", "bundled", "cpu", steps=1)
+    run_rows(read_manifest(str(tmp_path / "m.csv")), tmp_path / "out", painter)
+    found = results(tmp_path / "out")
+    assert [line["status"] for line in found] == ["failed"] * 5 + ["done"]
+    sentences = [
+        "No person was found",
+        "no file",
+        "not a picture",
+        "unknown kind",
+        "the mask is 40x40, the photo 384x512",
+        "",
+    ]
+    for line, sentence in zip(found, sentences, strict=True):
+        assert sentence in line["reason"]
+    assert list(pictures(tmp_path / "out")) == ["000005.png"]
+
+
+class Refuser:
+    """A stub that refuses every row, which costs next to nothing."""
+
+    def __call__(self):
+        return self
+
+    def read(self, row):
+        raise LeffaError(f"row {row.number} is refused")
+
+
+def peak_of(count, folder):
+    """Bytes that Python holds at most over a run of so many refused rows."""
+    rows = (Row(number, "a.png", "1.png", output=f"{number}.png") for number in range(count))
+    tracemalloc.start()
+    run_rows(rows, folder / str(count), Refuser())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_is_flat_in_the_number_of_rows(tmp_path):
+    done = run_here("print([peak_of(count, Path(sys.argv[1])) for count in (500, 4000)])", tmp_path)
+    few, many = json.loads(done.stdout.splitlines()[-1])
+    assert len(results(tmp_path / "4000")) == 4000 and many < 1.2 * few
+
+
+def test_a_full_disk_stops_the_run_which_goes_on_later(shop, monkeypatch):
+    fsync, written = os.fsync, []
+
+    def fill(handle):
+        written.append(handle)
+        if len(written) > 5:  # from then on: not even results.jsonl can be written
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fill)
+        with pytest.raises(FileError, match=r"\.png' cannot .* the disk is full\. The same command goes on"):
+            paint(shop, "out")
+    assert len(pictures(shop / "out")) == 5 and not partial(shop / "out")
+    assert len(paint(shop, "out")) == 12 and len(painted(shop)) == 12 + 1  # that row a second time
 
 
 def test_after_a_kill_no_row_is_lost_and_none_doubled(shop):
     paint(shop, "whole")
-    script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
-        "from test_batch import paint; paint(Path(sys.argv[1]), 'out', die_at=6)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(shop), str(Path(__file__).parent)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False, timeout=300,
-    )  # fmt: skip
+    done = run_here("paint(Path(sys.argv[1]), 'out', die_at=6)", shop)
     assert done.returncode == -signal.SIGKILL and not (shop / "out/results.jsonl").exists()
+    assert len(partial(shop / "out")) == 1
     (shop / "log").unlink()
-    assert len(paint(shop, "out")) == 12 and len(painted(shop)) < 12
+    assert len(paint(shop, "out")) == 12 and len(painted(shop)) < 12 and not partial(shop / "out")
     assert pictures(shop / "out") == pictures(shop / "whole")
 
 

@@ -47,6 +47,17 @@ def test_a_split_is_painted_and_can_be_judged(tmp_path, rows, kind):
         assert Image.open(truth).convert("RGB").tobytes() == Image.open(out / line["output"]).tobytes()
 
 
+def test_synthetic_people_are_rendered_and_painted_with_their_own_kind(tmp_path, rows):
+    out = tmp_path / "out"
+    command = f"generate --data synthetic:0 --count 1 --out {out} --model bundled"
+    assert cli.main(command.split()) == 0
+    [row] = rows
+    assert {row.kind} == set(json.loads((out / "people/test/kinds.json").read_text()).values())
+    assert Path(row.mask).is_file() and (out / "truth" / f"{Path(row.person).name}").is_file()
+    [line] = (out / "results.jsonl").read_text().splitlines()
+    assert json.loads(line)["status"] == "done"
+
+
 def test_unpaired_takes_the_listed_garment_and_lays_no_truth(tmp_path, rows):
     root = drawn_sets.viton_hd(tmp_path / "set")
     command = f"generate --data viton-hd:{root} --out {tmp_path / 'out'} --unpaired --count 2 --model bundled"
