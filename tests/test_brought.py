@@ -1,10 +1,12 @@
 """The corpus of what people bring, over the roads that lead to a picture."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import brought
+import brought_files
 import numpy as np
 import pytest
 from PIL import Image
@@ -35,6 +37,7 @@ NAMES = {
 }  # fmt: skip
 CASES = [(role, name) for role, names in NAMES.items() for name in names]
 FILES = [(role, name) for role, name in CASES if role != "array"]
+TAKEN = "*taken*"
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "inputs.md"
 
 
@@ -155,11 +158,29 @@ def test_masks_as_pil_pictures(corpus, engine, unpainted, person, garment, name)
     check(cases["mask", name], refusal, unpainted, good)
 
 
-def test_the_page_says_what_is_said(corpus, outcomes):
+def check_page(rows: list[tuple[str, str, str]]) -> None:
+    table = brought.table(rows)
+    assert table in PAGE.read_text(), f"{PAGE.name} is stale; this table is now\n{table}"
+
+
+def test_the_page_says_what_is_said_of_pictures(corpus, outcomes):
     _, cases, _ = corpus
-    rows = [
-        (f"{case.role}: {case.name}", case.before, refusal or " ".join(kept[0][1]) or "*taken*")
-        for case, (refusal, kept) in zip(cases.values(), outcomes.values(), strict=True)
-    ]
-    pictures = brought.table(rows)
-    assert pictures in PAGE.read_text(), f"{PAGE.name} is stale; its table is now\n{pictures}"
+    check_page(
+        [
+            (f"{case.role}: {case.name}", case.before, refusal or " ".join(kept[0][1]) or TAKEN)
+            for case, (refusal, kept) in zip(cases.values(), outcomes.values(), strict=True)
+        ]
+    )
+
+
+def test_the_page_says_what_is_said_of_files(tmp_path, person, garment):
+    rows = []
+    for name, before, do in brought_files.deeds(tmp_path, person, garment):
+        said = TAKEN
+        try:
+            do()
+        except LeffaError as error:
+            said = re.sub(rf"{re.escape(str(tmp_path))}\S*/", "", str(error))
+        rows.append((name, before, said))
+    assert sum(said == TAKEN for _, _, said in rows) == 5
+    check_page(rows)
