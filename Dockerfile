@@ -15,7 +15,7 @@ RUN pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock \
 COPY . .
 
 USER leffa
-ENV GRADIO_SERVER_NAME=0.0.0.0 PYTHONUNBUFFERED=1
+ENV GRADIO_SERVER_NAME=0.0.0.0 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib
 EXPOSE 7860
 HEALTHCHECK --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:7860/healthz', timeout=20)"]
