@@ -1,4 +1,4 @@
-"""What a weight file really is, by its first bytes and by what its own header says of its length."""
+"""What a file really is, a weight file above all, by its first bytes and by what its own header says of its length."""
 
 import json
 import zipfile
@@ -22,8 +22,8 @@ def fault_of(path: Path) -> str | None:
             head = file.read(_HEAD)
     except OSError as error:
         return f"cannot be read ({(error.strerror or type(error).__name__).lower()})"
-    if foreign := _foreign(head, path.suffix):
-        return foreign
+    if other := foreign(head, "no weights", is_text=path.suffix == ".json"):
+        return other
     if path.suffix == ".safetensors":
         return _safetensors(path, size)
     if path.suffix == ".json":
@@ -36,17 +36,21 @@ def fault_of(path: Path) -> str | None:
     )
 
 
-def _foreign(head: bytes, suffix: str) -> str | None:
-    """What files are that were saved in the place of weights, by their first bytes."""
+def foreign(head: bytes, wanted: str, is_text: bool = False) -> str | None:
+    """What files are that were saved in the place of others, by their first bytes; None if they may be right.
+
+    wanted   what it is not, as "no weights"
+    is_text  whether the right file is text in braces
+    """
     if not head:
         return "is empty"
     if head.startswith(_POINTER):
         return "is a Git LFS pointer, which stands for the file and is not it"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(_PAGES):
-        return "is a web page, such as an error or a login, and no weights"
-    if suffix != ".json" and text.startswith(b"{"):
-        return "is a text, such as an error of a server, and no weights"
+        return f"is a web page, such as an error or a login, and {wanted}"
+    if not is_text and text.startswith(b"{"):
+        return f"is a text, such as an error of a server, and {wanted}"
     return None
 
 

@@ -137,6 +137,7 @@ def _garments(folder: Path, person: Image.Image, garment: Image.Image) -> list[C
     garment.rotate(90, expand=True).save(folder / "garment of a phone.jpg", exif=exif, quality=95)
     person.save(folder / "garment worn.jpg", quality=95)
     (folder / "garment pointer.png").write_text("version https://git-lfs.github.com/spec/v1\nsize 1\n")
+    (folder / "garment page.jpg").write_text("<!DOCTYPE html><html><title>403</title></html>")
     (folder / "garment half.png").write_bytes((folder / "garment.png").read_bytes()[:3000])
     dress = Image.new("RGB", (320, 400), "white")
     outline = (12, 1, 14, 1, 15, 4, 17, 4, 18, 1, 20, 1, 19, 12, 24, 39, 8, 39, 13, 12)
@@ -163,7 +164,8 @@ def _garments(folder: Path, person: Image.Image, garment: Image.Image) -> list[C
         ),
         Case("garment", "a dress, no kind given", "dress.png", noted="is a dress: it is taken", kind=None),
         Case("garment", "a top, no kind given", "garment.png", noted="is a top: it is taken", kind=None),
-        Case("garment", "Git LFS pointer", "garment pointer.png", "is not a picture"),
+        Case("garment", "Git LFS pointer", "garment pointer.png", "is a Git LFS pointer"),
+        Case("garment", "a page of a shop", "garment page.jpg", "is a web page"),
         Case("garment", "half a file", "garment half.png", "damaged or cut short"),
     ]
 

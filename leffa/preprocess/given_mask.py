@@ -160,7 +160,7 @@ def _refuse_picture(tones: NDArray[np.float32], colouring: NDArray[np.float32], 
     if patch > 0.9 * share:
         like = f"{_percent(patch)} of it are one tone between black and white"
     elif patch > _FLAT_PATCH:
-        like = "it looks like a photo with an area greyed out"
+        like = "it looks like a photo, perhaps with an area greyed out"
     else:
         like = "it looks like a photo" if coloured > _MOST_COLOURED else "it looks like a picture in greys"
     raise PictureError(f"{name} is no mask, {like} ({_percent(share)} mid-tones): {_WHAT_WOULD_DO}.")
