@@ -1,4 +1,4 @@
-"""What a file really is, a weight file above all, by its first bytes and by what its own header says of its length."""
+"""What a file really is, by its first bytes and, of weights, by what their header says of their length."""
 
 import json
 import zipfile

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demo import endpoints
+from demo.sessions import Session, Sessions
 from leffa import cli
 from leffa.engine import Engine
 from leffa.errors import LeffaError
@@ -143,6 +145,30 @@ def test_on_the_command_line(corpus, unpainted, capsys, role, name):
 def test_in_python(corpus, outcome, role, name):
     _, cases, good = corpus
     check(cases[role, name], *outcome(role, name), good)
+
+
+@pytest.mark.parametrize(("role", "name"), FILES)
+def test_in_the_app(corpus, engine, unpainted, monkeypatch, role, name):
+    folder, cases, good = corpus
+    case = cases[role, name]
+    files = {slot: None if path is None else str(path) for slot, path in given(folder, case).items()}
+    told: list[str] = []
+
+    def paint(self, session, work, pictures, choices, progress, visitor, notes):
+        told.extend(notes)
+        engine.try_on(work.person, work.reference, work.garment, work.mask)
+
+    monkeypatch.setattr(endpoints, "engine", lambda: engine)
+    monkeypatch.setattr(Session, "own", lambda self, path: path)  # as if it had been uploaded
+    monkeypatch.setattr(endpoints.Endpoints, "_paint", paint)
+    app, refusal = endpoints.Endpoints(Sessions()), None
+    try:
+        app.try_on(files["person"], files["garment"], case.kind or "auto", mask=files["mask"])
+    except LeffaError as error:
+        refusal = str(error)
+    except Painted:
+        unpainted[0][1].extend(told)
+    check(case, refusal, unpainted, good)
 
 
 @pytest.mark.parametrize("name", NAMES["mask"])
