@@ -105,7 +105,7 @@ def _masks(folder: Path, person: Image.Image, mask: NDArray[np.uint8]) -> list[C
         picture.save(folder / file)
         cases.append(Case("mask", name, file, refused, before=_MASKS_BEFORE.get(name, "")))
     (folder / "mask of text.png").write_text("white on black")
-    return [*cases, Case("mask", "text", "mask of text.png", "is not a picture")]
+    return [*cases, Case("mask", "text", "mask of text.png", "is a text")]
 
 
 def _arrays(folder: Path, mask: NDArray[np.uint8]) -> list[Case]:

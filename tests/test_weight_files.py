@@ -31,6 +31,10 @@ BROKEN = {
     "pointer": (POINTER, "is a Git LFS pointer"),
     "page": (PAGE, "is a web page"),
     "error": (b'{"error": "not found"}', "is a text"),
+    "words": (b"404: Not Found", "is a text"),
+    "annexed": (b"/annex/objects/SHA256E-s123--4d7a21.safetensors\n", "is a text"),
+    "page of Windows": ("<!DOCTYPE html>".encode("utf-16"), "first bytes are n"),
+    "zeros": (bytes(1000), "first bytes are n"),
     "empty": (b"", "is empty"),
 }
 
@@ -64,6 +68,13 @@ def test_half_a_file_is_cut_short(intact, share):
     assert "cut short" in str(fault_of(intact)), fault_of(intact)
     with pytest.raises(WeightsError, match="cut short"):
         load_state(intact)
+
+
+def test_safetensors_under_another_name(tmp_path):
+    save_file({"weight": torch.zeros(10)}, tmp_path / "x.safetensors")
+    renamed = (tmp_path / "x.safetensors").rename(tmp_path / "x.pth")
+    with pytest.raises(WeightsError, match=r"name end in \.safetensors"):
+        load_state(renamed)
 
 
 def test_headers_that_do_not_add_up(tmp_path):
