@@ -14,6 +14,7 @@ from PIL import Image
 from leffa.composition import Composition, Reading, Scene, compose, networks, read_photo, with_worn
 from leffa.composition.canvas import framed_mask
 from leffa.composition.networks import Networks
+from leffa.composition.product import front_of
 from leffa.composition.wearer import joined, known_start, worn_garment
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
@@ -295,11 +296,19 @@ class Engine:
     def _settle(
         self, garment: Garment | str | None, picture: Image.Image
     ) -> tuple[Garment, Shot, list[Advice]]:
-        return advice.settle(garment, picture, self._take_off)
+        kind, shot, told = advice.settle(garment, picture, self._take_off)
+        return kind, self._front(shot, kind), told
 
     def shot(self, reference: PictureSource, garment: Garment | str) -> Shot:
         """A garment's picture as a run takes it: what somebody wears there is taken off them."""
-        return Shot.of(load_image(reference), Garment(garment), self._take_off)
+        kind = Garment(garment)
+        return self._front(Shot.of(load_image(reference), kind, self._take_off), kind)
+
+    def _front(self, shot: Shot, garment: Garment) -> Shot:
+        """Without what a body hides, where the networks that tell it are here."""
+        if shot.is_worn or not networks.find().is_dir():
+            return shot
+        return replace(shot, shown=front_of(shot.picture, shot.shown, garment, self._networks.shot))
 
     def _take_off(self, picture: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
         """See ``shot.TakeOff``: by the photo's reading, or by colours where its networks are not here."""

@@ -12,20 +12,23 @@ from PIL import Image, ImageOps
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
 from leffa.composition.canvas import FRAME, Working
 from leffa.composition.cloth import extended
-from leffa.composition.flows import Said, landed, refine
-from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, _inside_of_collar, anchored
+from leffa.composition.flows import Lands, Said, landed, refine
+from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, _overstretched, _up_to_the_waist, anchored
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
-from leffa.composition.reading import _hair_of_one_colour
+from leffa.composition.product import front_of
+from leffa.composition.reading import _divided_at_the_waist, _hair_of_one_colour, _held_in_hands
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor
+from leffa.model.filling import Filling
 from leffa.model.flow import FlowField, coordinates
 from leffa.model.pipeline import LeffaPipeline
-from leffa.model.refinement import Shows
+from leffa.model.refinement import Refinement, Shows
+from leffa.preprocess.garment.parsing import ShotParser, ShotPart
 from leffa.preprocess.garment.product import trimmed
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
+from leffa.preprocess.offline.parsing import REPLACED, SKIN, PhotoParser, Seen
 from leffa.synthetic.samples import Settings, make_redressed
 from leffa.synthetic.scene import Split
 from leffa.training.composition_rows import attention_of, field_of
@@ -47,7 +50,7 @@ def biased(layer, channel, value=20.0):
 def untrained(shows, seen=Seen.GROUND):
     """Networks that cover everything with ``shows``, read ``seen`` everywhere, and fill with one colour."""
     torch.manual_seed(0)
-    made = Networks(networks.Refinement().eval(), networks.Filling().eval(), networks.PhotoParser().eval())
+    made = Networks(*(network().eval() for network in (Refinement, Filling, PhotoParser, ShotParser)))
     biased(made.refinement.shows, shows)
     biased(made.parser.seen, seen)
     for channel, value in enumerate(FILLED):
@@ -239,7 +242,7 @@ def _landed(covered: np.ndarray, on_cloth: np.ndarray, worn: np.ndarray | None =
     near = cv2.dilate(covered.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
     near_cloth = cv2.dilate(on_cloth.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
     said = Said(covered, near, nowhere if worn is None else worn)
-    return landed(WORKING, said, on_cloth, near_cloth, np.zeros((*FRAME, 2), np.float32))[0]
+    return landed(WORKING, said, Lands(on_cloth, on_cloth, near_cloth), np.zeros((*FRAME, 2), np.float32))[0]
 
 
 def test_a_hem_ends_where_the_flow_leaves_the_cloth():
@@ -269,13 +272,13 @@ def test_places_of_what_is_covered_are_places_on_cloth():
     covered, on_cloth = _box(50, 150, 50, 140), _box(54, 150, 50, 140)
     places = np.where(on_cloth[..., None], 0.25, 0.75).astype(np.float32).repeat(2, -1)
     said = Said(covered, covered, covered)
-    kept, mended = landed(WORKING, said, on_cloth, covered, places)
+    kept, mended = landed(WORKING, said, Lands(on_cloth, on_cloth, covered), places)
     assert (mended[kept] == 0.25).all() and (kept & ~on_cloth).any()
 
 
 def test_a_scene_and_its_mirror_image_are_refined_alike(scene):
     """What one says of the left the other says of the right; the network itself is anything but symmetric."""
-    untaught = replace(untrained(Shows.SKIN), refinement=networks.Refinement().eval())
+    untaught = replace(untrained(Shows.SKIN), refinement=Refinement().eval())
     whole, rng = Region.whole(FRAME, FRAME), np.random.default_rng(1)
     photo, reference = (rng.integers(0, 255, (*FRAME, 3), dtype=np.uint8) for _ in range(2))
     body = torch.rand(1, 3, *FRAME)
@@ -330,22 +333,137 @@ def test_a_shoulder_that_rises_above_the_garment_is_covered_but_not_a_neck():
     assert kept[56:60, 64:78].all() and not kept[30:52, 92:103].any()
 
 
-@pytest.mark.parametrize(("inside", "is_left_out"), [(190, True), (20, False), (248, False)])
-def test_the_darker_inside_of_a_plain_collar_is_left_out(scene, inside, is_left_out):
-    """Not a collar of another cloth, nor cloth that is as light as the front."""
-    head = np.zeros(FRAME, bool)
-    head[20:80, 66:126] = True
-    covered = _box(80, 250, 30, 160)
-    reference = np.full((*FRAME, 3), 250, np.uint8)
-    reference[80:95, 66:126] = inside
+def test_cloth_that_would_be_drawn_over_too_much_is_a_gap():
+    places = coordinates(*FRAME).numpy().astype(np.float32)
+    places[:, 80:120, 0] = places[:, 80:81, 0]  # forty columns of one
+    gap = _overstretched(WORKING, places, np.ones(FRAME, bool))
+    inner = gap[10:-10]  # beyond a picture's edge there is nothing to draw
+    assert inner[:, 90:110].all() and not inner[:, 10:70].any() and not inner[:, 130:-10].any()
+
+
+# ---------------------------------------------------------------------------------------- waists and bags
+
+
+def cloths(upper, lower, dress=None):
+    """(1, 10, h, w) shares: these garments on ground."""
+    shares = torch.zeros(1, len(Seen), *FRAME)
+    for part, where in ((Seen.UPPER, upper), (Seen.LOWER, lower), (Seen.DRESS, dress)):
+        if where is not None:
+            shares[0, part] = torch.from_numpy(where.astype(np.float32))
+    shares[0, Seen.GROUND] = 1 - shares.sum(1)[0]
+    return shares
+
+
+RED, BLUE = (50.0, 60.0, 40.0), (40.0, 10.0, -50.0)
+
+
+def two_colours(waist):
+    """(h, w, 3) Lab: red above a row, blue below."""
+    lab = np.empty((*FRAME, 3), np.float32)
+    lab[:waist], lab[waist:] = RED, BLUE
+    return lab
+
+
+LEGS = _box(140, 250, 60, 140)
+
+
+def test_a_waist_that_is_read_too_low_is_put_where_the_colours_change():
+    seen = cloths(_box(40, 130, 60, 140), _box(130, 240, 60, 140))
+    divided = _divided_at_the_waist(seen, two_colours(115), LEGS)
+    assert (divided[0, Seen.UPPER, 40:112, 60:140] > 0.5).all()
+    assert (divided[0, Seen.LOWER, 118:240, 60:140] > 0.5).all()
+    assert torch.allclose(divided.sum(1), seen.sum(1))
+
+
+@pytest.mark.parametrize(("waist", "is_one"), [(115, False), (0, True)])
+def test_a_dress_of_two_colours_is_two_garments(waist, is_one):
+    seen = cloths(None, None, _box(40, 240, 60, 140))
+    divided = _divided_at_the_waist(seen, two_colours(waist), LEGS)
+    assert torch.equal(divided, seen) == is_one
+    if not is_one:
+        assert (divided[0, Seen.UPPER, 40:112, 60:140] > 0.5).all()
+        assert (divided[0, Seen.LOWER, 118:240, 60:140] > 0.5).all()
+
+
+@pytest.mark.parametrize(("colour", "is_held"), [(RED, True), (BLUE, False)])
+def test_what_lies_in_a_hand_and_has_another_colour_than_the_skirt_is_held(colour, is_held):
+    lab = two_colours(0)
+    bag = _box(150, 170, 60, 80)
+    lab[bag] = colour
+    parts = np.zeros(FRAME, np.uint8)
+    parts[140:152, 52:62] = Part.RIGHT_HAND
+    held = _held_in_hands(cloths(None, _box(120, 250, 60, 140)), lab, parts)
+    assert bool((held[0, Seen.OTHER][bag] > 0.5).float().mean() > 0.7) == is_held
+    assert (held[0, Seen.LOWER, 190:] > 0.5)[:, 60:140].float().mean() > 0.7  # and the skirt stays one
+
+
+def test_what_is_held_lies_before_the_new_garment(scene, attention):
+    shares = scene.reading.seen.clone()
+    shares[0, :, 130:150, 85:110], shares[0, Seen.OTHER, 130:150, 85:110] = 0, 1
+    parts = scene.reading.parts.copy()
+    parts[150:165, 95:110] = Part.LEFT_HAND  # of the photo, which is 310 rows high
+    held = replace(scene, reading=replace(scene.reading, seen=shares, parts=parts))
+    bag = (slice(163, 176), slice(101, 116))
+    assert changed(scene, compose(scene, attention, untrained(Shows.GARMENT)))[bag].mean() > 0.9
+    assert not changed(scene, compose(held, attention, untrained(Shows.GARMENT)))[bag].any()
+
+
+def test_new_trousers_begin_where_the_old_ones_did(scene):
+    old = cloths(_box(40, 100, 60, 140), _box(100, 240, 60, 140))
+    reading = replace(scene.reading, seen=old, parts=np.zeros((*FRAME, 3), np.uint8))
     whole = Region.whole(FRAME, FRAME)
-    parts = np.where(head[..., None], Part.HEAD_LEFT, 0).astype(np.uint8).repeat(3, -1)
-    scene = replace(
-        scene, reference=Image.fromarray(reference), region=whole, reading=replace(scene.reading, parts=parts)
-    )
-    out = _inside_of_collar(scene, WORKING, covered, coordinates(*FRAME).numpy().astype(np.float32))
-    assert bool(out[84:92, 75:115].all()) == is_left_out
-    assert not out[100:].any()
+    photo = Image.new("RGB", FRAME[::-1], "gray")
+    scene = replace(scene, photo=photo, reading=reading, region=whole, garment=Garment.LOWER)
+    covered, places = _box(112, 240, 60, 140), coordinates(*FRAME).numpy().astype(np.float32)
+    drawn, moved = _up_to_the_waist(scene, WORKING, covered, places)
+    assert drawn[102:240, 60:140].all() and not drawn[:96].any()
+    assert np.abs(moved[101, 100] - places[112, 100]).max() < 3 * 2 / FRAME[0]  # three px from its own top
+    assert np.array_equal(moved[200:], places[200:])  # the knees stay where they are
+    _, far = _up_to_the_waist(scene, WORKING, _box(180, 240, 60, 140), places)
+    assert np.array_equal(far, places)  # these are no trousers worn low, but something else
+
+
+# ---------------------------------------------------------------------------------------- product shots
+
+
+class Reads(torch.nn.Module):
+    """A reader of product shots that says one thing per rows and columns of the framed shot."""
+
+    def __init__(self, *said):
+        super().__init__()
+        self.said = said
+
+    def forward(self, shot):
+        logits = torch.zeros(1, len(ShotPart), *shot.shape[-2:])
+        for part, where in self.said:
+            logits[0, :, where] = -9
+            logits[0, part][torch.from_numpy(where)] = 9
+        return logits
+
+
+@pytest.mark.parametrize(("inside", "is_left_out"), [(150, True), (240, False)])
+def test_the_inside_of_a_neck_is_no_front(inside, is_left_out):
+    """If it has another shade: what only a network says, and no colour, is believed less than an outline."""
+    picture = np.full((*FRAME, 3), 255, np.uint8)
+    shown = np.zeros(FRAME, np.uint8)
+    shown[20:230, 20:172] = 255
+    picture[shown > 0], picture[20:40, 80:112] = 240, inside
+    says = Reads((ShotPart.GROUND, ~_box(20, 230, 20, 172)), (ShotPart.CLOTH, _box(20, 230, 20, 172)),
+                 (ShotPart.INSIDE, _box(20, 40, 80, 112)))  # fmt: skip
+    front = front_of(Image.fromarray(picture), shown, Garment.UPPER, says)
+    assert bool((front[22:38, 82:110] == 0).all()) == is_left_out
+    assert (front[50:230, 20:172] == 255).all()
+    assert np.array_equal(front_of(Image.fromarray(picture), shown, Garment.LOWER, says), shown)
+
+
+def test_holes_that_are_surely_cloth_are_filled_and_legs_stay_apart():
+    picture = Image.new("RGB", FRAME[::-1], "white")
+    shown = np.zeros(FRAME, np.uint8)
+    shown[20:230, 20:172] = 255
+    shown[100:120, 90:100] = 0
+    says = Reads((ShotPart.GROUND, ~_box(20, 230, 20, 172)), (ShotPart.CLOTH, _box(20, 230, 20, 172)))
+    assert (front_of(picture, shown, Garment.DRESS, says)[20:230, 20:172] == 255).all()
+    assert np.array_equal(front_of(picture, shown, Garment.LOWER, says), shown)
 
 
 # ---------------------------------------------------------------------------------------- cloth and light

@@ -1,4 +1,4 @@
-"""The three small networks: what they give, what they are blind to, and files that do not fit."""
+"""The small networks: what they give, what they are blind to, and files that do not fit."""
 
 from itertools import pairwise
 
@@ -13,6 +13,7 @@ from leffa.model.filling import MOST_LIGHT, Filling
 from leffa.model.flow import FlowField, coordinates
 from leffa.model.pyramid import Pyramid, places, resize, resize_offsets
 from leffa.model.refinement import Refinement, Shows
+from leffa.preprocess.garment.parsing import ShotParser
 from leffa.preprocess.offline.parsing import PhotoParser, Seen
 
 SIZE = (64, 96)
@@ -157,9 +158,9 @@ def test_the_parser_reads_every_pixel():
 @pytest.fixture
 def folder(tmp_path):
     torch.manual_seed(0)
-    for network in (Refinement(), Filling(), PhotoParser()):
-        name = {"Refinement": "refinement", "Filling": "filling"}.get(type(network).__name__, "parser")
-        networks.save(network, tmp_path / "new" / f"{name}.safetensors")
+    made = {"refinement": Refinement, "filling": Filling, "parser": PhotoParser, "shot": ShotParser}
+    for name, network in made.items():
+        networks.save(network(), tmp_path / "new" / f"{name}.safetensors")
     return tmp_path / "new"
 
 
@@ -168,13 +169,13 @@ def test_networks_come_back_as_they_were_saved_ready_to_be_used(folder):
     torch.manual_seed(0)
     for name, value in Refinement().state_dict().items():
         assert torch.equal(loaded.refinement.state_dict()[name], value.half().float()), name
-    for network in (loaded.refinement, loaded.filling, loaded.parser):
+    for network in (loaded.refinement, loaded.filling, loaded.parser, loaded.shot):
         assert not network.training
         assert not any(parameter.requires_grad for parameter in network.parameters())
     assert [path.name for path in folder.iterdir() if path.suffix != ".safetensors"] == []
 
 
-@pytest.mark.parametrize("name", ["refinement", "filling", "parser"])
+@pytest.mark.parametrize("name", ["refinement", "filling", "parser", "shot"])
 @pytest.mark.parametrize("fault", ["missing", "empty", "cut", "misfit", "lacking", "nan"])
 def test_a_file_that_is_not_whole_is_refused_with_what_mends_it(folder, name, fault):
     path = folder / f"{name}.safetensors"

@@ -14,10 +14,12 @@ from leffa.errors import LeffaError
 from leffa.model.flow import warp
 from leffa.model.pyramid import places
 from leffa.model.refinement import Shows
+from leffa.preprocess.garment.parsing import ShotPart
 from leffa.preprocess.labels import Parse
 from leffa.preprocess.offline.parsing import Seen
 from leffa.synthetic.pack import pack
 from leffa.synthetic.samples import Settings
+from leffa.synthetic.shots import UNKNOWN, Shots
 from leffa.training import composition_rows
 from leffa.training.augmentation import (
     Draw,
@@ -29,7 +31,7 @@ from leffa.training.augmentation import (
 )
 from leffa.training.composition import Schedule, evaluate, train
 from leffa.training.composition_rows import Rows, attention_starts, halved, seen_of
-from leffa.training.lessons import LESSONS, FillingLesson, RefinementLesson, grown_colours
+from leffa.training.lessons import LESSONS, FillingLesson, RefinementLesson, ShotLesson, grown_colours
 
 HURRIED = Schedule(minutes=600, batch=2, small=0.0, warmup=2)
 
@@ -163,6 +165,7 @@ def test_attention_starts_are_made_once_and_go_on(folder, toy, monkeypatch):
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_each_network_runs_two_steps_and_resumes(name, rows, tmp_path):
+    rows = Shots(4, Settings(size=(64, 64))) if name == "shot" else rows
     result = tmp_path / f"{name}.safetensors"
     torch.manual_seed(0)
     one = LESSONS[name]()
@@ -254,6 +257,31 @@ def test_the_command_trains_and_says_what_is_wrong(folder, tmp_path, capsys):
     ):
         assert cli.main([*words, *change, "--run", str(run)]) == cli.EXIT_BAD_INPUT
         assert sentence in capsys.readouterr().err
+
+
+def test_the_command_draws_product_shots_by_itself(tmp_path, capsys):
+    run = tmp_path / "run"
+    words = ["train-composition", "shot", "--data", "shots:2", "--minutes", "0.0001", "--run", str(run)]
+    assert cli.main(words) == 0
+    assert "finished" in capsys.readouterr().out and (run / "shot.safetensors").is_file()
+    for change, sentence in (
+        (["--data", "packed:x"], "given once"),
+        (["--held-out", "shots:0"], "give shots:N"),
+        (["--textures", str(tmp_path / "none")], "is no folder"),
+    ):
+        assert cli.main([*words, *change]) == cli.EXIT_BAD_INPUT
+        assert sentence in capsys.readouterr().err
+
+
+def test_of_a_photograph_only_garment_and_ground_are_told():
+    """Whether a pixel is front or inside changes nothing where that is not known."""
+    lesson, unknown = ShotLesson(), {"seen": torch.full((1, 8, 8), UNKNOWN)}
+    ground, cloth, inside = (torch.zeros(1, len(ShotPart), 8, 8) for _ in ShotPart)
+    ground[:, ShotPart.GROUND], cloth[:, ShotPart.CLOTH], inside[:, ShotPart.INSIDE] = 4, 4, 4
+    assert float(lesson.loss(cloth, unknown)) == pytest.approx(float(lesson.loss(inside, unknown)))
+    assert lesson.loss(cloth, unknown) < 0.1 and lesson.loss(ground, unknown) > 3
+    known = {"seen": torch.full((1, 8, 8), int(ShotPart.INSIDE))}
+    assert lesson.loss(inside, known) < 0.1 and lesson.loss(cloth, known) > 3
 
 
 def test_a_flow_kept_too_coarsely_is_refused(folder, tmp_path):

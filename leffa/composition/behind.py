@@ -36,12 +36,15 @@ TRUNK = (
     Part.LEFT_UPPER_LEG_BACK,
     Part.RIGHT_UPPER_LEG_BACK,
 )
+ARMS = tuple(part for part in Part if "_ARM_" in part.name)
+SLACK = 1.4  # px of the frame that an arm is thinner, on each side, than the sleeve that hid it
 CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
 ROUND = 0.25  # of its brightness that a limb loses at its edge
 LIT = 0.16  # of its brightness that a limb's side gains towards the light, and loses away from it
 ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
+BESIDE = 1.5  # px of the frame that a limb may reach beyond the part map
 GRAIN = 1.0  # px of the photo that its grain is taken over
 
 
@@ -65,12 +68,7 @@ class Behind:
     def picture(self) -> Maps:
         """(H, W, 3) in [0, 255]: the layers, one over the other."""
         clothes = self._clothes()
-        logits = self.working.unframed(self.refined.shows[0])
-        logits[..., Shows.GARMENT] = -np.inf
-        body = self._inner(self.working.cut(self.scene.reading.on_body) > 0.5)
-        logits[..., Shows.GROUND][body] = -np.inf  # nobody has a hole
-        logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
-        what = np.where(self._waist(clothes), Shows.OTHER, logits.argmax(-1))
+        what = self._shown(clothes)
         result = self._ground()
         skin = outlined(self.working, what == Shows.SKIN, LIMB)
         result += skin[..., None] * (self._skin(skin) - result)
@@ -78,6 +76,32 @@ class Behind:
             cover = outlined(self.working, what == Shows.OTHER, LIMB / 2)
             result += cover[..., None] * (carried_on(self.photo, clothes) - result)
         return result + self._grain()
+
+    def _shown(self, clothes: NDArray[np.uint8] | None) -> NDArray[np.int64]:
+        """(H, W) ``Shows``: what the refinement says, as far as a body and its clothes allow it."""
+        logits = self.working.unframed(self.refined.shows[0])
+        logits[..., Shows.GARMENT] = -np.inf
+        parts = self.scene.reading.parts[..., 0]
+        on_body, arms = (self.working.cut(where) > 0.5 for where in (parts > 0, np.isin(parts, ARMS)))
+        logits[..., Shows.GROUND][self._inner(on_body)] = -np.inf  # nobody has a hole
+        if on_body.any():
+            beside = cv2.dilate(on_body.astype(np.uint8), disc(BESIDE * self.working.zoom)) == 0
+            logits[..., Shows.SKIN][beside] = -np.inf
+        sleeve = arms & ~self._inner(on_body, SLACK) & (self.gone > 0.5)
+        bare_ground = sleeve | self._beside_the_trunk()
+        logits[..., Shows.SKIN][bare_ground], logits[..., Shows.GROUND][bare_ground] = -np.inf, 0
+        logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
+        what: NDArray[np.int64] = np.where(self._waist(clothes), Shows.OTHER, logits.argmax(-1))
+        return what
+
+    def _beside_the_trunk(self) -> NDArray[np.bool_]:
+        """(H, W): under the arms, where the old garment was wider than the new one: no skin, no hole."""
+        trunk = self.working.cut(np.isin(self.scene.reading.parts[..., 0], TRUNK)) > 0.5
+        laid = self.garment > 0.5
+        below = np.maximum.accumulate(laid, axis=0)
+        left = np.maximum.accumulate(laid & trunk, axis=1)
+        right = np.maximum.accumulate((laid & trunk)[:, ::-1], axis=1)[:, ::-1]
+        return trunk & ~laid & below & (left ^ right)
 
     def _away(self, clothes: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
         """(H, W): where none of the clothes that stay can be, so far from all that is seen of them."""
@@ -140,9 +164,9 @@ class Behind:
         )
         return float(np.clip(SIDEWAYS * np.log((left + 1) / (right + 1)), -1, 1)), ABOVE
 
-    def _inner(self, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Without its rim, whose colours are mixed with what lies beside."""
-        return cv2.erode(where.astype(np.uint8), disc(RIM * self.working.zoom)) > 0
+    def _inner(self, where: NDArray[np.bool_], rim: float = RIM) -> NDArray[np.bool_]:
+        """Without its rim in px of the frame, whose colours are mixed with what lies beside."""
+        return cv2.erode(where.astype(np.uint8), disc(rim * self.working.zoom)) > 0
 
     def _clothes(self) -> NDArray[np.uint8] | None:
         """(H, W) in {0, 1}: clothes that stay to be seen; None where none are.

@@ -19,6 +19,7 @@ GAP = 4.0  # px of the frame: half the width of what the flow may miss within a 
 STRIP = 2.0  # px of the frame: half the width of a strip of skin that nobody shows beside a garment
 BUMP = 9.0  # px of the frame: how far a shoulder may rise above the garment that covers it
 SLIVER = 1.2  # px of the frame: what is narrower is no part of a garment
+FRAYED = 0.8  # px of the frame over which the places along an outline are smoothed
 EDGE = 0.9  # slope of the outline, smoothed so, per px of the frame: it then ends within two of the photo's
 
 
@@ -80,35 +81,43 @@ class Said:
     worn: NDArray[np.bool_]
 
 
-def landed(
-    working: Working,
-    said: Said,
-    on_cloth: NDArray[np.bool_],
-    near_cloth: NDArray[np.bool_],
-    places: Maps,
-) -> tuple[NDArray[np.bool_], Maps]:
-    """What is covered, and its flow (H, W, 2), so that all of it shows cloth.
+@dataclass(frozen=True)
+class Lands:
+    """Where the flow ends on the product shot, (H, W) each: well inside the garment, on it, or near it."""
 
-    on_cloth, near_cloth  (H, W): where the flow ends on the garment; on it or just beside it
+    deep: NDArray[np.bool_]
+    on_cloth: NDArray[np.bool_]
+    near_cloth: NDArray[np.bool_]
+
+
+def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[NDArray[np.bool_], Maps]:
+    """What is covered, and its flow (H, W, 2), so that all of it shows cloth.
 
     What a pixel shows says where the garment is; where exactly it ends, the flow says, which carries the
     product shot's own outline: its hems are straight and its corners are corners. Where the flow misses the
-    cloth inside the garment, or just beside it on a shoulder, the nearest that does not miss holds.
+    cloth inside the garment, or just beside it on a shoulder, and along the outline, whose colours are mixed
+    with the ground's, the nearest that is well inside holds.
     """
-    solid = _joined_to(on_cloth & (said.covered | said.possible), said.covered)
+    solid = _joined_to(lands.on_cloth & (said.covered | said.possible), said.covered)
     closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, disc(GAP * working.zoom)) > 0
-    kept = solid | (said.covered & (closed | _holes(solid) | (near_cloth & said.worn)))
+    kept = solid | (said.covered & (closed | _holes(solid) | (lands.near_cloth & said.worn)))
     kept |= _beside(working, kept, said.worn)
     kept = cv2.morphologyEx(kept.astype(np.uint8), cv2.MORPH_OPEN, disc(SLIVER * working.zoom)) > 0
-    sure = kept & on_cloth
+    sure = kept & lands.deep
     if not sure.any():
         return sure, places
+    return kept, from_nearest(working, places, sure, lands.deep)
+
+
+def from_nearest(working: Working, places: Maps, sure: NDArray[np.bool_], good: NDArray[np.bool_]) -> Maps:
+    """A flow (H, W, 2) kept where it is ``good``; elsewhere that of the nearest ``sure`` pixel, smoothed."""
     _, labels = cv2.distanceTransformWithLabels(
         1 - sure.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros((labels.max() + 1, 2), np.float32)
     nearest[labels[sure]] = places[sure]
-    return kept, np.where(on_cloth[..., None], places, nearest[labels]).astype(np.float32)
+    whole = np.where(good[..., None], places, nearest[labels]).astype(np.float32)
+    return np.where(good[..., None], whole, cv2.GaussianBlur(whole, (0, 0), FRAYED * working.zoom))
 
 
 def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) -> NDArray[np.bool_]:

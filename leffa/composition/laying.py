@@ -10,9 +10,9 @@ from PIL import Image
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import extended, sure_cloth
-from leffa.composition.flows import OUTLINE, Said, covered_by, field_at, landed, outlined, share_shown
+from leffa.composition.flows import OUTLINE, Lands, Said, covered_by, field_at, landed, outlined, share_shown
 from leffa.composition.networks import Networks
-from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
+from leffa.composition.reading import GRASP, HANDS, LEAST_SKIN, RIM, SURE_SKIN, share_of
 from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -27,19 +27,22 @@ OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open 
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
 NECK = 0.4  # of the head's width: a disc of this radius fits into a head and not into a neck
 HEAD_PAD = 1
-SHOULDERS = (
-    Part.TORSO_FRONT,
-    Part.TORSO_BACK,
-    *(part for part in Part if "UPPER_ARM" in part.name),
+TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
+UPPER_ARMS = tuple(
+    tuple(part for part in Part if part.name.startswith(f"{side}_UPPER_ARM")) for side in ("LEFT", "RIGHT")
 )
+SLEEVED = 0.4  # share of an upper arm that a garment with a sleeve covers
 RAGGED = 2.0  # px of a product shot: shorter waves of its outline are the cut-out's, not the garment's
+DEEP = 3  # px of a product shot: nearer to its outline a colour is mixed with the ground's
 BESIDE = 6.0  # px of a product shot: a flow that ends further from the cloth shows none
 REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond what is said to be covered
+MOST_STRETCH = 4.0  # times the usual area that a piece of cloth may cover
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
 AROUND = 6.0  # px of the frame that a body reaches beyond its part map
-COLLAR = 0.6  # of the head's size: how far below it a collar's inside is looked for
-PLAIN, SAME_TINGE = 8.0, 10.0  # in Lab: spread of plain cloth; how near its own inside is to its colour
-SHADED = (9.0, 32.0)  # in Lab: how much darker that inside is
+WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middle to its ends
+HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
+MOST_RISE = 24.0  # px of the frame that trousers are drawn up
+STRETCHED = 4.0  # heights of the rise that it is spread over
 THROAT = 0.35  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
 
 
@@ -51,9 +54,10 @@ def try_on(
     front = _in_front(scene, working) * (1 - by_hand)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
-    on_cloth, near_cloth = _lands(scene, places)
-    covered, places = landed(working, _said(scene, working, refined), on_cloth, near_cloth, places)
-    covered &= ~_inside_of_collar(scene, working, covered, places)
+    lands = _lands(scene, places)
+    covered, places = landed(working, _said(scene, working, refined, places), lands, places)
+    if scene.garment is Garment.LOWER:
+        covered, places = _up_to_the_waist(scene, working, covered, places)
     garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
@@ -73,7 +77,7 @@ def try_on(
 
 
 def _in_front(scene: Scene, working: Working) -> Maps:
-    """(H, W) in [0, 1]: hair and face, which no garment covers; where a neck is bare the neckline decides."""
+    """(H, W) in [0, 1]: what no garment covers: hair, face, bags. On a bare neck the neckline decides."""
     hair, face = (share_of(scene.photo, scene.reading, working, (part,)) for part in (Seen.HAIR, Seen.FACE))
     hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, disc(SPECK * working.zoom))  # a strap is no hair
     head = working.cut(scene.reading.head) > 0.5
@@ -84,63 +88,88 @@ def _in_front(scene: Scene, working: Working) -> Maps:
             HEAD_PAD:-HEAD_PAD, HEAD_PAD:-HEAD_PAD
         ]
     )
-    return np.clip(4 * (hair + face - 0.5) + 0.5, 0, 1)
+    return np.clip(4 * (hair + face + _held(scene, working) - 0.5) + 0.5, 0, 1)
 
 
-def _said(scene: Scene, working: Working, refined: Refined) -> Said:
+def _held(scene: Scene, working: Working) -> Maps:
+    """(H, W) in [0, 1]: a bag in a hand."""
+    other = share_of(scene.photo, scene.reading, working, (Seen.OTHER,))
+    hands = (working.cut(np.isin(scene.reading.parts[..., 0], HANDS)) > 0.5).astype(np.uint8)
+    near = cv2.dilate(hands, disc(GRASP * working.zoom)) > 0
+    solid = cv2.morphologyEx((other > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc(2 * SPECK * working.zoom))
+    return other * (cv2.dilate(solid, disc(2 * SPECK * working.zoom)) > 0) * near
+
+
+def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Said:
     """Where the refinement says that the garment is, and where the flow may carry it beyond that."""
     said = covered_by(working, refined)
     near = cv2.dilate(said.astype(np.uint8), disc(REACH * working.zoom)) > 0
     head = (working.cut(scene.reading.head) > 0.5).astype(np.uint8)
     throat = cv2.dilate(head, disc(THROAT * float(np.sqrt(head.sum())))) > 0 if head.any() else head > 0
-    of_shoulders = np.isin(scene.reading.parts[..., 0], SHOULDERS)
+    of_shoulders = np.isin(scene.reading.parts[..., 0], TORSO)
+    for side in UPPER_ARMS:
+        arm = np.isin(scene.reading.parts[..., 0], side)
+        seen = working.cut(arm) > 0.5
+        if said[seen].sum() > SLEEVED * seen.sum():
+            of_shoulders |= arm
     shoulders, others = (
         cv2.dilate((working.cut(parts) > 0.5).astype(np.uint8), disc(AROUND * working.zoom)) > 0
         for parts in (of_shoulders, scene.reading.on_body & ~of_shoulders)
     )
     worn = shoulders & ~others & (working.cut(scene.reading.silhouette) > 127)
     possible = near & (share_shown(working, refined, Shows.OTHER) < SURE_OTHER)
+    possible &= ~_overstretched(working, places, said)
+    if scene.garment is Garment.UPPER:  # tucked in, it ends where it is said to end
+        skirt = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
+        possible &= ~skirt | (cv2.dilate(said.astype(np.uint8), disc(RIM * working.zoom)) > 0)
     return Said(said, possible & ~throat, worn & ~throat)
 
 
-def _inside_of_collar(
+def _overstretched(working: Working, places: Maps, said: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): where so little of the product shot would be drawn over so much that it is a gap."""
+    smooth = cv2.GaussianBlur(places, (0, 0), working.zoom)
+    down, across = np.gradient(smooth, axis=(0, 1))
+    shown = np.abs(across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0])
+    usual = float(np.median(shown[said])) if said.any() else 0.0
+    stretched: NDArray[np.bool_] = shown < usual / MOST_STRETCH
+    return stretched
+
+
+def _up_to_the_waist(
     scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps
-) -> NDArray[np.bool_]:
-    """(H, W): the inside of a collar, which a product shot shows in its own shade and a neck hides.
+) -> tuple[NDArray[np.bool_], Maps]:
+    """The new trousers or skirt, and their flow, drawn up to where the old ones begin, behind other clothes.
 
-    Below the head, where plain cloth begins with a darker piece, that piece and all above it.
+    A product shot does not tell how high they are worn: the photo does.
     """
-    nowhere = np.zeros(working.size, bool)
-    head = (working.cut(scene.reading.head) > 0.5).astype(np.uint8)
-    size = float(np.sqrt(head.sum()))
-    if not head.any() or scene.garment is Garment.LOWER:
-        return nowhere
-    throat, below = (cv2.dilate(head, disc(reach * size)) > 0 for reach in (COLLAR, 1.35 * COLLAR))
-    near = covered & below & ~throat
-    if near.sum() < LEAST_SKIN * working.zoom**2:
-        return nowhere
-    cloth = warped(np.asarray(scene.reference).astype(np.float32), places).clip(0, 255) / 255
-    lab = cv2.cvtColor(cloth.astype(np.float32), cv2.COLOR_RGB2LAB)
-    plain = np.median(lab[near], axis=0)
-    if np.median(np.linalg.norm(lab[near] - plain, axis=-1)) > PLAIN:
-        return nowhere
-    tinge = np.hypot(lab[..., 1] - plain[1], lab[..., 2] - plain[2]) < SAME_TINGE
-    darker = plain[0] - lab[..., 0]
-    shaded = covered & throat & tinge & (darker > SHADED[0]) & (darker < SHADED[1])
-    shaded = cv2.morphologyEx(shaded.astype(np.uint8), cv2.MORPH_OPEN, disc(working.zoom))
-    _, pieces = cv2.connectedComponents(shaded)
-    rim = cv2.dilate((head | (~covered & throat)).astype(np.uint8), disc(2 * working.zoom)) > 0
-    shaded = np.isin(pieces, np.unique(pieces[rim & (shaded > 0)])) & (shaded > 0)
-    with_all_above: NDArray[np.bool_] = np.maximum.accumulate(shaded[::-1], axis=0)[::-1] & covered & throat
-    return with_all_above
+    before = share_of(scene.photo, scene.reading, working, (Seen.UPPER,)) > 0.5
+    before = cv2.morphologyEx(before.astype(np.uint8), cv2.MORPH_OPEN, disc(SPECK * working.zoom)) > 0
+    old = working.unframed(scene.reading.seen[0, Seen.LOWER : Seen.LOWER + 1])[..., 0] > 0.5
+    rows = np.arange(working.size[0])
+    columns = np.flatnonzero(old.any(0) & covered.any(0))
+    if not len(columns):
+        return covered, places
+    new_top, old_top = covered.argmax(0)[columns], old.argmax(0)[columns]
+    waist = new_top < np.median(new_top) + WAIST_SLOPE * working.zoom
+    columns, new_top, old_top = columns[waist], new_top[waist], old_top[waist]
+    top = np.polynomial.Polynomial.fit(columns, new_top, 1)(np.arange(working.size[1]))
+    rise = float(np.percentile(new_top - old_top, HIGH)) + RIM * working.zoom
+    if not 0 < rise < MOST_RISE * working.zoom:
+        return covered, places
+    below = rows[:, None] - (top - rise)[None]  # px below the waist
+    source = (rows[:, None] + np.clip(rise - below / STRETCHED, 0, rise)).astype(np.float32)
+    across = np.broadcast_to(np.arange(working.size[1], dtype=np.float32), working.size)
+    moved = cv2.remap(covered.astype(np.uint8), across, source, cv2.INTER_NEAREST) > 0
+    moved &= ~before | covered
+    return moved, cv2.remap(places, across, source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _lands(scene: Scene, places: Maps) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(H, W) each: where the flow ends on the garment, and on it or just beside it."""
-    outline = sure_cloth(scene.shown).astype(np.float32)
-    outline = cv2.GaussianBlur(outline, (0, 0), RAGGED)
-    wide = cv2.dilate(outline, disc(BESIDE))
-    return warped(outline, places) > 0.5, warped(wide, places) > 0.5
+def _lands(scene: Scene, places: Maps) -> Lands:
+    """Where the flow ends on the garment's product shot."""
+    outline = sure_cloth(scene.shown)
+    smooth = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED)
+    wide, deep = cv2.dilate(smooth, disc(BESIDE)), cv2.erode(outline, disc(DEEP)).astype(np.float32)
+    return Lands(*(warped(where, places) > 0.5 for where in (deep, smooth, wide)))
 
 
 def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:

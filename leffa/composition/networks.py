@@ -14,6 +14,7 @@ from leffa.files import replaced
 from leffa.intactness import fault_of, how_to_mend
 from leffa.model.filling import Filling
 from leffa.model.refinement import Refinement
+from leffa.preprocess.garment.parsing import ShotParser
 from leffa.preprocess.offline.parsing import PhotoParser
 from leffa.weights import models
 
@@ -37,10 +38,11 @@ class Networks:
     refinement: Refinement
     filling: Filling
     parser: PhotoParser
+    shot: ShotParser
 
     @classmethod
     def load(cls, folder: Path) -> "Networks":
-        """From ``refinement.safetensors``, ``filling.safetensors`` and ``parser.safetensors`` in a folder.
+        """From a file ``NAME.safetensors`` for each, in a folder.
 
         Raises WeightsError if one is missing or does not fit.
         """
@@ -48,6 +50,7 @@ class Networks:
             load(Refinement(), folder / "refinement.safetensors"),
             load(Filling(), folder / "filling.safetensors"),
             load(PhotoParser(), folder / "parser.safetensors"),
+            load(ShotParser(), folder / "shot.safetensors"),
         )
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.composition.canvas import Maps, Working, sized, warped
-from leffa.composition.cloth import ROUGH_RIM, extended
-from leffa.composition.flows import field_at, silhouette_of
+from leffa.composition.cloth import ROUGH_RIM, extended, sure_cloth
+from leffa.composition.flows import field_at, from_nearest, silhouette_of
 from leffa.composition.scene import Composition, Scene
 from leffa.model.refinement import Refined
 from leffa.preprocess.labels import Part
@@ -23,6 +23,8 @@ FIT = 0.1  # of a piece's size in the reference: a piece that turns more than th
 LEAST_PAIRS, LEAST_FITTING = 6, 0.6
 LEAST_UPRIGHT = 0.8  # cosine of the turn: a foot that points elsewhere is another picture
 CELL = 24  # of U and V, 0 to 255: places that are taken for the same
+TRUNK = tuple(part for part in Part if "TORSO" in part.name or "LEG" in part.name)
+LOOSE = 7.0  # px of the frame that clothes reach beyond a body
 LEAST_PIXELS = 4  # of a piece in such a cell
 
 
@@ -47,6 +49,9 @@ def pose_transfer(scene: Scene, working: Working, refined: Refined) -> Compositi
     """The person of the reference in the new pose, cut sharply, on the reference's own ground."""
     silhouette = silhouette_of(working, refined)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
+    deep = warped(cv2.erode(sure_cloth(scene.shown, ROUGH_RIM), disc(1)).astype(np.float32), places) > 0.5
+    if (sure := deep & (silhouette > 0.5)).any():
+        places = from_nearest(working, places, sure, deep)
     for piece in PIECES:
         places, silhouette = _in_one_piece(scene, working, piece, places, silhouette)
     size = scene.region.size
@@ -99,8 +104,12 @@ def _in_one_piece(
     carried = ((there + 0.5) / np.array([width, height]) * 2 - 1).astype(np.float32)
     inside = np.abs(carried).max(-1) <= 1  # what the reference does not show is not made up
     cover = np.clip(2 * warped(scene.shown.astype(np.float32) / 255, carried) - 0.5, 0, 1) * inside
-    places = places + share[..., None] * (carried - places)
-    return places, silhouette + share * (cover - silhouette)
+    cut = silhouette + share * (cover - silhouette)
+    trunk = np.isin(scene.reading.parts[..., 0], TRUNK)
+    clothes = cv2.dilate((working.cut(trunk) > 0.5).astype(np.uint8), disc(LOOSE * working.zoom)) > 0
+    behind = clothes & (silhouette > cut)  # a hand lies on loose clothes, which are wider than the body
+    share = np.where(behind, share * cover, share)
+    return places + share[..., None] * (carried - places), np.where(behind, silhouette, cut)
 
 
 def similarity(target: NDArray[np.uint8], reference: NDArray[np.uint8], piece: Piece) -> Maps | None:

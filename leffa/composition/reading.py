@@ -35,8 +35,21 @@ HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the m
 TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
 ANY_SKIN = np.array([15.0, 18.0], np.float32)  # a and b of CIE Lab: about the middle of all skins
 PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
+LEAST_CLOTH = 400  # px of the frame: fewer do not tell the colours of a garment
+WAIST_OFF, NARROW = 28.0, 7.0  # px of the frame: how far off a waist may be read; what is that near is unsure
+COLOUR_BIN, BINS = 4.0, 32  # of a histogram: width in Lab, and number along each axis
+MOST_TOLD, TOLD_AROUND = 3.0, 2.0  # logarithm that one pixel's colour tells at most; px of the frame
+TOLD_WEIGHT = 1.5  # of colours beside the parser's own answer
+WAISTS = range(-8, 49, 8)  # px of the frame above the hips
+TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
+GRASP, LEAST_HELD = 32.0, 80  # px of the frame: how far what is held may reach from the hand; its least area
+FOREIGN = 2.3  # logarithm: how much less likely than its usual ones a colour is that is not a garment's own
+SPECK = 0.03  # of the largest piece of a garment: what is smaller is none of it
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
+HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
+LOWER_ARMS = tuple(part for part in Part if "LOWER_ARM" in part.name)
+LEGS = tuple(part for part in Part if "LEG" in part.name)
 
 
 @dataclass(frozen=True)
@@ -79,7 +92,8 @@ def read_photo(
     silhouette  (H, W) uint8, 255 = the person; ``parts`` (H, W, 3) uint8 I, U, V of the offline part map
     """
     small = replace(region, letterbox=Letterbox.fit(region.size, FRAME))
-    body = torch.from_numpy(body_coordinates(small.labels(parts))).permute(2, 0, 1)[None]
+    framed = small.labels(parts)
+    body = torch.from_numpy(body_coordinates(framed)).permute(2, 0, 1)[None]
     person = framed_mask(silhouette, region)
     picture = framed_picture(photo, region)
     seen = networks.parser(picture, person, body).softmax(1)
@@ -87,6 +101,8 @@ def read_photo(
     seen = _hair_on_heads(seen, framed_mask(head, region))
     seen = _hair_of_one_colour(seen, _lab(picture), framed_mask(head, region)[0, 0].numpy() > 0)
     seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
+    seen = _divided_at_the_waist(seen, _lab(picture), np.isin(framed[..., 0], LEGS))
+    seen = _held_in_hands(seen, _lab(picture), framed[..., 0])
     return Reading(seen, body, silhouette, parts)
 
 
@@ -150,6 +166,120 @@ def _cloth_of_one_colour(seen: Tensor, picture: Tensor) -> Tensor:
         taken = torch.from_numpy(joined & near & alike)
         seen = torch.where(
             taken, F.one_hot(torch.tensor(cloth), len(Seen))[None, :, None, None].float(), seen
+        )
+    return seen
+
+
+def _divided_at_the_waist(seen: Tensor, lab: Maps, legs: NDArray[np.bool_]) -> Tensor:
+    """The line between upper and lower clothes lies where their colours change.
+
+    What is read as a dress is two garments where all below the hips has other colours than all above.
+
+    lab   (h, w, 3) CIE Lab
+    legs  (h, w): legs by the part map
+    """
+    shares = seen[0, [Seen.UPPER, Seen.LOWER]].numpy()
+    dress = seen[0, Seen.DRESS].numpy()
+    halves = _halves(shares, dress, lab, legs)
+    if halves is not None:
+        shares, dress = halves, 0 * dress
+    cloths = shares > 0.5
+    if all(cloth.sum() > LEAST_CLOTH for cloth in cloths):
+        away = [cv2.distanceTransform(1 - cloth.astype(np.uint8), cv2.DIST_L2, 5) for cloth in cloths]
+        both = shares.sum(0)
+        near = (both > 0.5) & (np.maximum(*away) < WAIST_OFF)
+        logit = np.log((shares[0] + 1e-3) / (shares[1] + 1e-3)).clip(-2, 2)
+        logit = logit + TOLD_WEIGHT * _likelier_upper(cloths, lab, NARROW)
+        upper = np.where(near, both / (1 + np.exp(-logit)), shares[0])
+        shares = np.stack([upper, both - upper])
+    divided = seen.clone()
+    divided[0, [Seen.UPPER, Seen.LOWER, Seen.DRESS]] = torch.from_numpy(np.stack([*shares, dress])).float()
+    return _without_specks(divided, Seen.UPPER)
+
+
+def _without_specks(seen: Tensor, part: Seen) -> Tensor:
+    """Pieces that are tiny beside the largest of a part are what they are likeliest else."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats((seen[0, part] > 0.5).numpy().astype(np.uint8))
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    specks = torch.from_numpy((areas < SPECK * areas.max())[pieces] & (pieces > 0))
+    cleaned = torch.where(specks & (torch.arange(len(Seen)) == part)[:, None, None], 0.0, seen[0])
+    return (cleaned / cleaned.sum(0).clamp_min(1e-6))[None]
+
+
+def _halves(shares: Maps, dress: Maps, lab: Maps, legs: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+    """(2, h, w): shares of upper and lower clothes if a dress is two garments; None where it is one."""
+    if not legs.any() or not (dress > 0.5).any():
+        return None
+    hips = np.median(legs.argmax(0)[legs.any(0)])
+    rows = np.arange(len(legs))[:, None]
+    best, found = TOLD_APART, None
+    for rise in WAISTS:
+        below = np.broadcast_to(rows > hips - rise, legs.shape)
+        halves = shares + dress * np.stack([~below, below])
+        cloths = halves > 0.5
+        if any(cloth.sum() < LEAST_CLOTH for cloth in cloths):
+            continue
+        told = _likelier_upper(cloths, lab, NARROW)
+        right = min(
+            float((sign * told[cloth] > 0).mean()) for sign, cloth in zip((1, -1), cloths, strict=True)
+        )
+        if right > best:
+            best, found = right, halves
+    return found
+
+
+def _likelier_upper(cloths: NDArray[np.bool_], lab: Maps, apart: float) -> Maps:
+    """(h, w) how much likelier, as a logarithm, colours are of the upper clothes than of the lower.
+
+    cloths  (2, h, w): both, as read; their colours are taken ``apart`` px from each other
+    """
+    likely = []
+    for own, other in (cloths, cloths[::-1]):
+        away = cv2.distanceTransform(1 - other.astype(np.uint8), cv2.DIST_L2, 5) > apart
+        likely.append(_likelihood(lab, own & away))
+    told = np.log(likely[0] / likely[1]).clip(-MOST_TOLD, MOST_TOLD)
+    worn = cloths.any(0).astype(np.float32)
+    told = cv2.GaussianBlur((told * worn).astype(np.float32), (0, 0), TOLD_AROUND)
+    return told / np.maximum(cv2.GaussianBlur(worn, (0, 0), TOLD_AROUND), 0.05)
+
+
+def _likelihood(lab: Maps, sure: NDArray[np.bool_]) -> Maps:
+    """(h, w): how likely every pixel's colour is where it is ``sure``."""
+    bins = tuple(
+        ((lab[..., i] + low) / COLOUR_BIN).clip(0, BINS - 1).astype(int) for i, low in enumerate((0, 64, 64))
+    )
+    counts = np.zeros((BINS,) * 3, np.float32)
+    np.add.at(counts, tuple(index[sure] for index in bins), 1)
+    for axis in range(3):
+        counts = (np.roll(counts, 1, axis) + 2 * counts + np.roll(counts, -1, axis)) / 4
+    likely: Maps = counts[bins] / max(float(counts.sum()), 1.0) + 1e-4
+    return likely
+
+
+def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> Tensor:
+    """What is read as a skirt or trousers beside a hand, and has none of their colours, is a bag.
+
+    parts  (h, w) uint8 ``Part``; on an arm it is a cuff
+    """
+    hands = np.isin(parts, HANDS)
+    if not hands.any():
+        return seen
+    near, arms = cv2.dilate(hands.astype(np.uint8), disc(GRASP)) > 0, np.isin(parts, LOWER_ARMS)
+    arms = cv2.dilate(arms.astype(np.uint8), disc(2 * RIM)) > 0
+    for cloth in (Seen.LOWER, Seen.DRESS):
+        own = (seen[0, cloth] > 0.5).numpy()
+        if (own & ~near).sum() < LEAST_CLOTH:
+            continue
+        likely = cv2.GaussianBlur(np.log(_likelihood(lab, own & ~near)), (0, 0), TOLD_AROUND)
+        foreign = own & near & ~arms & (likely < np.median(likely[own & ~near]) - FOREIGN)
+        foreign = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_CLOSE, disc(RIM))
+        foreign = cv2.morphologyEx(foreign, cv2.MORPH_OPEN, disc(2 * RIM))
+        _, pieces, stats, _ = cv2.connectedComponentsWithStats(foreign)
+        large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > LEAST_HELD)
+        held = torch.from_numpy(np.isin(pieces, large[large > 0]))
+        seen = torch.where(
+            held, F.one_hot(torch.tensor(Seen.OTHER), len(Seen))[None, :, None, None].float(), seen
         )
     return seen
 

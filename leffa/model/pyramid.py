@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 WIDTHS = (24, 48, 72, 96, 128)
 """Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the picture."""
+GROUPS = 8  # of channels that are normalised together
 
 
 class Block(nn.Module):
     """Residual block at one size."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, groups: int = GROUPS):
         super().__init__()
-        self.norm = nn.GroupNorm(8, width)
+        self.norm = nn.GroupNorm(groups, width)
         self.first, self.second = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,11 +32,11 @@ class Block(nn.Module):
 class Encoder(nn.Module):
     """Picture (B, C, H, W) -> features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
 
-    def __init__(self, channels: int, widths: Sequence[int] = WIDTHS):
+    def __init__(self, channels: int, widths: Sequence[int] = WIDTHS, groups: int = GROUPS):
         super().__init__()
         self.stem = nn.Conv2d(4 * channels, widths[0], 3, 1, 1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(widths))
-        self.blocks = nn.ModuleList(Block(width) for width in widths[1:])
+        self.blocks = nn.ModuleList(Block(width, groups) for width in widths[1:])
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = [self.stem(F.pixel_unshuffle(x, 2))]
@@ -51,17 +52,17 @@ class Pyramid(nn.Module):
     decoder  channels of the way up at 1/16, 1/8, 1/4 and 1/2
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], decoder: Sequence[int]):
+    def __init__(self, channels: int, widths: Sequence[int], decoder: Sequence[int], groups: int = GROUPS):
         super().__init__()
-        self.encoder = Encoder(channels, widths)
-        self.context, self.whole = Block(widths[-1]), nn.Linear(widths[-1], widths[-1])
+        self.encoder = Encoder(channels, widths, groups)
+        self.context, self.whole = Block(widths[-1], groups), nn.Linear(widths[-1], widths[-1])
         before = (widths[-1], *decoder[:-1])
         self.enter = nn.ModuleList(
             # the last one sees the stem, which has looked at few pixels only
             nn.Conv2d(fine + previous, width, *((1,) if i < 3 else (3, 1, 1)))
             for i, (fine, previous, width) in enumerate(zip(widths[3::-1], before, decoder, strict=True))
         )
-        self.blocks = nn.ModuleList(Block(width) for width in decoder)
+        self.blocks = nn.ModuleList(Block(width, groups) for width in decoder)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(B, C, H, W) -> features of the way up, at 1/16, 1/8, 1/4 and 1/2."""

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -36,6 +37,9 @@ from leffa.synthetic.scene import (
     make_pose_pair_scene,
     make_try_on_scene,
 )
+
+if TYPE_CHECKING:
+    from leffa.synthetic.lent.catalogue import Catalogue
 
 REUSE = 5
 PRINTS = 160
@@ -111,17 +115,21 @@ def _try_on_scene(index: int, settings: Settings) -> TryOnScene:
     )
 
 
-def _lent_scene(index: int, settings: Settings, varied: bool) -> TryOnScene | None:
+def catalogue(settings: Settings) -> "Catalogue":
+    """The photographs that lend themselves. Raises LeffaError where ``settings`` names no folder of them."""
     from leffa.synthetic.lent.catalogue import load_catalogue
 
     folder = _name(settings.textures)
     if folder is None:
         raise LeffaError("Product shots are lent by photographs: name their folder as textures.")
-    catalogue = load_catalogue(folder, settings.split)
+    return load_catalogue(folder, settings.split)
+
+
+def _lent_scene(index: int, settings: Settings, varied: bool) -> TryOnScene | None:
     return make_lent_scene(
         index,
         settings.seed,
-        catalogue,
+        catalogue(settings),
         settings.split,
         settings.size,
         settings.kind,
@@ -173,8 +181,8 @@ def _make_try_on(
     else:
         scene, dyed, product, cover = _lend(rng, scene)
     damage = draw_damage(rng, scene.snapshot)
-    person = _photograph(shade([scene.person.buffer], [look], banks, dyed=dyed)[0], settings, damage)
-    reference = _photograph(product, settings, draw_damage(rng, False))
+    person = photographed(shade([scene.person.buffer], [look], banks, dyed=dyed)[0], settings, damage)
+    reference = photographed(product, settings, draw_damage(rng, False))
 
     garment = scene.person.buffer.material == scene.material
     worn = garment_pixels(scene.person, garment)
@@ -224,7 +232,7 @@ def _old_person(
     rng = generator(settings.seed, settings.split, 9, index)
     gone = [number - Material.GARMENT for number in former.gone]
     fabrics = [
-        _fabric(rng, banks, style) if number in gone else look.fabrics[number]
+        draw_garment_fabric(rng, banks, style) if number in gone else look.fabrics[number]
         for number, style in enumerate(former.styles)
     ]
     buffer, dyed = former.picture.buffer, None
@@ -232,7 +240,7 @@ def _old_person(
         dyed = np.full((len(buffer.pixel), 3), np.nan, np.float32)
         dyed[np.isin(buffer.material, former.gone)] = garish
     old = shade([buffer], [replace(look, fabrics=tuple(fabrics))], banks, dyed=dyed)[0]
-    return _photograph(old, settings, damage)
+    return photographed(old, settings, damage)
 
 
 def make_pose_pair(index: int, settings: Settings = DEFAULTS) -> Sample:
@@ -243,7 +251,7 @@ def make_pose_pair(index: int, settings: Settings = DEFAULTS) -> Sample:
     rng = generator(settings.seed, settings.split, 4, index)
     banks = load_banks(settings.split, _name(settings.textures))
     complexion = draw_complexion(rng, scene.female, scene.older)
-    fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
+    fabrics = tuple(draw_garment_fabric(rng, banks, style) for style in scene.styles)
     shoes = draw_leather(rng)
     ground = draw_background(rng, *settings.size, "studio" if rng.random() < 0.75 else None)
     same_light = draw_lighting(rng, len(scene.target.buffer.lights))
@@ -254,7 +262,7 @@ def make_pose_pair(index: int, settings: Settings = DEFAULTS) -> Sample:
         pictures.append(shade([picture.buffer], [look], banks)[0])
     camera_seed = int(rng.integers(2**31))
     damage = draw_damage(np.random.default_rng(camera_seed), scene.snapshot)
-    shots = [_photograph(shot, settings, damage) for shot in pictures]
+    shots = [photographed(shot, settings, damage) for shot in pictures]
     landmarks, silhouette = observe(rng, scene.target, settings.jitter)
     everything = np.ones(len(scene.target.buffer.pixel), bool)
     flow, visible = pixel_flow(scene.target, everything, scene.source.buffer.coverage())
@@ -311,7 +319,7 @@ def _name(textures: str | os.PathLike | None) -> str | None:
     return None if textures is None else os.fspath(textures)
 
 
-def _fabric(rng: np.random.Generator, banks: Banks, style: str) -> Fabric:
+def draw_garment_fabric(rng: np.random.Generator, banks: Banks, style: str) -> Fabric:
     return draw_fabric(
         rng,
         style=style,
@@ -325,7 +333,7 @@ def draw_try_on_looks(
 ) -> tuple[Look, Look]:
     """Fresh looks of a scene: the person's, and the product shot's with the same cloth."""
     aside = rng.spawn(1)[0]  # what only some scenes have must not shift the draws of the others
-    fabrics = tuple(_fabric(rng, banks, style) for style in scene.styles)
+    fabrics = tuple(draw_garment_fabric(rng, banks, style) for style in scene.styles)
     complexion = draw_complexion(rng, scene.female, scene.older)
     lights = len(scene.person.buffer.lights)
     kind = None if scene.snapshot or rng.random() < 0.45 else "studio"
@@ -351,7 +359,7 @@ def draw_try_on_looks(
     return replace(person, bag=draw_leather(aside)), product
 
 
-def _photograph(picture: Tensor, settings: Settings, damage: Damage) -> Tensor:
+def photographed(picture: Tensor, settings: Settings, damage: Damage) -> Tensor:
     """(3, H, W) in [0, 1] -> in [-1, 1], through a camera if the settings want one."""
     if settings.damage:
         shot = apply_damage(picture.permute(1, 2, 0).cpu().numpy(), damage)

@@ -26,6 +26,7 @@ CATALOGUE = (
     "front", "catalogue", "arms_away", "hand_on_hip", "pocket", "pockets", "behind_back", "walking",
     "legs_crossed", "quarter_turn", "quarter_pocket",
 )  # fmt: skip
+PRODUCT_LIGHTS = np.array([[-0.35, 0.55, 0.76]], np.float32)
 FRONTAL = tuple(pose.name for pose in POSES if pose.name not in BACK_VIEWS + SIDE_VIEWS + SEATED_VIEWS)
 
 
@@ -384,8 +385,7 @@ def _render(
     """
     (person, identity), (figure, posed, camera), (meshes, product_camera) = who, stage, laid_out
     product_view = draw(join(meshes), product_camera, *size)
-    product_lights = np.array([[-0.35, 0.55, 0.76]], np.float32)
-    product = resolve(product_view, product_lights)
+    product = resolve(product_view, PRODUCT_LIGHTS)
 
     carried = [] if extras.bag is None else bag_meshes(extras.bag, posed.meshes, posed.landmarks)
     posed = replace(posed, meshes=[*posed.meshes, *carried])

@@ -299,3 +299,22 @@ def parser_batch(batch: Batch, grounds: Tensor, draw: Draw) -> Batch:
         "seen": seen,
         "silhouette": rough_silhouette(seen, draw),
     }
+
+
+# ---------------------------------------------------------------------------------------- product shots
+
+
+def shot_batch(batch: Batch, draw: Draw) -> Batch:
+    """Product shots bent, in other light, blurred and grained.
+
+    batch    photo (B, 3, H, W), seen (B, H, W) long
+    """
+    size = (batch["photo"].shape[-2], batch["photo"].shape[-1])
+    sources = draw_bend(draw, size).sources
+    seen = F.grid_sample(
+        batch["seen"].float()[:, None], sources, mode="nearest", padding_mode="border", align_corners=False
+    )
+    photo = recoloured(warp(batch["photo"], sources), draw, 0.7)
+    soft = resize(resize(photo, (size[0] // 2, size[1] // 2)), size)
+    photo = torch.where(draw.chance(0.3), soft, photo) + 0.04 * draw.uniform(0, 1) * draw.waves(size, size, 3)
+    return {"photo": photo.clamp(-1, 1), "seen": seen[:, 0].long()}

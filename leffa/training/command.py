@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
     from leffa.model.pipeline import LeffaPipeline
+    from leffa.training.lessons import Data
 
 EXAMPLES = (
     "leffa train --preset tiny-1 --data packed:people --start nothing --vae runs/vae/vae --run runs/one\n"
@@ -24,12 +25,14 @@ EXAMPLES = (
     "      --base stable-diffusion-inpainting --run runs/fine\n"
     "leffa train --preset tiny-3 --data packed:people --start runs/one/model --set steps=500 --run runs/two"
 )
+LENT_SHOTS = 0.35  # share of the product shots that are photographs
 WORDS = ("nothing", "bundled")  # starts that are no paths
-NETWORKS = ("refinement", "parser", "filling")
+NETWORKS = ("refinement", "parser", "filling", "shot")
 COMPOSITION_EXAMPLES = (
     "leffa train-composition refinement --data packed:people --held-out packed:held-out --minutes 60 \\\n"
     "      --run runs/refinement\n"
-    "leffa train-composition parser --data packed:redressed --start bundled --minutes 20 --run runs/parser"
+    "leffa train-composition parser --data packed:redressed --start bundled --minutes 20 --run runs/parser\n"
+    "leffa train-composition shot --data shots:2200 --held-out shots:60 --minutes 22 --run runs/shot"
 )
 VAE_EXAMPLES = "leffa train-vae --data packed:people --pictures cloth/ --steps 3000 --run runs/vae"
 
@@ -151,11 +154,15 @@ def run_vae(options: argparse.Namespace) -> None:
 
 
 def add_composition_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("network", choices=NETWORKS, help="which of the three")
+    parser.add_argument("network", choices=NETWORKS, help="which of the four")
     parser.add_argument(
-        "--data", action="append", required=True, metavar="packed:DIR", help="may be repeated"
+        "--data",
+        action="append",
+        required=True,
+        metavar="packed:DIR",
+        help="may be repeated; for shot shots:N, so many product shots drawn for it",
     )
-    parser.add_argument("--held-out", metavar="packed:DIR", help="people to tell figures of while training")
+    parser.add_argument("--held-out", metavar="packed:DIR", help="what to tell figures of while training")
     parser.add_argument("--minutes", type=float, required=True, metavar="N", help="of training in all")
     parser.add_argument("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
     parser.add_argument(
@@ -170,6 +177,9 @@ def add_composition_arguments(parser: argparse.ArgumentParser) -> None:
         help="refinement: from a flow that says nothing, to see what the attention flow is worth",
     )
     parser.add_argument("--grounds", metavar="DIR", help="parser: folder of pictures to put people before")
+    parser.add_argument(
+        "--textures", metavar="DIR", help=f"shot: folder of product shots, {LENT_SHOTS:.0%} of the data"
+    )
 
 
 def run_composition(options: argparse.Namespace) -> None:
@@ -177,29 +187,26 @@ def run_composition(options: argparse.Namespace) -> None:
     from leffa.composition import networks
     from leffa.training import checkpoint
     from leffa.training.composition import Schedule, train
-    from leffa.training.composition_rows import Rows
     from leffa.training.lessons import LESSONS, ParserLesson, load_grounds
 
     if not 0 < options.minutes < float("inf"):
         raise LeffaError(f"--minutes must be above 0, got {options.minutes:g}")
     if options.grounds and not Path(options.grounds).is_dir():
         raise LeffaError(f"--grounds {options.grounds} is no folder")
+    if options.textures and not Path(options.textures).is_dir():
+        raise LeffaError(f"--textures {options.textures} is no folder")
     run = Path(options.folder)
     file = f"{options.network}.safetensors"
-    places = [_packed(data) for data in options.data]
+    rows, held_out, data = _rows(options)
     lesson = LESSONS[options.network]()
     if options.grounds and isinstance(lesson, ParserLesson):
         lesson.grounds = load_grounds(Path(options.grounds))
     if options.start == "bundled":
         networks.load(lesson.network, networks.find() / file)
         lesson.network.requires_grad_(True)
-    attends = options.network == "refinement" and not options.flat_start
-    pipeline = start("bundled", None, None, DensePoseEncoding.POSE_TRAINING) if attends else None
-    rows = Rows.open(places, pipeline)
-    held_out = Rows.open([_packed(options.held_out)], pipeline) if options.held_out else None
     origin = {
         "network": options.network,
-        "data": [str(place.resolve()) for place in places],
+        "data": data,
         "start": options.start,
         "flat_start": options.flat_start,
         "minutes": options.minutes,
@@ -207,6 +214,35 @@ def run_composition(options: argparse.Namespace) -> None:
     checkpoint.keep_origin(run, origin, (file,))
     train(lesson, rows, run / file, Schedule(options.minutes), held_out)
     report(f"finished: {run / file}")
+
+
+def _rows(options: argparse.Namespace) -> "tuple[Data, Data | None, list[str]]":
+    """The data, what is held out, and what the first is called."""
+    from leffa.synthetic.identity import Split
+    from leffa.synthetic.samples import Settings
+    from leffa.synthetic.shots import Shots
+    from leffa.training.composition_rows import Rows
+
+    if options.network == "shot":
+        if len(options.data) > 1:
+            raise LeffaError("--data shots:N is given once")
+        lent = LENT_SHOTS if options.textures else 0.0
+        drawn = Settings(textures=options.textures, lent=lent)
+        held = replace(drawn, split=Split.TEST, textures=None, lent=0.0)
+        looked_at = Shots(_count(options.held_out), held) if options.held_out else None
+        return Shots(_count(options.data[0]), drawn), looked_at, [*options.data, str(options.textures)]
+    places = [_packed(data) for data in options.data]
+    attends = options.network == "refinement" and not options.flat_start
+    pipeline = start("bundled", None, None, DensePoseEncoding.POSE_TRAINING) if attends else None
+    held_out = Rows.open([_packed(options.held_out)], pipeline) if options.held_out else None
+    return Rows.open(places, pipeline), held_out, [str(place.resolve()) for place in places]
+
+
+def _count(source: str) -> int:
+    kind, _, count = source.partition(":")
+    if kind != "shots" or not count.isdecimal() or int(count) < 1:
+        raise LeffaError(f"{source!r}: give shots:N, a number of product shots to be drawn")
+    return int(count)
 
 
 def _packed(source: str) -> Path:

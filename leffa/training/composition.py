@@ -1,6 +1,6 @@
-"""Training the three small networks that make a picture of a flow: refinement, parser and filling.
+"""Training the small networks that make a picture of a flow: refinement, parser, filling, and shot.
 
-One loop for all three, over a ``Lesson``. It runs for a given time, in as many legs as one likes: the
+One loop for all, over a ``Lesson``. It runs for a given time, in as many legs as one likes: the
 learning rate follows the time spent, and the same call goes on from the newest checkpoint.
 """
 
@@ -19,8 +19,8 @@ from leffa.report import report
 from leffa.training import checkpoint
 from leffa.training.augmentation import Draw
 from leffa.training.batches import step_seed
-from leffa.training.composition_rows import Rows, halved
-from leffa.training.lessons import Lesson
+from leffa.training.composition_rows import halved
+from leffa.training.lessons import Data, Lesson
 
 Figures = dict[str, float]
 
@@ -55,10 +55,10 @@ class Schedule:
 
 def train(
     lesson: Lesson,
-    rows: Rows,
+    rows: Data,
     result: Path,
     schedule: Schedule,
-    held_out: Rows | None = None,
+    held_out: Data | None = None,
     held_out_count: int = 240,
     stop_at: int | None = None,
 ) -> nn.Module:
@@ -128,7 +128,7 @@ def _step(
     lesson: Lesson,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    rows: Rows,
+    rows: Data,
     schedule: Schedule,
     step: int,
     small: bool,
@@ -159,7 +159,7 @@ def blend_in(average: nn.Module, network: nn.Module, decay: float) -> None:
 
 
 @torch.no_grad()
-def evaluate(lesson: Lesson, network: nn.Module, rows: Rows, count: int, batch: int = 24) -> Figures:
+def evaluate(lesson: Lesson, network: nn.Module, rows: Data, count: int, batch: int = 24) -> Figures:
     """Means of a lesson's figures over the first ``count`` held-out rows, undisturbed; those known of any."""
     device = next(network.parameters()).device
     found: dict[str, list[Tensor]] = {}

@@ -1,7 +1,8 @@
-"""What each of the composition's three networks learns: its batches, its loss, its held-out figures."""
+"""What each of the composition's networks learns: its batches, its loss, its held-out figures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,18 @@ from leffa.images import SUFFIXES, load_image, to_tensor
 from leffa.model.filling import Filling
 from leffa.model.pyramid import resize, resize_offsets
 from leffa.model.refinement import Refined, Refinement, Shows
+from leffa.preprocess.garment.parsing import ShotParser, ShotPart
 from leffa.preprocess.offline.parsing import PhotoParser, Seen
-from leffa.training.augmentation import Batch, Draw, grown, parser_batch, recoloured, refinement_batch
+from leffa.synthetic.shots import UNKNOWN, Shots
+from leffa.training.augmentation import (
+    Batch,
+    Draw,
+    grown,
+    parser_batch,
+    recoloured,
+    refinement_batch,
+    shot_batch,
+)
 from leffa.training.composition_rows import Rows, field_of
 
 LEVELS = (0.3, 0.4, 0.6, 1.0)  # what the flows after matching and after each refinement count
@@ -23,9 +34,14 @@ SMOOTH, SILHOUETTE, OUTLINE = 0.3, 0.5, 1.0  # weights beside the flow's
 REACHES = (1, 3, 9)  # of the finest flow's cells: how far off an outline is still felt
 PCK = 5.0  # % of the reference's width
 PART_WEIGHTS = {Seen.FACE: 1.5, Seen.ARM: 2.0, Seen.LEG: 2.0}  # skin is rare, and taking it for cloth shows
+INSIDE_WEIGHT = 2.0  # of the inside of a garment on its product shot, which is rare
 SKIN_WEIGHT, GRADIENT, DARKNESS = 1.5, 0.5, 0.02  # of the filling
 LIGHT_SHARE = 16  # of the width: light is compared over windows of this part of it
 SEEN_SKIN = 0.002  # share of a picture above which its skin tone is known
+
+
+Data = Rows | Shots
+"""What a lesson's batches are taken from."""
 
 
 class Lesson(ABC):
@@ -41,7 +57,7 @@ class Lesson(ABC):
     network: nn.Module
 
     @abstractmethod
-    def batch(self, rows: Rows, numbers: Sequence[int]) -> Batch: ...
+    def batch(self, rows: Any, numbers: Sequence[int]) -> Batch: ...
 
     @abstractmethod
     def prepare(self, batch: Batch, draw: Draw | None) -> Batch: ...
@@ -197,14 +213,18 @@ class ParserLesson(Lesson):
         return F.cross_entropy(logits, batch["seen"], self._weights.to(logits.device))
 
     def figures(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
-        said = logits.argmax(1)
-        figures = {}
-        for part in Seen:
-            ours, truth = said == part, batch["seen"] == part
-            either = (ours | truth).sum((1, 2))
-            share = (ours & truth).sum((1, 2)) / either.clamp_min(1)
-            figures[f"IoU {part.name.lower()}"] = torch.where(either > 0, share, torch.nan)
-        return figures
+        return _ious(logits.argmax(1), batch["seen"], Seen)
+
+
+def _ious(said: Tensor, truth: Tensor, parts: type[IntEnum]) -> dict[str, Tensor]:
+    """Overlap of every part of maps (B, H, W), (B,) each; nan where neither has it."""
+    figures = {}
+    for part in parts:
+        ours, theirs = said == part, truth == part
+        either = (ours | theirs).sum((1, 2))
+        share = (ours & theirs).sum((1, 2)) / either.clamp_min(1)
+        figures[f"IoU {part.name.lower()}"] = torch.where(either > 0, share, torch.nan)
+    return figures
 
 
 def load_grounds(folder: Path, size: tuple[int, int] = (256, 192)) -> Tensor:
@@ -214,6 +234,43 @@ def load_grounds(folder: Path, size: tuple[int, int] = (256, 192)) -> Tensor:
         raise LeffaError(f"there are no pictures in {folder}: give a folder of photographs")
     pictures = [load_image(path).convert("RGB").resize(size[::-1]) for path in paths]
     return torch.stack([to_tensor(picture) for picture in pictures])
+
+
+# ---------------------------------------------------------------------------------------- product shots
+
+
+class ShotLesson(Lesson):
+    """What every pixel of a product shot shows."""
+
+    def __init__(self) -> None:
+        self.network = ShotParser()
+
+    def batch(self, rows: Shots, numbers: Sequence[int]) -> Batch:
+        return rows.shots(numbers)
+
+    def prepare(self, batch: Batch, draw: Draw | None) -> Batch:
+        return batch if draw is None else shot_batch(batch, draw)
+
+    def run(self, network: nn.Module, batch: Batch) -> Tensor:
+        logits: Tensor = network(batch["photo"])
+        return logits
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Cross entropy; of a photograph only garment against ground."""
+        is_known = batch["seen"] != UNKNOWN
+        seen = batch["seen"].masked_fill(~is_known, int(ShotPart.GROUND))
+        known = F.cross_entropy(logits, seen, self._weights(logits), reduction="none")
+        garment = logits[:, [ShotPart.CLOTH, ShotPart.INSIDE]].logsumexp(1)
+        return torch.where(is_known, known, logits.logsumexp(1) - garment).mean()
+
+    @staticmethod
+    def _weights(logits: Tensor) -> Tensor:
+        return torch.tensor([INSIDE_WEIGHT if part is ShotPart.INSIDE else 1.0 for part in ShotPart]).to(
+            logits
+        )
+
+    def figures(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return _ious(logits.argmax(1), batch["seen"], ShotPart)
 
 
 # ---------------------------------------------------------------------------------------- filling
@@ -355,4 +412,5 @@ LESSONS: dict[str, type[Lesson]] = {
     "refinement": RefinementLesson,
     "parser": ParserLesson,
     "filling": FillingLesson,
+    "shot": ShotLesson,
 }

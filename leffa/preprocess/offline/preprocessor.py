@@ -51,7 +51,7 @@ class OfflinePreprocessor:
             person = self._estimator.estimate(small)[0]
         except PersonError:
             return None
-        if not is_worn(person, self._estimator.has_face(small)):
+        if not is_worn(small, person, self._estimator.has_face(small)):
             return None
         region = worn_region(small, person, garment)
         whole = cv2.resize(region, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
