@@ -120,10 +120,11 @@ def _decide(values: NDArray[np.float32], name: str) -> NDArray[np.uint8]:
             f"{_WHAT_WOULD_DO}."
         )
     low, high = np.percentile(tones, [1, 99])
-    if high - low >= _NARROW and np.mean((tones > low + _RINGING) & (tones < high - _RINGING)) < _EDGES:
-        return _over(
-            tones, (low + high) / 2
-        )  # two labels, two colours, also as JPEG has them: the brighter one
+    between = (tones > low + _RINGING) & (tones < high - _RINGING)
+    if (
+        high - low >= _NARROW and between.mean() < _EDGES
+    ):  # two colours, also as JPEG has them: the brighter one
+        return _over(tones, (low + high) / 2)
     _refuse_picture(tones, np.ptp(colours, axis=-1), name)
     return _over(tones, 128)
 
@@ -148,7 +149,7 @@ def _of_alpha(alpha: NDArray[np.float32], colours: NDArray[np.float32], name: st
     )
 
 
-def _refuse_picture(tones: NDArray[np.float32], colouring: NDArray[np.float32], name: str) -> None:
+def _refuse_picture(tones: NDArray[Any], colouring: NDArray[np.float32], name: str) -> None:
     """Raise PictureError where there are more mid-tones than soft edges have."""
     middle = (tones > 48) & (tones < 207)
     share = float(middle.mean())
@@ -171,7 +172,7 @@ def _stretched(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return (values - low) * (255 / (high - low))
 
 
-def _over(values: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
+def _over(values: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
     return np.where(values >= threshold, 255, 0).astype(np.uint8)
 
 
