@@ -24,22 +24,25 @@ def fault_of(path: Path) -> str | None:
             head = file.read(_HEAD)
     except OSError as error:
         return f"cannot be read ({(error.strerror or type(error).__name__).lower()})"
-    if other := foreign(head, "no weights", is_text=path.suffix == ".json"):
+    is_whole_pickle = path.suffix == ".pkl" and size > 0 and _last(path, size) == b"."
+    is_text = path.suffix == ".json" or is_whole_pickle  # of the first protocol
+    if other := foreign(head, "no weights", is_text):
         return other
     if path.suffix == ".safetensors":
         return _safetensors(path, size)
     if path.suffix == ".json":
         return _json(path)
-    return _torch(path, size, head) if path.suffix in (".pkl", *_TORCH) else None
+    if path.suffix == ".pkl" and head[:1] == b"\x80" and not is_whole_pickle:
+        return "is cut short: the end of the pickle is missing"
+    return _torch(path, head) if path.suffix in _TORCH else None
 
 
-def _torch(path: Path, size: int, head: bytes) -> str | None:
-    """What is wrong with an archive or a pickle of torch."""
+def _torch(path: Path, head: bytes) -> str | None:
+    """What is wrong with a file of torch's: an archive, formerly a pickle."""
     if head.startswith(b"PK"):
         return None if zipfile.is_zipfile(path) else "is cut short: the end of the archive is missing"
     if head.startswith(b"\x80"):
-        is_cut = path.suffix == ".pkl" and _last(path, size) != b"."
-        return "is cut short: the end of the pickle is missing" if is_cut else None
+        return None
     if head[8:9] == b"{":
         return "is a safetensors file under another name: let its name end in .safetensors"
     return "is no file of torch: its first bytes are neither those of an archive nor of a pickle"
