@@ -194,33 +194,20 @@ class Engine:
         LeffaError (PersonError, PictureError, WeightsError) with one sentence for the user.
         """
         if isinstance(person, (list, tuple)):
-            references = reference if isinstance(reference, (list, tuple)) else [reference] * len(person)
-            masks = [None] * len(person) if mask is None else mask
-            for name, values in (("references", references), ("masks", masks)):
-                if len(values) != len(person):
-                    raise LeffaError(f"{len(person)} people and {len(values)} {name}: give as many of them")
-            shared: dict[str, Any] = {
-                "settings": settings,
-                "model": model,
-                "progress": progress,
-                "stop": stop,
-            }
-            return [
-                self.try_on(one, its_reference, garment, its_mask, **shared)
-                for one, its_reference, its_mask in zip(person, references, masks, strict=True)
-            ]
+            shared = {"settings": settings, "model": model, "progress": progress, "stop": stop}
+            return self._try_on_each(person, reference, garment, mask, shared)
         picture = load_image(reference)
         garment, shot, told = self._settle(garment, picture)
-        reference, shown = shot.picture, shot.shown
         chosen = models.find(Task.TRY_ON, model, garment)
         resolved = (settings or Settings()).resolved(chosen)
         given = None if mask is None else read_mask(mask)
+
         (progress or _silent)(0.0, "finding the person", None)
         prepared = self._prepared(person, chosen)
         part = prepared.parts_in_frame()[..., 0]
-        told += advice.of_pose(part) if mask is not None else advice.of_person(part, garment)
-        region = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
+        told += advice.of_person(part, garment) if given is None else advice.of_pose(part)
         notes = [*prepared.notes, *map(str, told), *_unfamiliar(chosen, garment)]
+
         automatic = self.mask(prepared, garment)
         if given is None:
             notes += map(str, advice.of_lengths(shot.measure(garment), garment, MaskOptions()))
@@ -228,29 +215,44 @@ class Engine:
         else:
             notes += check_mask(given, prepared.size, self.parts(prepared)[..., 0])
             area = _painted(given, "the mask is empty")
-        if chosen.focus:
-            region = _around(prepared, area, chosen)
-        reading = self._read(prepared, region) if resolved.compose else None
+
+        whole = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
+        region = _around(prepared, area, chosen) if chosen.focus else whole
         # An automatic mask in the model's own frame is used as it was made.
         is_framed = given is None and prepared.frame == region.letterbox
-        framed = prepared.mask_in_frame(garment) if is_framed else region.mask(area)
         job = Job(
             task=Task.TRY_ON,
             model=chosen,
             settings=resolved,
             photo=prepared.photo,
             mask=area,
-            framed_mask=framed,
+            framed_mask=prepared.mask_in_frame(garment) if is_framed else region.mask(area),
             region=region,
             densepose=_condition(prepared, region, chosen, resolved.encoding),
-            reference=reference,
-            reference_shown=shown,
-            reference_region=_reference_region(shown, chosen),
+            reference=shot.picture,
+            reference_shown=shot.shown,
+            reference_region=_reference_region(shot.shown, chosen),
         )
-        by_hand = (area > 127) & (automatic <= 127)  # the brush: it is repainted whatever it shows
-        scene = None if reading is None else _scene(job, reading, garment, by_hand)
-        start = None if scene is None or not shot.is_worn else self._start(scene, picture)
+        scene = start = None
+        if resolved.compose:
+            by_hand = (area > 127) & (automatic <= 127)  # the brush: it is repainted whatever it shows
+            scene = _scene(job, self._read(prepared, region), garment, by_hand)
+            start = self._start(scene, picture) if shot.is_worn else None
         return replace(self._run(job, scene, notes, progress, stop, start), garment=garment)
+
+    def _try_on_each(
+        self, people: Any, reference: Any, garment: Garment | str | None, mask: Any, shared: dict[str, Any]
+    ) -> list[Result]:
+        """One after the other; ``shared`` are the other arguments of ``try_on``."""
+        references = reference if isinstance(reference, (list, tuple)) else [reference] * len(people)
+        masks = [None] * len(people) if mask is None else mask
+        for name, values in (("references", references), ("masks", masks)):
+            if len(values) != len(people):
+                raise LeffaError(f"{len(people)} people and {len(values)} {name}: give as many of them")
+        return [
+            self.try_on(one, its_reference, garment, its_mask, **shared)
+            for one, its_reference, its_mask in zip(people, references, masks, strict=True)
+        ]
 
     def pose_transfer(
         self,

@@ -12,7 +12,7 @@ from leffa.composition.canvas import Maps, Working, framed_picture, pixels, size
 from leffa.composition.cloth import extended, sure_cloth
 from leffa.composition.flows import OUTLINE, Lands, Said, covered_by, field_at, landed, outlined, share_shown
 from leffa.composition.networks import Networks
-from leffa.composition.reading import GRASP, HANDS, LEAST_SKIN, RIM, SURE_SKIN, share_of
+from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, at_edges, share_of
 from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -88,16 +88,8 @@ def _in_front(scene: Scene, working: Working) -> Maps:
             HEAD_PAD:-HEAD_PAD, HEAD_PAD:-HEAD_PAD
         ]
     )
-    return np.clip(4 * (hair + face + _held(scene, working) - 0.5) + 0.5, 0, 1)
-
-
-def _held(scene: Scene, working: Working) -> Maps:
-    """(H, W) in [0, 1]: a bag in a hand."""
-    other = share_of(scene.photo, scene.reading, working, (Seen.OTHER,))
-    hands = (working.cut(np.isin(scene.reading.parts[..., 0], HANDS)) > 0.5).astype(np.uint8)
-    near = cv2.dilate(hands, disc(GRASP * working.zoom)) > 0
-    solid = cv2.morphologyEx((other > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc(2 * SPECK * working.zoom))
-    return other * (cv2.dilate(solid, disc(2 * SPECK * working.zoom)) > 0) * near
+    held = at_edges(scene.photo, working, scene.reading.held)
+    return np.clip(4 * (hair + face + held - 0.5) + 0.5, 0, 1)
 
 
 def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Said:

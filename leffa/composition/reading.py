@@ -43,6 +43,7 @@ TOLD_WEIGHT = 1.5  # of colours beside the parser's own answer
 WAISTS = range(-8, 49, 8)  # px of the frame above the hips
 TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
 GRASP, LEAST_HELD = 32.0, 80  # px of the frame: how far what is held may reach from the hand; its least area
+LIKE_SKIN = 12.0  # in Lab: fingers are no bag
 FOREIGN = 2.3  # logarithm: how much less likely than its usual ones a colour is that is not a garment's own
 SPECK = 0.03  # of the largest piece of a garment: what is smaller is none of it
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
@@ -60,12 +61,14 @@ class Reading:
     body        (1, 3, 256, 192) in [-1, 1], body coordinates there
     silhouette  (H, W) uint8, 255 = the person, at the photo's size
     parts       (H, W, 3) uint8 I, U, V of the part map: not of a bag, nor of a wide skirt's end
+    held        (256, 192) float32 in {0, 1} in the networks' frame: a bag in a hand
     """
 
     seen: Tensor
     body: Tensor
     silhouette: NDArray[np.uint8]
     parts: NDArray[np.uint8]
+    held: Tensor
 
     @property
     def on_body(self) -> NDArray[np.bool_]:
@@ -102,8 +105,8 @@ def read_photo(
     seen = _hair_of_one_colour(seen, _lab(picture), framed_mask(head, region)[0, 0].numpy() > 0)
     seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
     seen = _divided_at_the_waist(seen, _lab(picture), np.isin(framed[..., 0], LEGS))
-    seen = _held_in_hands(seen, _lab(picture), framed[..., 0])
-    return Reading(seen, body, silhouette, parts)
+    held = torch.from_numpy(_held_in_hands(seen, _lab(picture), framed[..., 0])).float()
+    return Reading(seen, body, silhouette, parts, held)
 
 
 def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
@@ -257,31 +260,36 @@ def _likelihood(lab: Maps, sure: NDArray[np.bool_]) -> Maps:
     return likely
 
 
-def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> Tensor:
-    """What is read as a skirt or trousers beside a hand, and has none of their colours, is a bag.
+def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(h, w): a bag: what lies beside a hand before a skirt or trousers and has none of their colours.
 
     parts  (h, w) uint8 ``Part``; on an arm it is a cuff
     """
-    hands = np.isin(parts, HANDS)
-    if not hands.any():
-        return seen
-    near, arms = cv2.dilate(hands.astype(np.uint8), disc(GRASP)) > 0, np.isin(parts, LOWER_ARMS)
-    arms = cv2.dilate(arms.astype(np.uint8), disc(2 * RIM)) > 0
+    held = np.zeros(parts.shape, bool)
+    hands = np.isin(parts, HANDS).astype(np.uint8)
+    near, palms = cv2.dilate(hands, disc(GRASP)) > 0, cv2.dilate(hands, disc(RIM)) > 0
+    arms = cv2.dilate(np.isin(parts, LOWER_ARMS).astype(np.uint8), disc(2 * RIM)) > 0
+    bare = (seen[0, Seen.ARM] > SURE_SKIN).numpy()
+    like_skin = np.zeros(parts.shape, bool)
+    if bare.sum() >= LEAST_SKIN:
+        like_skin = np.linalg.norm(lab - np.median(lab[bare], axis=0), axis=-1) < LIKE_SKIN
     for cloth in (Seen.LOWER, Seen.DRESS):
         own = (seen[0, cloth] > 0.5).numpy()
         if (own & ~near).sum() < LEAST_CLOTH:
             continue
-        likely = cv2.GaussianBlur(np.log(_likelihood(lab, own & ~near)), (0, 0), TOLD_AROUND)
-        foreign = own & near & ~arms & (likely < np.median(likely[own & ~near]) - FOREIGN)
-        foreign = cv2.morphologyEx(foreign.astype(np.uint8), cv2.MORPH_CLOSE, disc(RIM))
-        foreign = cv2.morphologyEx(foreign, cv2.MORPH_OPEN, disc(2 * RIM))
-        _, pieces, stats, _ = cv2.connectedComponentsWithStats(foreign)
+        likely = np.log(_likelihood(lab, own & ~near))
+        limit = np.median(likely[own & ~near]) - FOREIGN
+        foreign = (likely < limit) & (cv2.GaussianBlur(likely, (0, 0), TOLD_AROUND) < limit)
+        other = own | (seen[0, Seen.OTHER] > 0.5).numpy()
+        possible = other & near & ~like_skin & (likely < limit)
+        piece = (foreign & possible & ~arms & ~palms).astype(np.uint8)
+        piece = cv2.morphologyEx(piece, cv2.MORPH_CLOSE, disc(RIM))
+        piece = cv2.morphologyEx(piece, cv2.MORPH_OPEN, disc(2 * RIM))
+        _, pieces, stats, _ = cv2.connectedComponentsWithStats(piece)
         large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > LEAST_HELD)
-        held = torch.from_numpy(np.isin(pieces, large[large > 0]))
-        seen = torch.where(
-            held, F.one_hot(torch.tensor(Seen.OTHER), len(Seen))[None, :, None, None].float(), seen
-        )
-    return seen
+        sure = np.isin(pieces, large[large > 0])
+        held |= sure | (possible & (cv2.dilate(sure.astype(np.uint8), disc(4 * RIM)) > 0))
+    return held
 
 
 def _lab(picture: Tensor) -> Maps:
@@ -324,7 +332,12 @@ def with_worn(
 
 def share_of(photo: Image.Image, reading: Reading, working: Working, parts: Sequence[Seen]) -> Maps:
     """(H, W) in [0, 1] at the working size: share of these in a pixel, with the photo's own edges."""
-    rough = working.unframed(reading.seen[0, list(parts)].sum(0, keepdim=True))[..., 0].clip(0, 1)
+    return at_edges(photo, working, reading.seen[0, list(parts)].sum(0))
+
+
+def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:
+    """(H, W) in [0, 1] at the working size: a share (h, w) in the frame, with the photo's own edges."""
+    rough = working.unframed(share[None])[..., 0].clip(0, 1)
     guide = working.cut(np.asarray(photo)).astype(np.uint8)
     radius = max(2, round(GUIDE_RADIUS * working.zoom))
     return cv2.ximgproc.guidedFilter(guide, rough, radius, (255 * GUIDE_EDGE) ** 2).clip(0, 1)
