@@ -1,6 +1,7 @@
 """The command line: one style for all subcommands. Heavy imports wait until a command runs."""
 
 import argparse
+import io
 import os
 import sys
 from dataclasses import asdict
@@ -44,6 +45,10 @@ INPUTS = ("person", "reference", "pose", "garment", "mask")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit status. Bad input is one sentence on stderr, never a trace."""
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a file's name may have what the terminal's encoding has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
         options.run(options)

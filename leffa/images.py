@@ -20,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from leffa import __version__, files
 from leffa.errors import FileError, PictureError
+from leffa.intactness import foreign
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -179,6 +180,8 @@ def _no_picture(name: str, head: bytes) -> str:
         return f"{name} is an SVG drawing, which is not read: save it as PNG."
     if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim"):
         return f"{name} is a HEIC photo, which is not read: save it as JPEG."
+    if other := foreign(head, "no picture"):
+        return f"{name} {other}: get the picture itself, as JPEG, PNG or WebP."
     return f"{name} is not a picture that can be read: use JPEG, PNG or WebP."
 
 

@@ -1,11 +1,13 @@
-"""What a weight file really is, by its first bytes and by what its own header says of its length."""
+"""What a file really is, by its first bytes and, of weights, by what their header says of their length."""
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
 _LARGEST_HEADER = 100_000_000  # bytes, as the safetensors library has it
 _HEAD = 512
+_WORDS = 64  # bytes: with nothing but letters and signs in the first of them it is a text
 _POINTER = b"version https://git-lfs.github.com/spec"
 _PAGES = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 _TORCH = (".pth", ".pt", ".bin", ".ckpt")
@@ -22,31 +24,45 @@ def fault_of(path: Path) -> str | None:
             head = file.read(_HEAD)
     except OSError as error:
         return f"cannot be read ({(error.strerror or type(error).__name__).lower()})"
-    if foreign := _foreign(head, path.suffix):
-        return foreign
+    is_whole_pickle = path.suffix == ".pkl" and size > 0 and _last(path, size) == b"."
+    is_text = path.suffix == ".json" or is_whole_pickle  # of the first protocol
+    if other := foreign(head, "no weights", is_text):
+        return other
     if path.suffix == ".safetensors":
         return _safetensors(path, size)
     if path.suffix == ".json":
         return _json(path)
-    if path.suffix in _TORCH and head.startswith(b"PK") and not zipfile.is_zipfile(path):
-        return "is cut short: the end of the archive is missing"
-    is_pickle = path.suffix == ".pkl" and head[:1] == b"\x80"
-    return (
-        "is cut short: the end of the pickle is missing" if is_pickle and _last(path, size) != b"." else None
-    )
+    if path.suffix == ".pkl" and head[:1] == b"\x80" and not is_whole_pickle:
+        return "is cut short: the end of the pickle is missing"
+    return _torch(path, head) if path.suffix in _TORCH else None
 
 
-def _foreign(head: bytes, suffix: str) -> str | None:
-    """What files are that were saved in the place of weights, by their first bytes."""
+def _torch(path: Path, head: bytes) -> str | None:
+    """What is wrong with a file of torch's: an archive, formerly a pickle."""
+    if head.startswith(b"PK"):
+        return None if zipfile.is_zipfile(path) else "is cut short: the end of the archive is missing"
+    if head.startswith(b"\x80"):
+        return None
+    if head[8:9] == b"{":
+        return "is a safetensors file under another name: let its name end in .safetensors"
+    return "is no file of torch: its first bytes are neither those of an archive nor of a pickle"
+
+
+def foreign(head: bytes, wanted: str, is_text: bool = False) -> str | None:
+    """What files are that were saved in the place of others, by their first bytes; None if they may be right.
+
+    wanted   what it is not, as "no weights"
+    is_text  whether the right file is text
+    """
     if not head:
         return "is empty"
     if head.startswith(_POINTER):
         return "is a Git LFS pointer, which stands for the file and is not it"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(_PAGES):
-        return "is a web page, such as an error or a login, and no weights"
-    if suffix != ".json" and text.startswith(b"{"):
-        return "is a text, such as an error of a server, and no weights"
+        return f"is a web page, such as an error or a login, and {wanted}"
+    if not is_text and re.fullmatch(rb"[\s!-~]+", head[:_WORDS]):
+        return f"is a text, such as an error of a server, and {wanted}"
     return None
 
 

@@ -66,3 +66,20 @@ def garment(synthetic_sample):
     from leffa.images import to_pil
 
     return to_pil(synthetic_sample.reference)
+
+
+@pytest.fixture(scope="session")
+def seated_person():
+    """PIL photo of a synthetic person who sits, 384x512."""
+    from leffa.config import Garment
+    from leffa.images import to_pil
+    from leffa.synthetic import scene
+    from leffa.synthetic.body.pose_library import POSES
+    from leffa.synthetic.identity import Split
+    from leffa.synthetic.samples import Settings, make_try_on
+
+    seated = next(pose for pose in POSES if pose.name == "seated")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scene, "_draw_pose", lambda rng, from_behind=True: seated)
+        settings = Settings(split=Split.TEST, size=(512, 384), kind=Garment.LOWER, reuse=1, damage=False)
+        return to_pil(make_try_on(14, settings).person)

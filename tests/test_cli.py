@@ -1,16 +1,19 @@
 """The command line as a user runs it: subprocesses with toy weights."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from leffa import cli
 from leffa.model import presets
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,6 +143,15 @@ def test_help_has_examples(folder):
     for command in ("tryon", "pose", "mask", "app", "train"):
         done = leffa(folder, command, "--help")
         assert done.returncode == 0 and f"leffa {command}" in done.stdout.split("examples:")[1]
+
+
+def test_names_that_the_terminal_cannot_show_are_no_trace(monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    told = SimpleNamespace(run=lambda options: cli._tell([], "衣 \udcff.png: 44 %"))
+    monkeypatch.setattr(cli, "_parser", lambda: SimpleNamespace(parse_args=lambda arguments: told))
+    assert cli.main([]) == 0
+    assert terminal.buffer.getvalue() == b"\\u8863 \\udcff.png: 44 %\n"
 
 
 def test_importing_the_package_is_quick():

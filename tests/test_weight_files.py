@@ -20,6 +20,7 @@ from leffa.intactness import fault_of
 from leffa.model import presets
 from leffa.model.filling import Filling
 from leffa.model.refinement import Refinement
+from leffa.preprocess.garment.parsing import ShotParser
 from leffa.preprocess.offline.parsing import PhotoParser
 from leffa.run import speed
 from leffa.safe_pickle import load_state
@@ -31,6 +32,8 @@ BROKEN = {
     "pointer": (POINTER, "is a Git LFS pointer"),
     "page": (PAGE, "is a web page"),
     "error": (b'{"error": "not found"}', "is a text"),
+    "words": (b"404: Not Found", "is a text"),
+    "annexed": (b"/annex/objects/SHA256E-s123--4d7a21.safetensors\n", "is a text"),
     "empty": (b"", "is empty"),
 }
 
@@ -64,6 +67,22 @@ def test_half_a_file_is_cut_short(intact, share):
     assert "cut short" in str(fault_of(intact)), fault_of(intact)
     with pytest.raises(WeightsError, match="cut short"):
         load_state(intact)
+
+
+@pytest.mark.parametrize("content", ["<!DOCTYPE html>".encode("utf-16"), bytes(1000)])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_what_is_of_no_known_kind_asks_for_no_code(tmp_path, suffix, content):
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="its first bytes are n"):
+        load_state(path)
+
+
+def test_safetensors_under_another_name(tmp_path):
+    save_file({"weight": torch.zeros(10)}, tmp_path / "x.safetensors")
+    renamed = (tmp_path / "x.safetensors").rename(tmp_path / "x.pth")
+    with pytest.raises(WeightsError, match=r"name end in \.safetensors"):
+        load_state(renamed)
 
 
 def test_headers_that_do_not_add_up(tmp_path):
@@ -106,15 +125,16 @@ def test_doctor_and_engine_say_what_is_wrong_with_the_bundled_weights(bundled, k
         Engine("cpu").try_on(person, garment, "upper")
 
 
-@pytest.mark.parametrize("name", ["refinement", "filling", "parser"])
+@pytest.mark.parametrize("name", ["refinement", "filling", "parser", "shot"])
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [(POINTER, "is a Git LFS pointer"), (None, "is cut short"), ({"a": torch.zeros(3)}, "cannot be read")],
     ids=["pointer", "half", "another"],
 )
 def test_what_composes_a_picture_is_read_as_strictly(tmp_path, name, content, sentence):
-    for network, path in ((Refinement(), "refinement"), (Filling(), "filling"), (PhotoParser(), "parser")):
-        networks.save(network, tmp_path / f"{path}.safetensors")
+    known = {"refinement": Refinement, "filling": Filling, "parser": PhotoParser, "shot": ShotParser}
+    for file, network in known.items():
+        networks.save(network(), tmp_path / f"{file}.safetensors")
     networks.Networks.load(tmp_path)
     broken = tmp_path / f"{name}.safetensors"
     if isinstance(content, dict):

@@ -18,7 +18,7 @@ from leffa.framing import Region
 from leffa.images import Letterbox
 from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.drawing import disc
-from leffa.preprocess.offline.parsing import REPLACED, Seen
+from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 from leffa.preprocess.offline.parts import body_coordinates
 
 RIM = 1.6  # px of the frame: the old garment's edge is mixed with what lies beside it
@@ -44,6 +44,9 @@ WAISTS = range(-8, 49, 8)  # px of the frame above the hips
 TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
 GRASP = 32.0  # px of the frame that what is held may reach from the hand
 LEAST_HELD, MOST_HELD = 80, 2500  # px of the frame
+LEAST_ALONE = 0.4  # of what lies near the hands: so much must lie away from them to know its colours
+HELD_EDGE = 10.0  # in Lab
+SAME_HUE = 0.96  # cosine
 DEEPEST = 0.4  # of its lightness that cloth has left in a fold
 LIKE_SKIN = 12.0  # in Lab: fingers are no bag
 FOREIGN = 2.3  # logarithm: how much less likely than its usual ones a colour is that is not a garment's own
@@ -146,8 +149,8 @@ def _skin_like_the_face(seen: Tensor, picture: Tensor) -> Tensor:
     else:
         away = np.abs(lab - tone)
         other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
-    for limb in (Seen.ARM, Seen.LEG):
-        seen = _moved(seen, limb, torch.from_numpy(other))
+    for bare in SKIN if tone is None else (Seen.ARM, Seen.LEG):
+        seen = _moved(seen, bare, torch.from_numpy(other))
     return seen
 
 
@@ -279,11 +282,11 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
     for cloth in (Seen.LOWER, Seen.DRESS):
         own = (seen[0, cloth] > 0.5).numpy()
         alone = own & ~near
-        if alone.sum() < max(LEAST_CLOTH, (own & near).sum()):
-            continue  # too little of it lies away from the hands to know its colours
+        if alone.sum() < max(LEAST_CLOTH, LEAST_ALONE * (own & near).sum()):
+            continue
         likely = np.log(_likelihood(lab, alone))
-        likely[_shade_of(lab, np.median(lab[alone], axis=0))] = 0
         limit = np.median(likely[alone]) - FOREIGN
+        likely[_shade_of(lab, np.median(lab[alone], axis=0))] = 0
         foreign = (likely < limit) & (cv2.GaussianBlur(likely, (0, 0), TOLD_AROUND) < limit)
         other = own | (seen[0, Seen.OTHER] > 0.5).numpy()
         possible = other & near & ~like_skin & (likely < limit)
@@ -292,16 +295,34 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
         piece = cv2.morphologyEx(piece, cv2.MORPH_OPEN, disc(2 * RIM))
         _, pieces, stats, _ = cv2.connectedComponentsWithStats(piece)
         areas = stats[:, cv2.CC_STAT_AREA]
-        sure = ((areas > LEAST_HELD) & (areas < MOST_HELD))[pieces] & (pieces > 0)
+        sure = np.zeros(parts.shape, bool)
+        for number in np.flatnonzero((areas > LEAST_HELD) & (areas < MOST_HELD)):
+            if number and _stands_out(pieces == number, own & ~possible, lab):
+                sure |= pieces == number
         held |= sure | (possible & (cv2.dilate(sure.astype(np.uint8), disc(4 * RIM)) > 0))
     return held
 
 
+def _stands_out(piece: NDArray[np.bool_], cloth: NDArray[np.bool_], lab: Maps) -> bool:
+    """Whether a piece ends at an edge of colours: faded cloth does not."""
+    solid = piece.astype(np.uint8)
+    inner = piece & (cv2.erode(solid, disc(2)) == 0)
+    outer = (cv2.dilate(solid, disc(3)) > 0) & (cv2.dilate(solid, disc(1)) == 0) & cloth
+    if not outer.any():
+        return True
+    return bool(np.linalg.norm(np.median(lab[inner], axis=0) - np.median(lab[outer], axis=0)) > HELD_EDGE)
+
+
 def _shade_of(lab: Maps, colour: Maps) -> NDArray[np.bool_]:
-    """(h, w): what may be a colour in the shade: all of it falls alike."""
-    darker = lab[..., 0] / max(float(colour[0]), 1.0)
-    off = np.linalg.norm(lab[..., 1:] - darker[..., None] * colour[1:], axis=-1)
-    shade: NDArray[np.bool_] = (off < LIKE_SKIN) & (darker > DEEPEST) & (darker < 1.1)
+    """(h, w): what may be a colour in the shade or, if it has a hue, in the light."""
+    lightness = lab[..., 0] / max(float(colour[0]), 1.0)
+    off = np.linalg.norm(lab[..., 1:] - lightness[..., None] * colour[1:], axis=-1)
+    shade: NDArray[np.bool_] = (off < LIKE_SKIN) & (lightness > DEEPEST) & (lightness < 1.1)
+    chroma = float(np.linalg.norm(colour[1:]))
+    if chroma > TONE_REACH[1]:
+        along = lab[..., 1:] @ (colour[1:] / chroma)
+        own = np.linalg.norm(lab[..., 1:], axis=-1)
+        shade |= (along > SAME_HUE * own) & (own > DEEPEST * chroma) & (own < chroma / DEEPEST)
     return shade
 
 

@@ -26,9 +26,16 @@ SAME_SHAPE = 0.03  # how far a side is stretched unseen: DeepFashion's 750x1101 
 
 _SUFFIX = "|".join(re.escape(suffix) for suffix in SUFFIXES)
 _TWO_PICTURES = re.compile(
-    rf'"?(?P<first>.+?(?:{_SUFFIX}))"?[\s,;]+"?(?P<second>.+?(?:{_SUFFIX}))"?(?:[\s,;].*)?', re.IGNORECASE
+    rf"[\"']?(?P<first>.+?(?:{_SUFFIX}))[\"']?[\s,;]+[\"']?(?P<second>.+?(?:{_SUFFIX}))[\"']?(?:[\s,;].*)?",
+    re.IGNORECASE,
 )
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_STARTS = {  # of a text: byte-order marks, and where there is none, a NUL beside the first letter
+    rb"\xef\xbb\xbf": "utf-8-sig",
+    rb"\xff\xfe\0\0|\0\0\xfe\xff": "utf-32",
+    rb"\xff\xfe|\xfe\xff": "utf-16",
+    rb"[^\0]\0": "utf-16-le",
+    rb"\0[^\0]": "utf-16-be",
+}
 
 
 # ------------------------------------------------------------------------------ lists and files
@@ -93,9 +100,9 @@ def stem(name: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """A list's text, in UTF-8 or UTF-16, with or without a byte-order mark."""
+    """A list's text, in UTF-8, UTF-16 or UTF-32, with or without a byte-order mark."""
     content = path.read_bytes()
-    encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8")
+    encoding = next((name for start, name in _STARTS.items() if re.match(start, content, re.DOTALL)), "utf-8")
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:

@@ -54,6 +54,7 @@ _LOWER_LEGS = (
     Part.RIGHT_LOWER_LEG_FRONT,
     Part.LEFT_LOWER_LEG_FRONT,
 )
+_SEATED = 0.2  # of the torso's height from its end to the thighs' middle: 0.25 to 0.35 of 14 people who stand
 _LEAST = 0.01  # share of the person that a part must have to count as seen
 
 
@@ -147,7 +148,10 @@ def of_person(part: NDArray[np.uint8], garment: Garment) -> list[Advice]:
 
 def of_pose(part: NDArray[np.uint8]) -> list[Advice]:
     """What is to be said of somebody whose head is not above their body."""
-    head, torso, legs = (_middle(part, parts) for parts in (_HEAD, _TORSO, _UPPER_LEGS))
+    head, torso, thighs, calves = (
+        _middle(part, parts) for parts in (_HEAD, _TORSO, _UPPER_LEGS, _LOWER_LEGS)
+    )
+    legs = thighs if calves is None else calves  # of who sits, thighs are beside the torso
     above, below = (head, torso) if head is not None else (torso, legs)
     if above is None or below is None:
         return []
@@ -168,7 +172,7 @@ def _sits(part: NDArray[np.uint8]) -> bool:
     if not len(torso) or not len(legs):
         return False
     top, bottom = np.percentile(torso, [2, 98])
-    return bool(np.median(legs) - bottom < 0.1 * (bottom - top))
+    return bool(np.median(legs) - bottom < _SEATED * (bottom - top))
 
 
 def _is_cut(part: NDArray[np.uint8]) -> bool:

@@ -22,12 +22,14 @@ MaskSource = str | os.PathLike[str] | IO[bytes] | Image.Image | NDArray[Any] | A
 MOST = 0.9  # share of the picture: a mask of more leaves nothing to go by
 
 _NARROW = 32  # of 255: what varies less is one tone, as JPEG keeps it
+_RINGING = 16  # of 255: how far JPEG takes the pixels of an even area from their tone
+_EDGES = 0.03  # share of the picture: pixels at the border of two even areas
 _MOST_MID = 0.25  # share of the picture between black and white: a soft edge has less
 _MOST_COLOURED = 0.05  # the same if it is coloured: a photo has more
 _COLOURED = 24  # of 255, between the channels
 _FLAT = 40  # of 255: a brush is of one colour to within this
 _EDGE_OF_HOLE = 0.5  # share of the border that is opaque around a hole
-_FLAT_PATCH = 0.03  # share of the picture in one tone: an area that was greyed out
+_FLAT_PATCH = 0.03  # share of the picture in one mid-tone: an area that was greyed out, or a third label
 _HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 _TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
 _WHAT_WOULD_DO = "a mask is white where to repaint and black elsewhere"
@@ -108,10 +110,21 @@ def _decide(values: NDArray[np.float32], name: str) -> NDArray[np.uint8]:
     colours = values[..., : 3 if channels >= 3 else 1]
     if alpha is not None and np.ptp(alpha) >= _NARROW:
         return _of_alpha(alpha, colours, name)
-    tones = np.rint(colours.mean(-1))
-    levels = np.flatnonzero(np.bincount(tones.astype(np.uint8).ravel(), minlength=256))
-    if len(levels) == 2 and (levels[0] == 0 or levels[1] - levels[0] >= _NARROW):
-        return _over(tones, levels[1])  # 0 and 1, two labels, two colours: the brighter one
+    tones = np.rint(colours.mean(-1)).astype(np.uint8)
+    levels = np.flatnonzero(np.bincount(tones.ravel(), minlength=256))
+    if len(levels) == 2 and levels[0] == 0:  # 0 and 1, or a label and nothing
+        return _over(tones, levels[1])
+    if 0 < levels[-1] < _NARROW:
+        raise PictureError(
+            f"{name} is no mask, its brightest tone is {levels[-1]} of 255, as in a map of labels: "
+            f"{_WHAT_WOULD_DO}."
+        )
+    low, high = np.percentile(tones, [1, 99])
+    between = (tones > low + _RINGING) & (tones < high - _RINGING)
+    if (
+        high - low >= _NARROW and between.mean() < _EDGES
+    ):  # two colours, also as JPEG has them: the brighter one
+        return _over(tones, (low + high) / 2)
     _refuse_picture(tones, np.ptp(colours, axis=-1), name)
     return _over(tones, 128)
 
@@ -136,19 +149,19 @@ def _of_alpha(alpha: NDArray[np.float32], colours: NDArray[np.float32], name: st
     )
 
 
-def _refuse_picture(tones: NDArray[np.float32], colouring: NDArray[np.float32], name: str) -> None:
+def _refuse_picture(tones: NDArray[Any], colouring: NDArray[np.float32], name: str) -> None:
     """Raise PictureError where there are more mid-tones than soft edges have."""
     middle = (tones > 48) & (tones < 207)
     share = float(middle.mean())
     coloured = float((middle & (colouring > _COLOURED)).mean())
-    if share <= _MOST_MID and coloured <= _MOST_COLOURED:
-        return
     counts = np.bincount(np.rint(tones[middle]).astype(int).clip(0, 255), minlength=256)
     patch = float(counts.max() / tones.size)
+    if share <= _MOST_MID and coloured <= _MOST_COLOURED and patch <= _FLAT_PATCH:
+        return
     if patch > 0.9 * share:
         like = f"{_percent(patch)} of it are one tone between black and white"
     elif patch > _FLAT_PATCH:
-        like = "it looks like a photo with an area greyed out"
+        like = "it looks like a photo, perhaps with an area greyed out"
     else:
         like = "it looks like a photo" if coloured > _MOST_COLOURED else "it looks like a picture in greys"
     raise PictureError(f"{name} is no mask, {like} ({_percent(share)} mid-tones): {_WHAT_WOULD_DO}.")
@@ -159,7 +172,7 @@ def _stretched(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return (values - low) * (255 / (high - low))
 
 
-def _over(values: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:
+def _over(values: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
     return np.where(values >= threshold, 255, 0).astype(np.uint8)
 
 

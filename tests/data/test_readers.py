@@ -248,14 +248,20 @@ def test_pictures_are_found_whatever_their_suffix(viton, dress, suffix):
 
 
 @pytest.mark.parametrize("separator", [" ", "\t", ",", "; "])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_names_with_blanks_and_marks_in_lists_of_any_kind(viton, separator, encoding):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_names_with_blanks_and_marks_in_lists_of_any_kind(viton, separator, encoding, quote):
     names = ("Jörg am Meer.jpg", "my red shirt.jpg")
     for folder in ("image", "cloth", "cloth-mask", "image-parse-v3", "agnostic-mask", "image-densepose"):
         for old, new in zip("ab", names, strict=True):
             path = next((viton / "train" / folder).glob(f"{old}_00*"))
             path.rename(path.with_name(path.name.replace(f"{old}_00", new.removesuffix(".jpg"))))
-    text = separator.join(names) + "\r\n" + separator.join((f'"{names[1]}"', f'"{names[0]}"')) + "\r\n"
+    text = (
+        separator.join(names)
+        + "\r\n"
+        + separator.join(f"{quote}{name}{quote}" for name in names[::-1])
+        + "\r\n"
+    )
     (viton / "train_pairs.txt").write_bytes(text.encode(encoding))
     data = VitonHD(viton, size=SIZE)
     assert [data[i].name for i in range(len(data))] == ["Jörg am Meer", "my red shirt"]

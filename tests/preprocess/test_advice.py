@@ -123,11 +123,21 @@ def test_half_a_person_is_told_or_refused():
         of_person(selfie, Garment.LOWER)
 
 
-def test_somebody_who_sits_is_told():
-    part = body(280)
-    part[200:260, 20:110] = Part.LEFT_UPPER_LEG_FRONT
-    part[255:280, 20:60] = Part.LEFT_LOWER_LEG_FRONT
+@pytest.mark.parametrize("top", [200, 270])  # seen from the front, and half from the side
+def test_somebody_who_sits_is_told(top):
+    part = np.pad(body(280), ((0, 120), (0, 0)))
+    part[top : top + 70, 20:110] = Part.LEFT_UPPER_LEG_FRONT
+    part[top + 70 : top + 100, 20:60] = Part.LEFT_LOWER_LEG_FRONT
     assert keys(part, Garment.LOWER) == ["sits"] and keys(part, Garment.UPPER) == []
+
+
+def test_who_sits_and_is_cut_below_the_face_does_not_lie():
+    part = body(280)
+    part[part == Part.HEAD_LEFT] = 0
+    part[200:260, 220:320] = Part.LEFT_UPPER_LEG_FRONT
+    part = np.pad(part, ((0, 160), (0, 40)))
+    part[260:420, 300:340] = Part.LEFT_LOWER_LEG_FRONT
+    assert keys(part, Garment.UPPER) == [] and keys(part, Garment.LOWER) == ["sits"]
 
 
 def test_a_photo_that_lost_its_orientation_is_told():

@@ -58,6 +58,8 @@ ACCEPTED = {
     "red in a palette": palette((255, 0, 0)),
     "dark in a palette": palette((40, 0, 0)),
     "JPEG": jpeg(MASK),
+    "grey as JPEG": jpeg(MASK // 2),
+    "blue as JPEG": jpeg(np.dstack([np.zeros((HEIGHT, WIDTH, 2), np.uint8), MASK])),
     "white strokes in alpha": with_alpha((255, 255, 255), MASK),
     "black strokes in alpha": with_alpha((0, 0, 0), MASK),
     "red half-transparent strokes": with_alpha((255, 0, 0), MASK // 2),
@@ -92,6 +94,8 @@ REFUSED = {
         "looks like a photo",
     ),
     "a cut-out": (with_alpha(photo(), MASK), "cut-out"),
+    "three tones": (np.where(RIM > MASK, 128, MASK).astype(np.uint8), "one tone between black and white"),
+    "a map of labels": ((MASK // 255 + RIM // 255).astype(np.uint8), "map of labels"),
     "one grey": (np.full((HEIGHT, WIDTH), 128, np.uint8), "one tone between black and white"),
     "a gradient": (np.tile(np.linspace(0, 255, WIDTH), (HEIGHT, 1)), "mid-tones"),
     "NaN": (np.where(MASK > 0, np.nan, 0), "no numbers"),
@@ -105,7 +109,7 @@ REFUSED = {
 def test_a_mask_is_read_however_it_is_kept(kind):
     mask = read_mask(ACCEPTED[kind])
     assert mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 255}
-    assert np.array_equal(mask, MASK)
+    assert (mask != MASK).mean() < (0.01 if "JPEG" in kind else 1e-9)
 
 
 @pytest.mark.parametrize("kind", REFUSED)

@@ -276,7 +276,7 @@ def test_other_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="unknown kind"):
         load_state(write(tmp_path / "weights.exe", b"x"))
     with pytest.raises(WeightsError, match="is no safetensors file"):
-        load_state(write(tmp_path / "weights.safetensors", b"x" * 100))
+        load_state(write(tmp_path / "weights.safetensors", b"\xff" * 100))
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(WeightsError, match="state dict"):
         load_state(tmp_path / "list.pth")
