@@ -6,7 +6,7 @@ try_on, change_pose   one tab each: its steps and what happens at each event
 api, endpoints   the named endpoints for programs and agents
 sessions    what one visitor has on the page, and its end
 painting    a run in the background: waiting in line, progress, stop
-wishes      the mask a visitor wishes for, and the mask doctor
+mask_choices   the mask that a visitor asks for, and the mask doctor
 inspector   which place looks where
 history, restoring  finished runs, and bringing them back
 parts       the page's own components; their looks and hands are in ``static/``

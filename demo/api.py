@@ -10,9 +10,9 @@ import gradio as gr
 
 from demo import parts
 from demo.endpoints import Endpoints
+from demo.mask_choices import HEMS, KINDS, PROTECTED, SLEEVES
 from demo.sessions import Sessions
 from demo.texts import problem, say
-from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES
 from leffa.config import Task
 from leffa.errors import LeffaError
 
@@ -46,12 +46,12 @@ def add_endpoints(sessions: Sessions) -> None:
         run = parts.Text(None, label="run")
         details = gr.JSON(label="details")
         settings = [steps, guidance, rescale, seed, samples]
-        wishes = [garment, sleeve, hem, protect]
+        mask_choices = [garment, sleeve, hem, protect]
         painted = [result, flow, gallery, details]
         for name, function, inputs, outputs in (
-            ("try_on", endpoints.try_on, [person, reference, *wishes, other, *settings], painted),
+            ("try_on", endpoints.try_on, [person, reference, *mask_choices, other, *settings], painted),
             ("pose_transfer", endpoints.pose_transfer, [reference, other, *settings], painted),
-            ("mask", endpoints.mask, [person, *wishes, reference], [picture, details]),
+            ("mask", endpoints.mask, [person, *mask_choices, reference], [picture, details]),
             ("parts", endpoints.parts, [person], [picture, details]),
             ("measure_garment", endpoints.measure_garment, [reference, garment], [details]),
             ("trace", endpoints.trace, [x, y, side, task, layer, timestep, run], [details]),

@@ -13,11 +13,11 @@ from demo import painting
 from demo.files import keep
 from demo.gate import PASSING
 from demo.history import Run
+from demo.mask_choices import HEMS, KINDS, PROTECTED, SLEEVES, MaskChoices
 from demo.painting import Work, engine
 from demo.reading import LOOKING, opened
 from demo.sessions import PASSING_SECONDS, Session, Sessions, address_of
 from demo.slots import Picked, Slots
-from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes
 from leffa.config import Garment, Task, sample_seed
 from leffa.errors import LeffaError
 from leffa.files import sha256
@@ -79,14 +79,14 @@ class Endpoints:
         photo = _picked(session, person, "person", 0)  # last: looking for people takes the longest
         prepared = photo.prepared
         assert prepared is not None  # a person was asked for
-        wishes, told = _wishes(prepared, garment_picture.image, garment, sleeve, hem, protect)
-        choices = wishes.choices()
+        mask_choices, told = _mask_choices(prepared, garment_picture.image, garment, sleeve, hem, protect)
+        choices = mask_choices.choices()
         if area is None:
-            area = engine().mask(prepared, wishes.garment, wishes.options())
+            area = engine().mask(prepared, mask_choices.garment, mask_choices.options())
         else:
             choices["mask_sha256"] = sha256(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
-        work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, wishes.kind, area)
+        work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, mask_choices.kind, area)
         pictures = {"photo": photo, "garment": garment_picture}
         return self._paint(session, work, pictures, choices, progress, address_of(request), told)
 
@@ -158,12 +158,12 @@ class Endpoints:
         session = self._session(request)
         prepared = _prepared(_picture(session, person, "person"))
         shot = _picture(session, reference, "reference") if reference else None
-        wishes, told = _wishes(prepared, shot, garment, sleeve, hem, protect)
-        area = engine().mask(prepared, wishes.garment, wishes.options())
+        mask_choices, told = _mask_choices(prepared, shot, garment, sleeve, hem, protect)
+        area = engine().mask(prepared, mask_choices.garment, mask_choices.options())
         details = {
             "painted": round(float((area > 0).mean()), 4),
             "people": prepared.people,
-            "garment": wishes.kind,
+            "garment": mask_choices.kind,
             "notes": [*prepared.notes, *told],
         }
         return keep(session, Image.fromarray(area)), details
@@ -485,9 +485,9 @@ def _kind(garment: Any) -> Garment:
     return Garment(_one_of("garment", garment, KINDS))
 
 
-def _wishes(
+def _mask_choices(
     prepared: "Prepared", shot: Any, garment: Any, sleeve: Any, hem: Any, protect: Any
-) -> tuple[Wishes, list[str]]:
+) -> tuple[MaskChoices, list[str]]:
     """What was asked for, with the kind of garment settled, and what should be told of it."""
     kept = PROTECTED if protect is None else protect
     if not isinstance(kept, (list, tuple)):
@@ -495,14 +495,14 @@ def _wishes(
     for name in kept:
         _one_of("protect", name, PROTECTED)
     given = None if garment == "auto" else _kind(garment)
-    wishes = Wishes(
+    mask_choices = MaskChoices(
         (given or Garment.UPPER).value,
         _one_of("sleeve", sleeve, SLEEVES),
         _one_of("hem", hem, HEMS),
         tuple(dict.fromkeys(kept)),
     )
-    kind, told = engine().advise(prepared, given, shot, wishes.options())
-    return replace(wishes, kind=kind.value), [str(advice) for advice in told]
+    kind, told = engine().advise(prepared, given, shot, mask_choices.options())
+    return replace(mask_choices, kind=kind.value), [str(advice) for advice in told]
 
 
 def _settings(steps: Any, guidance: Any, rescale: Any, seed: Any, samples: Any) -> Any:

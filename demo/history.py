@@ -3,8 +3,8 @@
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from demo.kept_runs import SHELF, Kept
 from demo.pictures import photo_url, thumb_url
-from demo.shelf import SHELF, Kept
 from demo.texts import say
 from leffa.config import Task, sample_seed
 

@@ -147,7 +147,7 @@ def _check_certificate(options: Options) -> None:
 
 
 def _gate(page: "gr.Blocks", sessions: "Sessions", options: Options, assets: str) -> Gate:
-    from demo.painting import LINE
+    from demo.painting import QUEUE
 
     def event(named: Any) -> tuple[int, bool] | None:
         if isinstance(named, int):
@@ -165,7 +165,7 @@ def _gate(page: "gr.Blocks", sessions: "Sessions", options: Options, assets: str
         )
 
     def health() -> dict[str, Any]:
-        return {"in_line": len(LINE), "visitors": len(sessions)}
+        return {"in_line": len(QUEUE), "visitors": len(sessions)}
 
     names = Names.of(options.allowed_hosts, dict(os.environ))
     return Gate(names, event, sessions.stop, under_way, health, options.limits, assets)
@@ -225,7 +225,7 @@ def _stop_on_signals(stopped: threading.Event) -> None:
 
 
 def _serve_until(stopped: threading.Event, page: "gr.Blocks", sessions: "Sessions", gate: Gate) -> None:
-    from demo.painting import CLOSING, LINE
+    from demo.painting import CLOSING, QUEUE
 
     while page.is_running and not stopped.wait(0.5):
         pass
@@ -233,7 +233,7 @@ def _serve_until(stopped: threading.Event, page: "gr.Blocks", sessions: "Session
     CLOSING.set()
     sessions.stop_all()
     until = time.monotonic() + GRACE_SECONDS
-    while len(LINE) and time.monotonic() < until:
+    while len(QUEUE) and time.monotonic() < until:
         time.sleep(0.1)
     time.sleep(0.3)  # for the last sentences to reach who waits for them
     sessions.end_all()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from demo.checking import check
 from demo.gate import Limits
 from demo.gpu import gpu, on_shared_gpu
-from demo.line import Line
+from demo.queue import Queue
 from leffa.config import Task
 from leffa.errors import LeffaError
 
@@ -95,7 +95,7 @@ class Speed:
 
 
 SPEED = Speed()
-LINE = Line()
+QUEUE = Queue()
 LIMITS = Limits()  # of this process, set as it starts
 CLOSING = threading.Event()  # nothing new is begun, what runs ends
 
@@ -155,7 +155,7 @@ def run(work: Work, stop: threading.Event, visitor: str = "") -> "Iterator[Step 
 
     def wait_and_paint() -> None:
         try:
-            with LINE.turn(
+            with QUEUE.turn(
                 stop,
                 lambda ahead: events.put(Step(0, "waiting", ahead=ahead)),
                 visitor,

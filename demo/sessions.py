@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.shelf import BUDGET, bytes_of
+from demo.kept_runs import BUDGET, bytes_of
 from demo.slots import Slots
 from demo.uploads import CLAIMS
 from leffa.errors import LeffaError

@@ -66,7 +66,7 @@ class Tab(ABC):
     @property
     @abstractmethod
     def _chosen(self) -> list[Any]:
-        """The widgets of step 3 and of wishes: what ``_restored_choices`` gives values to."""
+        """The widgets of step 3 and of the mask: what ``_restored_choices`` gives values to."""
 
     @abstractmethod
     def _restored_choices(self, session: Session) -> tuple:

@@ -5,13 +5,13 @@ from typing import Any
 import gradio as gr
 
 from demo import examples, parts
+from demo.mask_choices import HEMS, KINDS, PROTECTED, SLEEVES, MaskChoices, advice, mask_value, mended
 from demo.painting import Work
 from demo.parts import LAST, QUIETLY
 from demo.reading import person_chosen, prepare, read
 from demo.sessions import Session
 from demo.slots import Slots
 from demo.tab import Tab
-from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES, Wishes, advice, mask_value, mended
 from leffa.config import Task
 
 TAB = Task.TRY_ON.value
@@ -55,24 +55,24 @@ class TryOn(Tab):
     # ------------------------------------------------------------------------------ events
 
     def _connect(self) -> None:
-        wishes, seen = self._wishes, [self.mask, self.doctor]
-        follow = self.set_photo, [self.photo, *wishes], [self.photo_note, *seen]
+        mask_choices, seen = self._mask_choices, [self.mask, self.doctor]
+        follow = self.set_photo, [self.photo, *mask_choices], [self.photo_note, *seen]
         self._connect_picture("photo", self.photo, self.photo_note, follow)
         for event in (self.garment.upload, self.garment.clear):
-            event(self.set_garment, [self.garment, *wishes], [self.garment_note, *seen], **QUIETLY).then(
-                *self._ready, **QUIETLY
-            )
+            event(
+                self.set_garment, [self.garment, *mask_choices], [self.garment_note, *seen], **QUIETLY
+            ).then(*self._ready, **QUIETLY)
         for chooser in (self.people, self.garments):
-            chooser.pick(self.pick, wishes, [*self.pictures, self.kind, *seen], **LAST).then(
+            chooser.pick(self.pick, mask_choices, [*self.pictures, self.kind, *seen], **LAST).then(
                 *self._ready, **QUIETLY
             )
         self.kind.input(self.show_kind, self.kind, self.garments, queue=False, **QUIETLY)
-        for wish in wishes:
-            wish.input(self.set_wishes, wishes, seen, **LAST).then(*self._ready, **QUIETLY)
-        self.doctor.act(self.mend, wishes, [self.kind, self.sleeve, self.hem, *seen], **QUIETLY).then(
+        for choice in mask_choices:
+            choice.input(self.set_choices, mask_choices, seen, **LAST).then(*self._ready, **QUIETLY)
+        self.doctor.act(self.mend, mask_choices, [self.kind, self.sleeve, self.hem, *seen], **QUIETLY).then(
             *self._ready, **QUIETLY
         )
-        self.mask.choose(self.choose_person, wishes, [self.photo_note, *seen], **LAST).then(
+        self.mask.choose(self.choose_person, mask_choices, [self.photo_note, *seen], **LAST).then(
             *self._ready, **QUIETLY
         )
         self.mask.edit(self.edit, None, None, queue=False, trigger_mode="multiple", **QUIETLY).then(
@@ -83,12 +83,12 @@ class TryOn(Tab):
         )
 
     @property
-    def _wishes(self) -> list[Any]:
+    def _mask_choices(self) -> list[Any]:
         return [self.kind, self.sleeve, self.hem, self.protect]
 
     @property
     def _chosen(self) -> list[Any]:
-        return [*self._wishes, self.mask, self.doctor]
+        return [*self._mask_choices, self.mask, self.doctor]
 
     @property
     def pictures(self) -> list[Any]:
@@ -106,7 +106,7 @@ class TryOn(Tab):
         if "photo" not in slots.expected:
             slots.strokes = []
         noted = read(session, path, TAB, "photo", person=0)
-        return noted, *self._seen(session, Wishes.given(kind, sleeve, hem, protect))
+        return noted, *self._seen(session, MaskChoices.given(kind, sleeve, hem, protect))
 
     def set_garment(
         self, path: str | None, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request
@@ -114,7 +114,7 @@ class TryOn(Tab):
         """Read the garment; the mask stays, but it may be too short for this one."""
         session = self._session(request)
         noted = read(session, path, TAB, "garment")
-        return noted, *self._seen(session, Wishes.given(kind, sleeve, hem, protect))
+        return noted, *self._seen(session, MaskChoices.given(kind, sleeve, hem, protect))
 
     def pick(
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
@@ -134,16 +134,16 @@ class TryOn(Tab):
             slots.strokes = []
         if "garment" in chosen and chosen["garment"].garment:
             kind = chosen["garment"].garment.value
-        wishes = Wishes.given(kind, sleeve, hem, protect)
-        slots.choices = wishes.choices()
-        return *self._take(session, chosen), kind, *self._seen(session, wishes)
+        mask_choices = MaskChoices.given(kind, sleeve, hem, protect)
+        slots.choices = mask_choices.choices()
+        return *self._take(session, chosen), kind, *self._seen(session, mask_choices)
 
     def accept(self, session: Session, path: str) -> tuple:
         """Take a picture from the other tab as the photo; values of ``pictures`` and of the mask."""
         slots = session.slots(TAB)
         slots.strokes = []
         noted = read(session, path, TAB, "photo", person=0, example="")
-        seen = self._seen(session, Wishes.sound(slots.choices))
+        seen = self._seen(session, MaskChoices.sound(slots.choices))
         return path, noted, gr.update(chosen=""), *seen
 
     def show_kind(self, kind: str, request: gr.Request) -> dict:
@@ -151,15 +151,15 @@ class TryOn(Tab):
         picked = self._session(request).slots(TAB).pictures.get("garment")
         return gr.update(only=kind, chosen=(picked and picked.example) or "")
 
-    def set_wishes(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
+    def set_choices(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """A new mask for another kind or length; the visitor's strokes stay."""
-        return self._seen(self._session(request), Wishes.given(kind, sleeve, hem, protect))
+        return self._seen(self._session(request), MaskChoices.given(kind, sleeve, hem, protect))
 
     def mend(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """Give the mask the room that the garment needs."""
         session = self._session(request)
-        wishes = mended(session.slots(TAB), Wishes.given(kind, sleeve, hem, protect))
-        return wishes.kind, wishes.sleeve, wishes.hem, *self._seen(session, wishes)
+        mask_choices = mended(session.slots(TAB), MaskChoices.given(kind, sleeve, hem, protect))
+        return mask_choices.kind, mask_choices.sleeve, mask_choices.hem, *self._seen(session, mask_choices)
 
     def choose_person(
         self, kind: str, sleeve: str, hem: str, protect: list[str], event: gr.EventData, request: gr.Request
@@ -173,7 +173,7 @@ class TryOn(Tab):
         slots.strokes = []
         picked.prepared = prepare(picked, TAB, int(event.person))
         return session.note(TAB, "photo", person_chosen(int(event.person))), *self._seen(
-            session, Wishes.given(kind, sleeve, hem, protect)
+            session, MaskChoices.given(kind, sleeve, hem, protect)
         )
 
     def edit(self, event: gr.EventData, request: gr.Request) -> None:
@@ -190,7 +190,7 @@ class TryOn(Tab):
     def speak(self, session: Session) -> list[Any]:
         """Values of ``spoken``."""
         slots = session.slots(TAB)
-        doctor = advice(session, slots, Wishes.sound(slots.choices))
+        doctor = advice(session, slots, MaskChoices.sound(slots.choices))
         return [*self._notes(session), doctor, *self.generate.speak(session)]
 
     # ------------------------------------------------------------------------------ bringing a run back
@@ -201,18 +201,18 @@ class TryOn(Tab):
         return self.restore_png(picked.path if picked else None, request)
 
     def _restored_choices(self, session: Session) -> tuple:
-        wishes = Wishes.sound(session.slots(TAB).choices)
-        return *wishes.values, *self._seen(session, wishes)
+        mask_choices = MaskChoices.sound(session.slots(TAB).choices)
+        return *mask_choices.values, *self._seen(session, mask_choices)
 
     def _strip_changes(self, slot: str, slots: Slots) -> dict[str, Any]:
-        return {"only": Wishes.sound(slots.choices).kind if slot == "garment" else ""}
+        return {"only": MaskChoices.sound(slots.choices).kind if slot == "garment" else ""}
 
     # ------------------------------------------------------------------------------ what follows
 
-    def _seen(self, session: Session, wishes: Wishes) -> tuple[dict, dict]:
+    def _seen(self, session: Session, mask_choices: MaskChoices) -> tuple[dict, dict]:
         """The editor's value and the mask doctor's line."""
         slots = session.slots(TAB)
-        return mask_value(slots, wishes), advice(session, slots, wishes)
+        return mask_value(slots, mask_choices), advice(session, slots, mask_choices)
 
     def _missing(self, session: Session) -> str | None:
         slots = session.slots(TAB)

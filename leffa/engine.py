@@ -435,10 +435,10 @@ def _scene(job: Job, reading: Reading, garment: Garment | None, by_hand: NDArray
 
 
 def _condition(
-    prepared: Prepared, region: Region, model: Model, wish: DensePoseEncoding | None
+    prepared: Prepared, region: Region, model: Model, wanted: DensePoseEncoding | None
 ) -> NDArray[np.float32]:
     """(h, w, 3) in [-1, 1] in the model's frame: the chosen person's parts as the weights want them."""
-    encoding = _encoding(model, wish)
+    encoding = _encoding(model, wanted)
     iuv = prepared.parts_in_frame()
     if prepared.frame != region.letterbox:  # else the weights get what DensePose said, resized by nobody
         iuv = region.labels(prepared.frame.invert_map(iuv))
@@ -447,12 +447,12 @@ def _condition(
     return encode_densepose(iuv, encoding)
 
 
-def _encoding(model: Model, wish: DensePoseEncoding | None) -> DensePoseEncoding:
+def _encoding(model: Model, wanted: DensePoseEncoding | None) -> DensePoseEncoding:
     saved = model.densepose_encoding
-    if wish in (None, saved):
+    if wanted in (None, saved):
         return saved
-    if saved in _POSE_ENCODINGS and wish in _POSE_ENCODINGS:
-        return DensePoseEncoding(wish)
+    if saved in _POSE_ENCODINGS and wanted in _POSE_ENCODINGS:
+        return DensePoseEncoding(wanted)
     raise LeffaError(
         f"{model.name} was trained with the body parts as {saved.value!r}: leave the encoding open"
     )

@@ -138,12 +138,12 @@ def test_weights_of_any_bytes_are_refused(tmp_path_factory, content, as_zip):
 @quick
 @given(anything, anything, anything, anything)
 def test_wishes_of_any_kind_become_known_ones(kind, sleeve, hem, protect):
-    from demo.wishes import HEMS, PROTECTED, SLEEVES, Wishes
+    from demo.mask_choices import HEMS, PROTECTED, SLEEVES, MaskChoices
 
-    wishes = Wishes.given(kind, sleeve, hem, protect)
-    assert wishes.garment in Garment and wishes.sleeve in SLEEVES and wishes.hem in HEMS
-    assert set(wishes.protect) <= set(PROTECTED)
-    wishes.options()
+    mask_choices = MaskChoices.given(kind, sleeve, hem, protect)
+    assert mask_choices.garment in Garment and mask_choices.sleeve in SLEEVES and mask_choices.hem in HEMS
+    assert set(mask_choices.protect) <= set(PROTECTED)
+    mask_choices.options()
 
 
 def test_pictures_of_any_mode_become_rgb():

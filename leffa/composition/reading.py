@@ -43,7 +43,7 @@ TOLD_WEIGHT = 1.5  # of colours beside the parser's own answer
 WAISTS = range(-8, 49, 8)  # px of the frame above the hips
 TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
 GRASP = 32.0  # px of the frame that what is held may reach from the hand
-LEAST_HELD, MOST_HELD = 80, 2500  # px of the frame
+LEAST_HELD, MOST_HELD = 80, 0.4  # px of the frame; share of the garment near the hands
 LEAST_ALONE = 0.4  # of what lies near the hands: so much must lie away from them to know its colours
 HELD_EDGE = 10.0  # in Lab
 SAME_HUE = 0.96  # cosine
@@ -296,7 +296,8 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
         _, pieces, stats, _ = cv2.connectedComponentsWithStats(piece)
         areas = stats[:, cv2.CC_STAT_AREA]
         sure = np.zeros(parts.shape, bool)
-        for number in np.flatnonzero((areas > LEAST_HELD) & (areas < MOST_HELD)):
+        most = MOST_HELD * (own & near).sum()
+        for number in np.flatnonzero((areas > LEAST_HELD) & (areas < most)):
             if number and _stands_out(pieces == number, own & ~possible, lab):
                 sure |= pieces == number
         held |= sure | (possible & (cv2.dilate(sure.astype(np.uint8), disc(4 * RIM)) > 0))

@@ -146,8 +146,8 @@ def _model(options: argparse.Namespace) -> dict:
         options.pictures.mkdir(parents=True, exist_ok=True)
     road = None
     if model.compose and options.model in MODELS:
-        wish = Settings(options.steps, options.guidance, seed=options.seed)
-        road = Road(options.model, wish, options.device)
+        settings = Settings(options.steps, options.guidance, seed=options.seed)
+        road = Road(options.model, settings, options.device)
     tables = evaluate_model(
         pipeline,
         model,

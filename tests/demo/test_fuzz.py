@@ -7,7 +7,7 @@ import httpx
 import pytest
 from asking import META, PATIENCE, ask, upload
 
-from demo.wishes import HEMS, KINDS, PROTECTED, SLEEVES
+from demo.mask_choices import HEMS, KINDS, PROTECTED, SLEEVES
 
 LEAST = 40  # requests, however slow the machine is
 KNOWN = (*KINDS, *SLEEVES, *HEMS, *PROTECTED, "result", "reference", "try_on", "pose_transfer")

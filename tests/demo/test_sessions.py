@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from demo.line import BusyError, Line
 from demo.painting import Speed
+from demo.queue import BusyError, Queue
 from demo.sessions import Session, Sessions, address_of
 from demo.slots import Picked
 from demo.texts import TEXTS, doing, preferred, problem, say
@@ -105,7 +105,7 @@ def test_open_pages_keep_within_their_budget():
 
 
 def test_only_so_many_wait_in_line():
-    line, leave = Line(), threading.Event()
+    line, leave = Queue(), threading.Event()
 
     def visit(visitor):
         with line.turn(leave, lambda ahead: None, visitor, most=3, most_each=2):
@@ -131,7 +131,7 @@ def test_only_so_many_wait_in_line():
 
 
 def test_the_line_serves_in_order_and_tells_how_many_are_before():
-    line, served, told = Line(), [], []
+    line, served, told = Queue(), [], []
     first_in, leave = threading.Event(), threading.Event()
 
     def visit(name, wait):
@@ -158,7 +158,7 @@ def test_the_line_serves_in_order_and_tells_how_many_are_before():
 
 
 def test_whoever_gives_up_leaves_the_line():
-    line, stop = Line(), threading.Event()
+    line, stop = Queue(), threading.Event()
     with line.turn(threading.Event(), print):
         stop.set()
         with line.turn(stop, print) as may_go:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from demo.kept_runs import Kept, KeptRuns, RunGoneError, bytes_of
 from demo.sessions import Session
-from demo.shelf import Kept, RunGoneError, Shelf, bytes_of
 from demo.slots import Picked, Slots
 from leffa.config import Task
 from leffa.engine import Engine
@@ -42,8 +42,8 @@ def same(one, other):
 
 
 def test_a_packed_run_comes_back_bit_for_bit(kept):
-    shelf = Shelf(1)  # room for the latest one only in any form: the other is packed, then let go of
-    roomy = Shelf(bytes_of(kept) * 2)  # a third is less than one run
+    shelf = KeptRuns(1)  # room for the latest one only in any form: the other is packed, then let go of
+    roomy = KeptRuns(bytes_of(kept) * 2)  # a third is less than one run
     first = roomy.put(kept)
     roomy.put(dataclasses.replace(kept))
     assert first.kept is None and first.packed and len(first.packed) < 0.5 * bytes_of(kept)
@@ -57,7 +57,7 @@ def test_a_packed_run_comes_back_bit_for_bit(kept):
 
 def test_the_budget_holds_for_everybody_together(kept):
     most = 4 * bytes_of(kept)
-    shelf = Shelf(most)
+    shelf = KeptRuns(most)
     places = [shelf.put(kept) for _ in range(24)]
     assert shelf.bytes <= most
     assert places[-1] in shelf and places[-1].kept is not None
@@ -69,7 +69,7 @@ def test_the_budget_holds_for_everybody_together(kept):
 def test_a_visit_that_ends_takes_its_runs_along(kept, monkeypatch):
     from demo import history
 
-    shelf = Shelf(10 * bytes_of(kept))  # the process's own would pack what other tests left there
+    shelf = KeptRuns(10 * bytes_of(kept))  # the process's own would pack what other tests left there
     monkeypatch.setattr(history, "SHELF", shelf)
     session = Session()
     run = history.Run(kept.result, kept.slots, kept.person, 1.0)

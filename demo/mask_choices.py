@@ -1,4 +1,4 @@
-"""What a visitor wishes of the mask, the mask that follows, and the mask doctor's advice."""
+"""What a visitor chooses of the mask, the mask that follows, and the mask doctor's advice."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ PROTECTED = ("hands", "hair", "face", "bag")
 
 
 @dataclass(frozen=True)
-class Wishes:
+class MaskChoices:
     """The values of the four widgets, one of the known ones each."""
 
     kind: str = KINDS[0]
@@ -38,13 +38,13 @@ class Wishes:
     protect: tuple[str, ...] = PROTECTED
 
     @classmethod
-    def given(cls, kind: Any, sleeve: Any, hem: Any, protect: Any) -> "Wishes":
+    def given(cls, kind: Any, sleeve: Any, hem: Any, protect: Any) -> "MaskChoices":
         """The widgets' values, as a page sends them: whatever it is, what comes out is known."""
         return cls.sound({"kind": kind, "sleeve": sleeve, "hem": hem, "protect": protect})
 
     @classmethod
-    def sound(cls, choices: dict[str, Any]) -> "Wishes":
-        """Wishes from outside, with what the widgets do not know replaced by their defaults."""
+    def sound(cls, choices: dict[str, Any]) -> "MaskChoices":
+        """MaskChoices from outside, with what the widgets do not know replaced by their defaults."""
 
         def one_of(name: str, known: tuple[str, ...]) -> str:
             value = choices.get(name)
@@ -78,15 +78,15 @@ class Wishes:
         )
 
 
-def mask_value(slots: Slots, wishes: Wishes) -> dict:
-    """The automatic mask for the wishes, kept in the slots; returns the mask editor's value."""
-    slots.choices = wishes.choices()
+def mask_value(slots: Slots, mask_choices: MaskChoices) -> dict:
+    """The automatic mask for the choices, kept in the slots; returns the mask editor's value."""
+    slots.choices = mask_choices.choices()
     picked = slots.pictures.get("photo")
     if picked is None or picked.prepared is None:
         slots.automatic = None
         return {}
     prepared = picked.prepared
-    slots.automatic = engine().mask(prepared, wishes.garment, wishes.options())
+    slots.automatic = engine().mask(prepared, mask_choices.garment, mask_choices.options())
     return {
         "photo": photo_url(prepared.photo, EDITOR_SIDE),
         "mask": mask_url(slots.automatic),
@@ -97,32 +97,35 @@ def mask_value(slots: Slots, wishes: Wishes) -> dict:
     }
 
 
-def measured(slots: Slots, wishes: Wishes) -> "GarmentMeasure | None":
+def measured(slots: Slots, mask_choices: MaskChoices) -> "GarmentMeasure | None":
     """The garment's lengths, measured once for each kind; None where there is none or it cannot be told."""
     picked = slots.pictures.get("garment")
     if picked is None:
         return None
-    if wishes.kind not in picked.measure:
-        shot = engine().shot(picked.image, wishes.garment)
-        picked.measure[wishes.kind], picked.measure[WORN] = shot.measure(wishes.garment), shot.is_worn
-    return picked.measure[wishes.kind]
+    if mask_choices.kind not in picked.measure:
+        shot = engine().shot(picked.image, mask_choices.garment)
+        picked.measure[mask_choices.kind], picked.measure[WORN] = (
+            shot.measure(mask_choices.garment),
+            shot.is_worn,
+        )
+    return picked.measure[mask_choices.kind]
 
 
-def lacking(slots: Slots, wishes: Wishes) -> "Shortfall | None":
+def lacking(slots: Slots, mask_choices: MaskChoices) -> "Shortfall | None":
     """Where the garment is longer than the mask; None where it is not, or cannot be told."""
     from leffa.preprocess.garment.measure import shortfall
 
-    measure = measured(slots, wishes)
+    measure = measured(slots, mask_choices)
     if measure is None or "photo" not in slots.pictures:
         return None
-    return shortfall(measure, wishes.garment, wishes.options())
+    return shortfall(measure, mask_choices.garment, mask_choices.options())
 
 
-def advice(session: Session, slots: Slots, wishes: Wishes) -> dict:
+def advice(session: Session, slots: Slots, mask_choices: MaskChoices) -> dict:
     """The mask doctor's line: what stands against photo or garment, and an offer to mend what can be."""
     language = session.language
     try:
-        found = _found(slots, wishes)
+        found = _found(slots, mask_choices)
     except PersonError:
         return parts.error(say(language, "doctor_no_legs"))
     if not found:
@@ -133,21 +136,21 @@ def advice(session: Session, slots: Slots, wishes: Wishes) -> dict:
     return parts.warn(told, say(language, act) if act else "")
 
 
-def _found(slots: Slots, wishes: Wishes) -> "list[Advice]":
+def _found(slots: Slots, mask_choices: MaskChoices) -> "list[Advice]":
     """What should be told of the visitor's pictures."""
     from leffa.preprocess import advice as told
 
     photo = slots.pictures.get("photo")
     found = []
     if photo is not None and photo.prepared is not None:
-        found += told.of_person(photo.prepared.parts_in_frame()[..., 0], wishes.garment)
-    measured(slots, wishes)
+        found += told.of_person(photo.prepared.parts_in_frame()[..., 0], mask_choices.garment)
+    measured(slots, mask_choices)
     picked = slots.pictures.get("garment")
     if picked is not None and picked.measure[WORN]:
-        return [*found, told.Advice("worn", {"kind": wishes.kind})]
-    found += told.of_kind(wishes.garment, guessed(slots))
-    if lacking(slots, wishes) is not None:
-        found += told.of_lengths(measured(slots, wishes), wishes.garment, wishes.options())
+        return [*found, told.Advice("worn", {"kind": mask_choices.kind})]
+    found += told.of_kind(mask_choices.garment, guessed(slots))
+    if lacking(slots, mask_choices) is not None:
+        found += told.of_lengths(measured(slots, mask_choices), mask_choices.garment, mask_choices.options())
     return found
 
 
@@ -176,17 +179,17 @@ def guessed(slots: Slots) -> Garment | None:
     return picked.measure[GUESS]
 
 
-def mended(slots: Slots, wishes: Wishes) -> Wishes:
-    """The wishes with the kind that the garment has, or with the room that it needs."""
+def mended(slots: Slots, mask_choices: MaskChoices) -> MaskChoices:
+    """The choices with the kind that the garment has, or with the room that it needs."""
     from leffa.preprocess.advice import of_kind
 
     picked = slots.pictures.get("garment")
     looks = None if picked is None or picked.measure.get(WORN) else guessed(slots)
-    if looks is not None and of_kind(wishes.garment, looks):
-        return replace(wishes, kind=looks.value)
-    short = lacking(slots, wishes)
+    if looks is not None and of_kind(mask_choices.garment, looks):
+        return replace(mask_choices, kind=looks.value)
+    short = lacking(slots, mask_choices)
     if short is None:
-        return wishes
-    sleeve = short.sleeve.value if short.sleeve else wishes.sleeve
-    hem = short.hem.value if short.hem else wishes.hem
-    return Wishes(wishes.kind, sleeve, hem, wishes.protect)
+        return mask_choices
+    sleeve = short.sleeve.value if short.sleeve else mask_choices.sleeve
+    hem = short.hem.value if short.hem else mask_choices.hem
+    return MaskChoices(mask_choices.kind, sleeve, hem, mask_choices.protect)

@@ -47,7 +47,7 @@ class Kept:
 class Place:
     """Where one run lies on the shelf."""
 
-    def __init__(self, shelf: "Shelf"):
+    def __init__(self, shelf: "KeptRuns"):
         self._shelf = shelf
         self.kept: Kept | None = None
         self.packed: bytes | None = None
@@ -59,7 +59,7 @@ class Place:
         return self._shelf.get(self)
 
 
-class Shelf:
+class KeptRuns:
     """Runs of everybody. Thread-safe.
 
     most_bytes  of all runs together; the latest one stays whatever it takes
@@ -236,4 +236,4 @@ def _budget() -> int:
 
 
 BUDGET = _budget()
-SHELF = Shelf(BUDGET)
+SHELF = KeptRuns(BUDGET)

@@ -19,7 +19,7 @@ class _Ticket:
         self.visitor = visitor
 
 
-class Line:
+class Queue:
     """At most ``places`` runs at once. Thread-safe."""
 
     def __init__(self, places: int = 1):
