@@ -37,8 +37,9 @@ class Piece:
     reach: float
 
 
+HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 PIECES = (
-    Piece((Part.HEAD_LEFT, Part.HEAD_RIGHT), 0.45),  # with the hair
+    Piece(HEAD, 0.45),  # with the hair
     Piece((Part.LEFT_HAND,), 0.25),
     Piece((Part.RIGHT_HAND,), 0.25),
     Piece((Part.LEFT_FOOT,), 0.3),  # with the shoe
@@ -109,7 +110,8 @@ def _in_one_piece(
     cut = silhouette + share * (cover - silhouette)
     trunk = np.isin(scene.reading.parts[..., 0], TRUNK)
     clothes = cv2.dilate((working.cut(trunk) > 0.5).astype(np.uint8), disc(LOOSE * working.zoom)) > 0
-    behind = clothes & (silhouette > cut)  # a hand lies on loose clothes, which are wider than the body
+    # a hand lies on loose clothes, which are wider than the body; beside a head there are none
+    behind = clothes & (silhouette > cut) & (piece.parts != HEAD)
     share = np.where(behind, share * cover, share)
     return places + share[..., None] * (carried - places), np.where(behind, silhouette, cut)
 
