@@ -18,6 +18,7 @@ from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
 from leffa.composition.product import front_of
 from leffa.composition.reading import _divided_at_the_waist, _hair_of_one_colour, _held_in_hands
+from leffa.composition.wearer import worn_garment
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor
@@ -404,6 +405,16 @@ def test_what_is_held_lies_before_the_new_garment(scene, attention):
     there[130:150, 85:110] = 1
     held = replace(scene, reading=replace(scene.reading, held=there))
     assert not changed(scene, compose(held, attention, untrained(Shows.GARMENT)))[bag].any()
+
+
+def test_a_bag_before_somebody_s_trousers_is_not_taken_off_with_them(scene):
+    photo, whole = Image.new("RGB", FRAME[::-1], "gray"), Region.whole(FRAME, FRAME)
+    reading = replace(scene.reading, seen=cloths(None, _box(100, 240, 60, 140)))
+    bag = _box(150, 180, 70, 100)
+    taken = worn_garment(photo, whole, reading, Garment.LOWER)
+    assert (taken[105:235, 65:135] == 255).all()
+    without = worn_garment(photo, whole, replace(reading, held=torch.from_numpy(bag).float()), Garment.LOWER)
+    assert not without[153:177, 73:97].any() and (without[190:235, 65:135] == 255).all()
 
 
 def test_new_trousers_begin_where_the_old_ones_did(scene):

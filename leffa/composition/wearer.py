@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from leffa.composition.canvas import Maps, Working
-from leffa.composition.reading import Reading, share_of
+from leffa.composition.reading import Reading, at_edges, share_of
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.model.flow import FlowField, coordinates, merge, warp
@@ -24,13 +24,15 @@ SMOOTH = 2.0  # px of the frame
 
 
 def worn_garment(photo: Image.Image, region: Region, reading: Reading, garment: Garment) -> NDArray[np.uint8]:
-    """(H, W) uint8 at the photo's size, 255 = the garment of this kind by its reading, with its edges."""
-    share = share_of(photo, reading, Working.of(region), REPLACED[garment])
+    """(H, W) uint8 at the photo's size, 255 = the garment of this kind by its reading, without a bag."""
+    working = Working.of(region)
+    share = share_of(photo, reading, working, REPLACED[garment])
+    share = share * (1 - at_edges(photo, working, reading.held))
     _, labels, sizes, _ = cv2.connectedComponentsWithStats((share > 0.5).astype(np.uint8))
     areas = sizes[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
     kept = (areas > SMALL * areas.max())[labels]
-    whole = Working.of(region).whole(share * kept, (photo.height, photo.width))
+    whole = working.whole(share * kept, (photo.height, photo.width))
     return np.where(whole > 0.5, 255, 0).astype(np.uint8)
 
 
