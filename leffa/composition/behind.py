@@ -19,7 +19,7 @@ from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import disc
+from leffa.preprocess.offline.drawing import disc, grown
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
@@ -85,8 +85,7 @@ class Behind:
         on_body, arms = (self.working.cut(where) > 0.5 for where in (parts > 0, np.isin(parts, ARMS)))
         logits[..., Shows.GROUND][self._inner(on_body)] = -np.inf  # nobody has a hole
         if on_body.any():
-            beside = cv2.dilate(on_body.astype(np.uint8), disc(BESIDE * self.working.zoom)) == 0
-            logits[..., Shows.SKIN][beside] = -np.inf
+            logits[..., Shows.SKIN][~grown(on_body, BESIDE * self.working.zoom)] = -np.inf
         sleeve = arms & ~self._inner(on_body, SLACK) & (self.gone > 0.5)
         bare_ground = sleeve | self._beside_the_trunk()
         logits[..., Shows.SKIN][bare_ground], logits[..., Shows.GROUND][bare_ground] = -np.inf, 0
@@ -120,9 +119,8 @@ class Behind:
         return share_of(self.scene.photo, self.scene.reading, self.working, parts) * (1 - self.gone)
 
     def _ground(self) -> Maps:
-        person = (self.working.cut(self.scene.reading.silhouette) > 127).astype(np.uint8)
-        near = cv2.dilate(person, disc(CLEAR * self.working.zoom))
-        known = (self._share(Seen.GROUND) > SURE) & (near == 0)
+        person = self.working.cut(self.scene.reading.silhouette) > 127
+        known = (self._share(Seen.GROUND) > SURE) & ~grown(person, CLEAR * self.working.zoom)
         if known.sum() < LEAST_SKIN * self.working.zoom**2:
             return self.filled.copy()
         return closed(self.photo, known)
@@ -166,7 +164,7 @@ class Behind:
 
     def _inner(self, where: NDArray[np.bool_], rim: float = RIM) -> NDArray[np.bool_]:
         """Without its rim in px of the frame, whose colours are mixed with what lies beside."""
-        return cv2.erode(where.astype(np.uint8), disc(rim * self.working.zoom)) > 0
+        return ~grown(~where, rim * self.working.zoom)
 
     def _clothes(self) -> NDArray[np.uint8] | None:
         """(H, W) in {0, 1}: clothes that stay to be seen; None where none are.

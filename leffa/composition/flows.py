@@ -12,7 +12,7 @@ from leffa.composition.networks import Networks
 from leffa.composition.scene import Scene
 from leffa.model.flow import FlowField
 from leffa.model.refinement import Refined, Shows
-from leffa.preprocess.offline.drawing import disc
+from leffa.preprocess.offline.drawing import closed, grown, opened
 
 OUTLINE = 0.7  # px of the frame: waves of a silhouette's outline that are shorter are smoothed away
 GAP = 4.0  # px of the frame: half the width of what the flow may miss within a garment
@@ -99,10 +99,10 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     with the ground's, the nearest that is well inside holds.
     """
     solid = _joined_to(lands.on_cloth & (said.covered | said.possible), said.covered)
-    closed = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_CLOSE, disc(GAP * working.zoom)) > 0
-    kept = solid | (said.covered & (closed | _holes(solid) | (lands.near_cloth & said.worn)))
+    filled = closed(solid, GAP * working.zoom)
+    kept = solid | (said.covered & (filled | _holes(solid) | (lands.near_cloth & said.worn)))
     kept |= _beside(working, kept, said.worn)
-    kept = cv2.morphologyEx(kept.astype(np.uint8), cv2.MORPH_OPEN, disc(SLIVER * working.zoom)) > 0
+    kept = opened(kept, SLIVER * working.zoom)
     sure = kept & lands.deep
     if not sure.any():
         return sure, places
@@ -122,14 +122,13 @@ def from_nearest(working: Working, places: Maps, sure: NDArray[np.bool_], good: 
 
 def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(H, W): slivers of the body that would look out beside the garment, and low bumps above a shoulder."""
-    bare = (worn & ~kept).astype(np.uint8)
-    wide = cv2.morphologyEx(bare, cv2.MORPH_OPEN, disc(STRIP * working.zoom)) > 0
-    near = cv2.dilate(kept.astype(np.uint8), disc(2 * STRIP * working.zoom)) > 0
+    bare = worn & ~kept
+    wide, near = opened(bare, STRIP * working.zoom), grown(kept, 2 * STRIP * working.zoom)
     rise = max(1, round(BUMP * working.zoom))
     upwards = np.ones((rise, 1), np.uint8)
     above = cv2.dilate(kept.astype(np.uint8), upwards, anchor=(0, 0)) > 0
-    high = cv2.morphologyEx(bare, cv2.MORPH_OPEN, upwards) > 0
-    return (bare > 0) & ((near & ~wide) | (above & ~high))
+    high = cv2.morphologyEx(bare.astype(np.uint8), cv2.MORPH_OPEN, upwards) > 0
+    return bare & ((near & ~wide) | (above & ~high))
 
 
 def _holes(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:

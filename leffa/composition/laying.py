@@ -17,7 +17,7 @@ from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import disc
+from leffa.preprocess.offline.drawing import disc, grown, opened
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
@@ -95,9 +95,9 @@ def _in_front(scene: Scene, working: Working) -> Maps:
 def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Said:
     """Where the refinement says that the garment is, and where the flow may carry it beyond that."""
     said = covered_by(working, refined)
-    near = cv2.dilate(said.astype(np.uint8), disc(REACH * working.zoom)) > 0
-    head = (working.cut(scene.reading.head) > 0.5).astype(np.uint8)
-    throat = cv2.dilate(head, disc(THROAT * float(np.sqrt(head.sum())))) > 0 if head.any() else head > 0
+    near = grown(said, REACH * working.zoom)
+    head = working.cut(scene.reading.head) > 0.5
+    throat = grown(head, THROAT * float(np.sqrt(head.sum())))
     of_shoulders = np.isin(scene.reading.parts[..., 0], TORSO)
     for side in UPPER_ARMS:
         arm = np.isin(scene.reading.parts[..., 0], side)
@@ -105,7 +105,7 @@ def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Sai
         if said[seen].sum() > SLEEVED * seen.sum():
             of_shoulders |= arm
     shoulders, others = (
-        cv2.dilate((working.cut(parts) > 0.5).astype(np.uint8), disc(AROUND * working.zoom)) > 0
+        grown(working.cut(parts) > 0.5, AROUND * working.zoom)
         for parts in (of_shoulders, scene.reading.on_body & ~of_shoulders)
     )
     worn = shoulders & ~others & (working.cut(scene.reading.silhouette) > 127)
@@ -113,7 +113,7 @@ def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Sai
     possible &= ~_overstretched(working, places, said)
     if scene.garment is Garment.UPPER:  # tucked in, it ends where it is said to end
         skirt = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
-        possible &= ~skirt | (cv2.dilate(said.astype(np.uint8), disc(RIM * working.zoom)) > 0)
+        possible &= ~skirt | grown(said, RIM * working.zoom)
     return Said(said, possible & ~throat, worn & ~throat)
 
 
@@ -135,7 +135,7 @@ def _up_to_the_waist(
     A product shot does not tell how high they are worn: the photo does.
     """
     before = share_of(scene.photo, scene.reading, working, (Seen.UPPER,)) > 0.5
-    before = cv2.morphologyEx(before.astype(np.uint8), cv2.MORPH_OPEN, disc(SPECK * working.zoom)) > 0
+    before = opened(before, SPECK * working.zoom)
     old = working.unframed(scene.reading.seen[0, Seen.LOWER : Seen.LOWER + 1])[..., 0] > 0.5
     rows = np.arange(working.size[0])
     columns = np.flatnonzero(old.any(0) & covered.any(0))
@@ -172,11 +172,8 @@ def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
     person = (working.cut(scene.reading.silhouette) > 127).astype(np.uint8)
     distance = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) / working.zoom
     away = np.clip((distance - AWAY[0]) / (AWAY[1] - AWAY[0]), 0, 1)
-    likely = cv2.morphologyEx(
-        (np.maximum(kept, away) < KEPT).astype(np.uint8), cv2.MORPH_OPEN, disc(SPECK * working.zoom)
-    )
-    gone = cv2.dilate(likely.astype(np.float32), disc(RIM * working.zoom))
-    gone = np.maximum(gone, working.cut(scene.by_hand))
+    likely = opened(np.maximum(kept, away) < KEPT, SPECK * working.zoom)
+    gone = np.maximum(grown(likely, RIM * working.zoom), working.cut(scene.by_hand))
     return cv2.GaussianBlur(gone, (0, 0), 0.4 * working.zoom) * mask
 
 

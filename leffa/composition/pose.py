@@ -17,7 +17,7 @@ from leffa.composition.flows import field_at, from_nearest, silhouette_of
 from leffa.composition.scene import Composition, Scene
 from leffa.model.refinement import Refined
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import disc
+from leffa.preprocess.offline.drawing import disc, grown
 
 FIT = 0.1  # of a piece's size in the reference: a piece that turns more than this is not carried as one
 LEAST_PAIRS, LEAST_FITTING = 6, 0.6
@@ -54,7 +54,7 @@ def pose_transfer(scene: Scene, working: Working, refined: Refined) -> Compositi
     deep = warped(cv2.erode(sure_cloth(scene.shown, ROUGH_RIM), disc(1)).astype(np.float32), places) > 0.5
     if (sure := deep & (silhouette > 0.5)).any():
         places = from_nearest(working, places, sure, deep)
-        silhouette *= cv2.dilate(sure.astype(np.uint8), disc(FRAYED * working.zoom))  # the rest shows nobody
+        silhouette *= grown(sure, FRAYED * working.zoom)  # the rest shows nobody
     for piece in PIECES:
         places, silhouette = _in_one_piece(scene, working, piece, places, silhouette)
     size = scene.region.size
@@ -93,8 +93,8 @@ def _in_one_piece(
         return places, silhouette
     own = np.isin(scene.reading.parts[..., 0], piece.parts)
     others = (scene.reading.parts[..., 0] > 0) & ~own
-    around = cv2.dilate(own.astype(np.uint8), disc(piece.reach * float(np.sqrt(own.sum()))))
-    zone = working.cut((around > 0) & ~others)
+    around = grown(own, piece.reach * float(np.sqrt(own.sum())))
+    zone = working.cut(around & ~others)
     share = np.minimum(1, 1.6 * cv2.GaussianBlur(zone, (0, 0), 1.5 * working.zoom)) * (zone > 0)
     left, top, right, bottom = scene.region.box
     y, x = np.mgrid[: places.shape[0], : places.shape[1]].astype(np.float32)
@@ -109,7 +109,7 @@ def _in_one_piece(
     cover = np.clip(2 * warped(scene.shown.astype(np.float32) / 255, carried) - 0.5, 0, 1) * inside
     cut = silhouette + share * (cover - silhouette)
     trunk = np.isin(scene.reading.parts[..., 0], TRUNK)
-    clothes = cv2.dilate((working.cut(trunk) > 0.5).astype(np.uint8), disc(LOOSE * working.zoom)) > 0
+    clothes = grown(working.cut(trunk) > 0.5, LOOSE * working.zoom)
     # a hand lies on loose clothes, which are wider than the body; beside a head there are none
     behind = clothes & (silhouette > cut) & (piece.parts != HEAD)
     share = np.where(behind, share * cover, share)

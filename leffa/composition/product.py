@@ -12,7 +12,7 @@ from leffa.config import Garment
 from leffa.framing import Box
 from leffa.images import Letterbox, to_tensor
 from leffa.preprocess.garment.parsing import ShotParser, ShotPart
-from leffa.preprocess.offline.drawing import disc
+from leffa.preprocess.offline.drawing import disc, grown
 
 ROOM = 0.08  # of the garment's longer side: what is looked at around it
 SURE, LIKELY = 0.9, 0.5  # shares of a pixel that are cloth; that are the inside
@@ -100,12 +100,12 @@ def _neck(
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(
         cv2.morphologyEx(likely.astype(np.uint8), cv2.MORPH_OPEN, disc(RIM))
     )
-    above = cv2.dilate(1 - small, disc(3 * RIM)) > 0
+    above = grown(small == 0, 3 * RIM)
     lab = cv2.cvtColor(sized(picture, small.shape).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     neck = np.zeros_like(small)
     for number in np.unique(pieces[above & (pieces > 0)]):
         piece = (pieces == number).astype(np.uint8)
-        front = (cv2.dilate(piece, disc(FRONT)) > 0) & (small > 0) & ~likely
+        front = grown(piece, FRONT) & (small > 0) & ~likely
         start, wide = stats[number, [cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH]]
         is_central = start < middle < start + wide
         is_small = stats[number, cv2.CC_STAT_AREA] < MOST_INSIDE * small.sum()

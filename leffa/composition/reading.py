@@ -17,7 +17,7 @@ from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import Letterbox
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import disc
+from leffa.preprocess.offline.drawing import closed, disc, grown, opened
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 from leffa.preprocess.offline.parts import body_coordinates
 
@@ -131,7 +131,7 @@ def _hair_of_one_colour(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Ten
     """Hair away from the head has the colour that it has there: else it is a strap or a lapel."""
     if not head.any():
         return seen
-    near = cv2.dilate(head.astype(np.uint8), disc(HAIR_NEAR * float(head.sum()) ** 0.5)) > 0
+    near = grown(head, HAIR_NEAR * float(head.sum()) ** 0.5)
     sure = (seen[0, Seen.HAIR] > SURE_SKIN).numpy() & near
     other = ~near
     if sure.sum() >= LEAST_HAIR:
@@ -168,7 +168,7 @@ def _cloth_of_one_colour(seen: Tensor, picture: Tensor) -> Tensor:
         is_skin = np.linalg.norm(colour - skin) < 2 * TONE_REACH[1]
         if not is_plain or is_skin or np.linalg.norm(colour) < 2 * TONE_REACH[1]:
             continue
-        near = cv2.dilate(own.astype(np.uint8), disc(2 * NEAR)) > 0
+        near = grown(own, 2 * NEAR)
         alike = np.linalg.norm(lab[..., 1:] - colour, axis=-1) < ALIKE * np.linalg.norm(colour)
         _, pieces = cv2.connectedComponents((own | (near & alike)).astype(np.uint8))
         joined = np.isin(pieces, np.unique(pieces[own]))
@@ -272,9 +272,8 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
     parts  (h, w) uint8 ``Part``; on an arm it is a cuff
     """
     held = np.zeros(parts.shape, bool)
-    hands = np.isin(parts, HANDS).astype(np.uint8)
-    near, palms = cv2.dilate(hands, disc(GRASP)) > 0, cv2.dilate(hands, disc(RIM)) > 0
-    arms = cv2.dilate(np.isin(parts, LOWER_ARMS).astype(np.uint8), disc(2 * RIM)) > 0
+    hands = np.isin(parts, HANDS)
+    near, palms, arms = grown(hands, GRASP), grown(hands, RIM), grown(np.isin(parts, LOWER_ARMS), 2 * RIM)
     bare = (seen[0, Seen.ARM] > SURE_SKIN).numpy()
     like_skin = np.zeros(parts.shape, bool)
     if bare.sum() >= LEAST_SKIN:
@@ -290,25 +289,22 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
         foreign = (likely < limit) & (cv2.GaussianBlur(likely, (0, 0), TOLD_AROUND) < limit)
         other = own | (seen[0, Seen.OTHER] > 0.5).numpy()
         possible = other & near & ~like_skin & (likely < limit)
-        piece = (foreign & possible & ~arms & ~palms).astype(np.uint8)
-        piece = cv2.morphologyEx(piece, cv2.MORPH_CLOSE, disc(RIM))
-        piece = cv2.morphologyEx(piece, cv2.MORPH_OPEN, disc(2 * RIM))
-        _, pieces, stats, _ = cv2.connectedComponentsWithStats(piece)
+        piece = opened(closed(foreign & possible & ~arms & ~palms, RIM), 2 * RIM)
+        _, pieces, stats, _ = cv2.connectedComponentsWithStats(piece.astype(np.uint8))
         areas = stats[:, cv2.CC_STAT_AREA]
         sure = np.zeros(parts.shape, bool)
         most = MOST_HELD * (own & near).sum()
         for number in np.flatnonzero((areas > LEAST_HELD) & (areas < most)):
             if number and _stands_out(pieces == number, own & ~possible, lab):
                 sure |= pieces == number
-        held |= sure | (possible & (cv2.dilate(sure.astype(np.uint8), disc(4 * RIM)) > 0))
+        held |= sure | (possible & grown(sure, 4 * RIM))
     return held
 
 
 def _stands_out(piece: NDArray[np.bool_], cloth: NDArray[np.bool_], lab: Maps) -> bool:
     """Whether a piece ends at an edge of colours: faded cloth does not."""
-    solid = piece.astype(np.uint8)
-    inner = piece & (cv2.erode(solid, disc(2)) == 0)
-    outer = (cv2.dilate(solid, disc(3)) > 0) & (cv2.dilate(solid, disc(1)) == 0) & cloth
+    inner = piece & grown(~piece, 2)
+    outer = grown(piece, 3) & ~grown(piece, 1) & cloth
     if not outer.any():
         return True
     return bool(np.linalg.norm(np.median(lab[inner], axis=0) - np.median(lab[outer], axis=0)) > HELD_EDGE)
@@ -356,13 +352,10 @@ def with_worn(
     worn = [part for part in REPLACED[garment] if garment is Garment.DRESS or part is not Seen.DRESS]
     working = Working.of(region)
     likely = working.unframed(reading.seen[0, worn].sum(0, keepdim=True))[..., 0] > 0.5
-    near = cv2.dilate((working.cut(mask) > 127).astype(np.uint8), disc(NEAR * working.zoom)) > 0
-    body = cv2.dilate((working.cut(reading.on_body) > 0.5).astype(np.uint8), disc(2 * RIM * working.zoom)) > 0
-    grown = cv2.dilate((likely & near & body).astype(np.uint8), disc(2 * RIM * working.zoom)).astype(
-        np.float32
-    )
-    grown *= 1 - working.cut(reading.head)
-    return np.where(working.whole(grown, mask.shape) > 0.5, 255, mask).astype(np.uint8)
+    near = grown(working.cut(mask) > 127, NEAR * working.zoom)
+    body = grown(working.cut(reading.on_body) > 0.5, 2 * RIM * working.zoom)
+    wider = grown(likely & near & body, 2 * RIM * working.zoom) * (1 - working.cut(reading.head))
+    return np.where(working.whole(wider, mask.shape) > 0.5, 255, mask).astype(np.uint8)
 
 
 def share_of(photo: Image.Image, reading: Reading, working: Working, parts: Sequence[Seen]) -> Maps:
