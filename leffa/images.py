@@ -180,7 +180,7 @@ def _no_picture(name: str, head: bytes) -> str:
         return f"{name} is an SVG drawing, which is not read: save it as PNG."
     if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheim"):
         return f"{name} is a HEIC photo, which is not read: save it as JPEG."
-    if other := foreign(head, "no picture"):
+    if other := foreign(head, "a picture"):
         return f"{name} {other}: get the picture itself, as JPEG, PNG or WebP."
     return f"{name} is not a picture that can be read: use JPEG, PNG or WebP."
 

@@ -26,7 +26,7 @@ def fault_of(path: Path) -> str | None:
         return f"cannot be read ({(error.strerror or type(error).__name__).lower()})"
     is_whole_pickle = path.suffix == ".pkl" and size > 0 and _last(path, size) == b"."
     is_text = path.suffix == ".json" or is_whole_pickle  # of the first protocol
-    if other := foreign(head, "no weights", is_text):
+    if other := foreign(head, "weights", is_text):
         return other
     if path.suffix == ".safetensors":
         return _safetensors(path, size)
@@ -51,7 +51,7 @@ def _torch(path: Path, head: bytes) -> str | None:
 def foreign(head: bytes, wanted: str, is_text: bool = False) -> str | None:
     """What files are that were saved in the place of others, by their first bytes; None if they may be right.
 
-    wanted   what it is not, as "no weights"
+    wanted   what it is not, as "weights"
     is_text  whether the right file is text
     """
     if not head:
@@ -60,9 +60,9 @@ def foreign(head: bytes, wanted: str, is_text: bool = False) -> str | None:
         return "is a Git LFS pointer, which stands for the file and is not it"
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(_PAGES):
-        return f"is a web page, such as an error or a login, and {wanted}"
+        return f"is a web page, such as an error or a login, not {wanted}"
     if not is_text and re.fullmatch(rb"[\s!-~]+", head[:_WORDS]):
-        return f"is a text, such as an error of a server, and {wanted}"
+        return f"is a text, such as an error of a server, not {wanted}"
     return None
 
 

@@ -134,7 +134,9 @@ def test_missing_and_corrupt_weights(folder, tmp_path):
     assert done.returncode == 2 and "leffa download" in done.stderr
     torch.manual_seed(0)
     presets.pipeline("toy").save_pretrained(tmp_path / "checkpoints" / "bundled")
-    (tmp_path / "checkpoints/bundled/unet/diffusion_pytorch_model.safetensors").write_bytes(b"cut off")
+    (tmp_path / "checkpoints/bundled/unet/diffusion_pytorch_model.safetensors").write_bytes(
+        b"\x40" + bytes(30)
+    )
     done = leffa(tmp_path, "tryon", "person.jpg", "garment.png", "-o", "x.png")
     assert done.returncode == 2 and "Traceback" not in done.stderr and "cut short" in done.stderr
 
