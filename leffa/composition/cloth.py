@@ -50,4 +50,4 @@ def sure_cloth(shown: NDArray[np.uint8], rim: int = RIM) -> NDArray[np.uint8]:
     """Cloth without its rim: (h, w) in {0, 1}, at most ``LONGEST`` px a side."""
     scale = min(1.0, LONGEST / max(shown.shape))
     size = (max(1, round(shown.shape[0] * scale)), max(1, round(shown.shape[1] * scale)))
-    return cv2.erode((sized(shown, size) > 127).astype(np.uint8), disc(rim))
+    return cv2.erode((sized(shown, size) > 127).astype(np.uint8), disc(rim * max(size) / LONGEST))

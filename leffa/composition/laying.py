@@ -9,7 +9,7 @@ from PIL import Image
 
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
-from leffa.composition.cloth import extended, sure_cloth
+from leffa.composition.cloth import LONGEST, extended, sure_cloth
 from leffa.composition.flows import OUTLINE, Lands, Said, covered_by, field_at, landed, outlined, share_shown
 from leffa.composition.networks import Networks
 from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, at_edges, share_of
@@ -32,9 +32,9 @@ UPPER_ARMS = tuple(
     tuple(part for part in Part if part.name.startswith(f"{side}_UPPER_ARM")) for side in ("LEFT", "RIGHT")
 )
 SLEEVED = 0.4  # share of an upper arm that a garment with a sleeve covers
-RAGGED = 2.0  # px of a product shot: shorter waves of its outline are the cut-out's, not the garment's
-DEEP = 3  # px of a product shot: nearer to its outline a colour is mixed with the ground's
-BESIDE = 6.0  # px of a product shot: a flow that ends further from the cloth shows none
+RAGGED = 2.0  # px of a product shot ``LONGEST`` px long: shorter waves of its outline are the cut-out's, not the garment's
+DEEP = 3.0  # px of such a shot: nearer to its outline a colour is mixed with the ground's
+BESIDE = 6.0  # px of such a shot: a flow that ends further from the cloth shows none
 REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond what is said to be covered
 MOST_STRETCH = 4.0  # times the usual area that a piece of cloth may cover
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
@@ -159,8 +159,9 @@ def _up_to_the_waist(
 def _lands(scene: Scene, places: Maps) -> Lands:
     """Where the flow ends on the garment's product shot."""
     outline = sure_cloth(scene.shown)
-    smooth = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED)
-    wide, deep = cv2.dilate(smooth, disc(BESIDE)), cv2.erode(outline, disc(DEEP)).astype(np.float32)
+    px = max(outline.shape) / LONGEST
+    smooth = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED * px)
+    wide, deep = cv2.dilate(smooth, disc(BESIDE * px)), cv2.erode(outline, disc(DEEP * px)).astype(np.float32)
     return Lands(*(warped(where, places) > 0.5 for where in (deep, smooth, wide)))
 
 
