@@ -32,7 +32,7 @@ UPPER_ARMS = tuple(
     tuple(part for part in Part if part.name.startswith(f"{side}_UPPER_ARM")) for side in ("LEFT", "RIGHT")
 )
 SLEEVED = 0.4  # share of an upper arm that a garment with a sleeve covers
-RAGGED = 2.0  # px of a product shot ``LONGEST`` px long: shorter waves of its outline are the cut-out's, not the garment's
+RAGGED = 2.0  # px of a shot ``LONGEST`` px long: shorter waves of its outline are the cut-out's
 DEEP = 3.0  # px of such a shot: nearer to its outline a colour is mixed with the ground's
 BESIDE = 6.0  # px of such a shot: a flow that ends further from the cloth shows none
 REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond what is said to be covered
