@@ -44,7 +44,7 @@ THICK = 9.0  # px of the frame: about a limb's half width
 ROUND = 0.42  # of its brightness that a limb loses at its edge
 LIT = 0.24  # of its brightness that a limb's side gains towards the light, and loses away from it
 ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
-BESIDE = 1.5  # px of the frame that a limb may reach beyond the part map
+BEYOND = 1.5  # px of the frame that a limb may reach beyond the part map
 GRAIN = 1.0  # px of the photo that its grain is taken over
 
 
@@ -85,7 +85,7 @@ class Behind:
         on_body, arms = (self.working.cut(where) > 0.5 for where in (parts > 0, np.isin(parts, ARMS)))
         logits[..., Shows.GROUND][self._inner(on_body)] = -np.inf  # nobody has a hole
         if on_body.any():
-            logits[..., Shows.SKIN][~grown(on_body, BESIDE * self.working.zoom)] = -np.inf
+            logits[..., Shows.SKIN][~grown(on_body, BEYOND * self.working.zoom)] = -np.inf
         sleeve = arms & ~self._inner(on_body, SLACK) & (self.gone > 0.5)
         bare_ground = sleeve | self._beside_the_trunk()
         logits[..., Shows.SKIN][bare_ground], logits[..., Shows.GROUND][bare_ground] = -np.inf, 0

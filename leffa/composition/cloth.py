@@ -48,6 +48,12 @@ def carried_on(picture: NDArray, solid: NDArray[np.uint8]) -> Maps:
 
 def sure_cloth(shown: NDArray[np.uint8], rim: int = RIM) -> NDArray[np.uint8]:
     """Cloth without its rim: (h, w) in {0, 1}, at most ``LONGEST`` px a side."""
-    scale = min(1.0, LONGEST / max(shown.shape))
-    size = (max(1, round(shown.shape[0] * scale)), max(1, round(shown.shape[1] * scale)))
-    return cv2.erode((sized(shown, size) > 127).astype(np.uint8), disc(rim * max(size) / LONGEST))
+    small = small_mask(shown > 127)
+    return cv2.erode(small, disc(rim * max(small.shape) / LONGEST))
+
+
+def small_mask(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(h, w) in {0, 1}, at most ``LONGEST`` px a side."""
+    scale = min(1.0, LONGEST / max(mask.shape))
+    size = (max(1, round(mask.shape[0] * scale)), max(1, round(mask.shape[1] * scale)))
+    return (sized(mask.astype(np.float32), size) >= 0.5).astype(np.uint8)

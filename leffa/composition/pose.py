@@ -23,8 +23,8 @@ FIT = 0.1  # of a piece's size in the reference: a piece that turns more than th
 LEAST_PAIRS, LEAST_FITTING = 6, 0.6
 LEAST_UPRIGHT = 0.8  # cosine of the turn: a foot that points elsewhere is another picture
 CELL = 24  # of U and V, 0 to 255: places that are taken for the same
-FRAYED = 3.0  # px of the frame that a person may reach beyond where the flow lands well inside them
-TRUNK = tuple(part for part in Part if "TORSO" in part.name or "LEG" in part.name)
+OUTER = 3.0  # px of the frame that a person may reach beyond where the flow lands well inside them
+CLOTHED = tuple(part for part in Part if "TORSO" in part.name or "LEG" in part.name)
 LOOSE = 7.0  # px of the frame that clothes reach beyond a body
 LEAST_PIXELS = 4  # of a piece in such a cell
 
@@ -54,7 +54,7 @@ def pose_transfer(scene: Scene, working: Working, refined: Refined) -> Compositi
     deep = warped(cv2.erode(sure_cloth(scene.shown, ROUGH_RIM), disc(1)).astype(np.float32), places) > 0.5
     if (sure := deep & (silhouette > 0.5)).any():
         places = from_nearest(working, places, sure, deep)
-        silhouette *= grown(sure, FRAYED * working.zoom)  # the rest shows nobody
+        silhouette *= grown(sure, OUTER * working.zoom)  # the rest shows nobody
     for piece in PIECES:
         places, silhouette = _in_one_piece(scene, working, piece, places, silhouette)
     size = scene.region.size
@@ -108,7 +108,7 @@ def _in_one_piece(
     inside = np.abs(carried).max(-1) <= 1  # what the reference does not show is not made up
     cover = np.clip(2 * warped(scene.shown.astype(np.float32) / 255, carried) - 0.5, 0, 1) * inside
     cut = silhouette + share * (cover - silhouette)
-    trunk = np.isin(scene.reading.parts[..., 0], TRUNK)
+    trunk = np.isin(scene.reading.parts[..., 0], CLOTHED)
     clothes = grown(working.cut(trunk) > 0.5, LOOSE * working.zoom)
     # a hand lies on loose clothes, which are wider than the body; beside a head there are none
     behind = clothes & (silhouette > cut) & (piece.parts != HEAD)

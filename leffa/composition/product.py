@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.composition.canvas import FRAME, Maps, sized
-from leffa.composition.cloth import LONGEST
+from leffa.composition.cloth import small_mask
 from leffa.config import Garment
 from leffa.framing import Box
 from leffa.images import Letterbox, to_tensor
 from leffa.preprocess.garment.parsing import ShotParser, ShotPart
-from leffa.preprocess.offline.drawing import disc, grown
+from leffa.preprocess.offline.drawing import closed, grown, opened
 
 ROOM = 0.08  # of the garment's longer side: what is looked at around it
 SURE, LIKELY = 0.9, 0.5  # shares of a pixel that are cloth; that are the inside
@@ -79,9 +79,9 @@ def _goes_on(garment: NDArray[np.bool_]) -> bool:
 
 def _lost(shown: NDArray[np.bool_], sure: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(H, W): holes and notches that are surely the garment, in spite of their colours."""
-    small = _small(shown)
-    closed = cv2.morphologyEx(np.pad(small, NOTCH), cv2.MORPH_CLOSE, disc(NOTCH))[NOTCH:-NOTCH, NOTCH:-NOTCH]
-    lost: NDArray[np.bool_] = (sized(closed.astype(np.float32), shown.shape) > 0.5) & sure & ~shown
+    small = small_mask(shown)
+    filled = closed(np.pad(small, NOTCH), NOTCH)[NOTCH:-NOTCH, NOTCH:-NOTCH]
+    lost: NDArray[np.bool_] = (sized(filled.astype(np.float32), shown.shape) > 0.5) & sure & ~shown
     return lost
 
 
@@ -89,7 +89,7 @@ def _neck(
     picture: NDArray[np.uint8], shown: NDArray[np.bool_], inside: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """(H, W): what is seen through the neck: about the middle, open to the ground above, of another shade."""
-    small = _small(shown)
+    small = small_mask(shown)
     rows, columns = np.flatnonzero(small.any(1)), np.flatnonzero(small.any(0))
     height, width = rows[-1] - rows[0], columns[-1] - columns[0]
     middle = (columns[-1] + columns[0]) / 2
@@ -97,28 +97,19 @@ def _neck(
     left, right = (round(middle + side * SHOULDERS * width / 2) for side in (-1, 1))
     where[: rows[0] + round(NECK * height), max(0, left) : right] = 1
     likely = (sized(inside.astype(np.float32), small.shape) > 0.5) & (small > 0) & (where > 0)
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(
-        cv2.morphologyEx(likely.astype(np.uint8), cv2.MORPH_OPEN, disc(RIM))
-    )
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(opened(likely, RIM).astype(np.uint8))
     above = grown(small == 0, 3 * RIM)
     lab = cv2.cvtColor(sized(picture, small.shape).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    neck = np.zeros_like(small)
+    neck = np.zeros(small.shape, bool)
     for number in np.unique(pieces[above & (pieces > 0)]):
-        piece = (pieces == number).astype(np.uint8)
+        piece = pieces == number
         front = grown(piece, FRONT) & (small > 0) & ~likely
         start, wide = stats[number, [cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH]]
         is_central = start < middle < start + wide
         is_small = stats[number, cv2.CC_STAT_AREA] < MOST_INSIDE * small.sum()
         if not (is_central and is_small and front.any()):
             continue
-        if np.linalg.norm(np.median(lab[piece > 0], axis=0) - np.median(lab[front], axis=0)) > OTHER_SHADE:
+        if np.linalg.norm(np.median(lab[piece], axis=0) - np.median(lab[front], axis=0)) > OTHER_SHADE:
             neck |= piece
-    seen: NDArray[np.bool_] = sized(cv2.dilate(neck, disc(RIM)).astype(np.float32), shown.shape) > 0.5
+    seen: NDArray[np.bool_] = sized(grown(neck, RIM).astype(np.float32), shown.shape) > 0.5
     return seen
-
-
-def _small(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(h, w) in {0, 1}, at most ``LONGEST`` px a side."""
-    scale = min(1.0, LONGEST / max(mask.shape))
-    size = (max(1, round(mask.shape[0] * scale)), max(1, round(mask.shape[1] * scale)))
-    return (sized(mask.astype(np.float32), size) > 0.5).astype(np.uint8)

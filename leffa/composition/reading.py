@@ -17,7 +17,7 @@ from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import Letterbox
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import closed, disc, grown, opened
+from leffa.preprocess.offline.drawing import closed, disc, grown, opened, without_tiny
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 from leffa.preprocess.offline.parts import body_coordinates
 
@@ -50,7 +50,7 @@ SAME_HUE = 0.96  # cosine
 DEEPEST = 0.4  # of its lightness that cloth has left in a fold
 LIKE_SKIN = 12.0  # in Lab: fingers are no bag
 FOREIGN = 2.3  # logarithm: how much less likely than its usual ones a colour is that is not a garment's own
-SPECK = 0.03  # of the largest piece of a garment: what is smaller is none of it
+TINY = 0.03  # of the largest piece of a garment: what is smaller is none of it
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
@@ -107,10 +107,11 @@ def read_photo(
     seen = networks.parser(picture, person, body).softmax(1)
     head = np.where(np.isin(parts[..., 0], HEAD), 255, 0).astype(np.uint8)
     seen = _hair_on_heads(seen, framed_mask(head, region))
-    seen = _hair_of_one_colour(seen, _lab(picture), framed_mask(head, region)[0, 0].numpy() > 0)
-    seen = _cloth_of_one_colour(_skin_like_the_face(seen, picture), picture)
-    seen = _divided_at_the_waist(seen, _lab(picture), np.isin(framed[..., 0], LEGS))
-    held = torch.from_numpy(_held_in_hands(seen, _lab(picture), framed[..., 0])).float()
+    lab = _lab(picture)
+    seen = _hair_of_one_colour(seen, lab, framed_mask(head, region)[0, 0].numpy() > 0)
+    seen = _cloth_of_one_colour(_skin_like_the_face(seen, lab), lab)
+    seen = _divided_at_the_waist(seen, lab, np.isin(framed[..., 0], LEGS))
+    held = torch.from_numpy(_held_in_hands(seen, lab, framed[..., 0])).float()
     return Reading(seen, body, silhouette, parts, held)
 
 
@@ -140,9 +141,8 @@ def _hair_of_one_colour(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Ten
     return _moved(seen, Seen.HAIR, torch.from_numpy(other))
 
 
-def _skin_like_the_face(seen: Tensor, picture: Tensor) -> Tensor:
+def _skin_like_the_face(seen: Tensor, lab: Maps) -> Tensor:
     """Bare arms and legs have the face's colour, lighter or darker: what has another is cloth."""
-    lab = _lab(picture)
     tone = _face_tone(seen, lab)
     if tone is None:
         other = np.hypot(*(lab[..., 1:] - ANY_SKIN).transpose(2, 0, 1)) > 2 * TONE_REACH[1]
@@ -154,9 +154,8 @@ def _skin_like_the_face(seen: Tensor, picture: Tensor) -> Tensor:
     return seen
 
 
-def _cloth_of_one_colour(seen: Tensor, picture: Tensor) -> Tensor:
+def _cloth_of_one_colour(seen: Tensor, lab: Maps) -> Tensor:
     """Rims and specks beside a garment of one colour, and of that colour, are the garment's."""
-    lab = _lab(picture)
     tone = _face_tone(seen, lab)
     for cloth in (Seen.UPPER, Seen.LOWER, Seen.DRESS):
         own = (seen[0, cloth] > SURE_SKIN).numpy()
@@ -208,10 +207,8 @@ def _divided_at_the_waist(seen: Tensor, lab: Maps, legs: NDArray[np.bool_]) -> T
 
 def _without_specks(seen: Tensor, part: Seen) -> Tensor:
     """Pieces that are tiny beside the largest of a part are what they are likeliest else."""
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats((seen[0, part] > 0.5).numpy().astype(np.uint8))
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0
-    specks = torch.from_numpy((areas < SPECK * areas.max())[pieces] & (pieces > 0))
+    own = (seen[0, part] > 0.5).numpy()
+    specks = torch.from_numpy(own & ~without_tiny(own, TINY))
     cleaned = torch.where(specks & (torch.arange(len(Seen)) == part)[:, None, None], 0.0, seen[0])
     return (cleaned / cleaned.sum(0).clamp_min(1e-6))[None]
 

@@ -14,6 +14,7 @@ from leffa.config import Garment
 from leffa.framing import Region
 from leffa.model.flow import FlowField, coordinates, merge, warp
 from leffa.preprocess.offline.body import HALF_SIZE
+from leffa.preprocess.offline.drawing import without_tiny
 from leffa.preprocess.offline.parsing import REPLACED
 
 SMALL = 0.05  # of the largest piece: what is smaller is no part of a garment
@@ -28,10 +29,7 @@ def worn_garment(photo: Image.Image, region: Region, reading: Reading, garment: 
     working = Working.of(region)
     share = share_of(photo, reading, working, REPLACED[garment])
     share = share * (1 - at_edges(photo, working, reading.held))
-    _, labels, sizes, _ = cv2.connectedComponentsWithStats((share > 0.5).astype(np.uint8))
-    areas = sizes[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0
-    kept = (areas > SMALL * areas.max())[labels]
+    kept = without_tiny(share > 0.5, SMALL)
     whole = working.whole(share * kept, (photo.height, photo.width))
     return np.where(whole > 0.5, 255, 0).astype(np.uint8)
 

@@ -68,6 +68,14 @@ def connected(mask: Mask) -> NDArray[np.int32]:
     return cv2.connectedComponents(mask.astype(np.uint8))[1]
 
 
+def without_tiny(mask: Mask, share: float) -> Mask:
+    """The mask without pieces that have less than this share of the largest one's area."""
+    pieces = connected(mask)
+    areas = np.bincount(pieces.ravel())
+    areas[0] = 0
+    return (areas > share * areas.max())[pieces]
+
+
 def disc(radius: float) -> NDArray[np.uint8]:
     """A disc of ones for morphology, of at least one pixel's radius."""
     reach = max(round(radius), 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from leffa.config import Garment
 from leffa.preprocess.labels import Landmark
 from leffa.preprocess.offline.cues import Cues, find_cues
-from leffa.preprocess.offline.drawing import Mask, connected, opened
+from leffa.preprocess.offline.drawing import Mask, opened, without_tiny
 from leffa.preprocess.offline.figure import Figure, Group
 from leffa.preprocess.offline.pose import Person
 
@@ -56,7 +56,7 @@ def worn_region(image: NDArray[np.uint8], person: Person, garment: Garment) -> N
     region, dressed = _region(figure, cues, garment), _region(figure, replace(cues, skin=None), garment)
     if np.count_nonzero(region) < _LEAST_CLOTH * np.count_nonzero(dressed):
         region = dressed  # a garment of the colour of skin
-    region = _largest(opened(region, 0.02 * figure.skeleton.scale))
+    region = without_tiny(opened(region, 0.02 * figure.skeleton.scale), _SMALL)
     size = (image.shape[1], image.shape[0])
     smooth = cv2.resize(region.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     return np.where(smooth >= 0.5, 255, 0).astype(np.uint8)
@@ -80,13 +80,3 @@ def _region(figure: Figure, cues: Cues, garment: Garment) -> Mask:
         arms = figure.is_in(Group.UPPER_ARM, Group.LOWER_ARM)
         return cloth & ((above & (figure.rise > hem)) | arms)
     return cloth & below & (figure.rise < hem)
-
-
-def _largest(region: Mask) -> Mask:
-    """Without pieces that are tiny beside the largest."""
-    pieces = connected(region)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    if not sizes.any():
-        return region
-    return (sizes > _SMALL * sizes.max())[pieces] & region
