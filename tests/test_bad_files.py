@@ -75,6 +75,7 @@ def one_engine(toy_model):  # noqa: F811
 
     What has been painted of a photo, a garment and a mask is not painted again of files that hold the same.
     """
+    from demo import painting
     from leffa import engine
 
     whole = engine.Engine("cpu")
@@ -88,7 +89,9 @@ def one_engine(toy_model):  # noqa: F811
     whole._run = paint_once
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "Engine", lambda *values, **named: whole)
+        painting._engine_once.cache_clear()
         yield
+    painting._engine_once.cache_clear()  # the app of another module paints for itself
 
 
 def peak() -> float:
