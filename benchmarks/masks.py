@@ -29,7 +29,7 @@ from leffa.composition.networks import Networks
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.preprocess.labels import Parse
-from leffa.preprocess.offline.cues import Cues, find_cues
+from leffa.preprocess.offline.colour_cues import Cues, find_cues
 from leffa.preprocess.offline.figure import Figure
 from leffa.preprocess.offline.masks import area_to_repaint
 from leffa.preprocess.offline.parts import part_map

@@ -8,8 +8,8 @@ import gradio as gr
 from demo import examples, parts
 from demo.painting import Work, engine
 from demo.parts import LAST, QUIETLY
+from demo.photos import boxes, person_chosen, prepare, read
 from demo.pictures import EDITOR_SIDE, photo_url
-from demo.reading import boxes, person_chosen, prepare, read
 from demo.sessions import Session
 from demo.tab import Tab
 from demo.texts import problem, words

@@ -15,7 +15,7 @@ from demo.gate import PASSING
 from demo.history import Run
 from demo.mask_choices import HEMS, KINDS, PROTECTED, SLEEVES, MaskChoices
 from demo.painting import Work, engine
-from demo.reading import LOOKING, opened
+from demo.photos import LOOKING, opened
 from demo.sessions import PASSING_SECONDS, Session, Sessions, address_of
 from demo.slots import Picked, Slots
 from leffa.config import Garment, Task, sample_seed
@@ -296,7 +296,7 @@ class Endpoints:
         Returns:
             The record; found = false for any other picture.
         """
-        from leffa.record import read_record
+        from leffa.provenance import read_record
 
         record = read_record(self._session(request).own(picture)) if picture else None
         return {"found": False} if record is None else {"found": True, **record}

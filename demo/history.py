@@ -133,7 +133,7 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """All that repeats the shown picture."""
-        from leffa.record import model_hash, record
+        from leffa.provenance import model_hash, record
         from leffa.weights.models import MODELS
 
         files = {slot: picked.digest for slot, picked in self.slots.pictures.items()}
@@ -146,6 +146,6 @@ class Run:
 
     def png(self) -> bytes:
         """The shown picture as a PNG that carries its record."""
-        from leffa.record import png_bytes
+        from leffa.provenance import png_bytes
 
         return png_bytes(self.result.images[self.sample], self.record())

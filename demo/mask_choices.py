@@ -7,8 +7,8 @@ import numpy as np
 
 from demo import parts
 from demo.painting import engine
+from demo.photos import boxes
 from demo.pictures import EDITOR_SIDE, mask_url, photo_url
-from demo.reading import boxes
 from demo.sessions import Session
 from demo.slots import Slots
 from demo.texts import say

@@ -42,7 +42,7 @@ def from_run(run: "Run") -> Restored:
 
 def read_png(session: Session, tab: str, path: str | None) -> Restored | None:
     """The run a PNG tells of; None for any other file. Errors as in ``from_record``."""
-    from leffa.record import read_record
+    from leffa.provenance import read_record
 
     record = read_record(path) if path else None
     return None if record is None else from_record(session, tab, record)
@@ -85,7 +85,7 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
 
 
 def _has_weights(record: dict[str, Any]) -> bool:
-    from leffa.record import model_hash
+    from leffa.provenance import model_hash
     from leffa.weights.models import MODELS
 
     model = MODELS.get(str(record.get("model")))
@@ -96,7 +96,7 @@ def _prepared(picked: Picked, tab: str, slot: str, people: Any) -> Picked:
     """The picture with its people found and the same one chosen; garments as they are."""
     if slot == "garment":
         return picked
-    from demo.reading import prepare
+    from demo.photos import prepare
 
     person = people.get(slot) if isinstance(people, dict) else 0
     person = person if isinstance(person, int) else 0

@@ -13,7 +13,7 @@ from demo.generate import GenerateStep, history_strip
 from demo.labels import Labels
 from demo.painting import Work
 from demo.parts import QUIETLY
-from demo.reading import found, read, restored_note
+from demo.photos import found, read, restored_note
 from demo.restoring import SLOTS, Restored, from_run, read_png
 from demo.sessions import Session, Sessions
 from demo.slots import Slots

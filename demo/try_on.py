@@ -8,7 +8,7 @@ from demo import examples, parts
 from demo.mask_choices import HEMS, KINDS, PROTECTED, SLEEVES, MaskChoices, advice, mask_value, mended
 from demo.painting import Work
 from demo.parts import LAST, QUIETLY
-from demo.reading import person_chosen, prepare, read
+from demo.photos import person_chosen, prepare, read
 from demo.sessions import Session
 from demo.slots import Slots
 from demo.tab import Tab

@@ -30,8 +30,14 @@ from leffa.training.augmentation import (
     widened,
 )
 from leffa.training.composition import Schedule, evaluate, train
+from leffa.training.composition_lessons import (
+    LESSONS,
+    FillingLesson,
+    RefinementLesson,
+    ShotLesson,
+    grown_colours,
+)
 from leffa.training.composition_rows import Rows, attention_starts, halved, seen_of
-from leffa.training.lessons import LESSONS, FillingLesson, RefinementLesson, ShotLesson, grown_colours
 
 HURRIED = Schedule(minutes=600, batch=2, small=0.0, warmup=2)
 

@@ -42,7 +42,7 @@ FLOORS = [
     {"training"},
     {"run"},
     {"explain"},
-    {"record"},
+    {"provenance"},
     {"engine"},
     {"batch", "doctor", "metrics"},
     {"cli"},

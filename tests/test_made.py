@@ -9,7 +9,7 @@ from PIL import Image
 from demo import checking
 from leffa.errors import LeffaError
 from leffa.images import load_image, save_atomically
-from leffa.record import png_bytes, read_record
+from leffa.provenance import png_bytes, read_record
 
 WORD = "compositeWithTrainedAlgorithmicMedia"
 

@@ -9,7 +9,7 @@ from test_trace import made_up
 
 from leffa.errors import LeffaError, PictureError
 from leffa.preprocess.strokes import Stroke, paint_strokes, parse_strokes
-from leffa.record import KEY, png_bytes, read_record, record
+from leffa.provenance import KEY, png_bytes, read_record, record
 
 CHOICES = {
     "kind": "upper",

@@ -65,22 +65,22 @@ class EnginePainter:
 
     def deciding(self) -> dict[str, Any]:
         """What decides every row's picture beside the row: settings, and digests of the weights."""
-        from leffa import record
+        from leffa import provenance
         from leffa.weights.models import MODELS
 
         named = [MODELS[self.model]] if self.model in MODELS else list(MODELS.values())
         facts = asdict(self) | {"memory": None, "placement": None}
-        return facts | {model.name: record.model_hash(model) for model in named if model.is_present}
+        return facts | {model.name: provenance.model_hash(model) for model in named if model.is_present}
 
 
 class _EnginePainter:
     def __init__(self, choice: EnginePainter):
+        from leffa.batch.caching_engine import CachingEngine
         from leffa.batch.memory import Memory
-        from leffa.batch.reading import RememberingEngine
 
         self._choice = choice
         self._memory = Memory(choice.memory)
-        self._engine = RememberingEngine(self._memory, choice.device, choice.placement)
+        self._engine = CachingEngine(self._memory, choice.device, choice.placement)
 
     def read(self, row: Row) -> tuple[int, int]:
         from leffa.config import Task

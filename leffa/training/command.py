@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
     from leffa.model.pipeline import LeffaPipeline
-    from leffa.training.lessons import Data
+    from leffa.training.composition_lessons import Data
 
 EXAMPLES = (
     "leffa train --preset tiny-1 --data packed:people --start nothing --vae runs/vae/vae --run runs/one\n"
@@ -187,7 +187,7 @@ def run_composition(options: argparse.Namespace) -> None:
     from leffa.composition import networks
     from leffa.training import checkpoint
     from leffa.training.composition import Schedule, train
-    from leffa.training.lessons import LESSONS, ParserLesson, load_grounds
+    from leffa.training.composition_lessons import LESSONS, ParserLesson, load_grounds
 
     if not 0 < options.minutes < float("inf"):
         raise LeffaError(f"--minutes must be above 0, got {options.minutes:g}")

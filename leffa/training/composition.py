@@ -19,8 +19,8 @@ from leffa.report import report
 from leffa.training import checkpoint
 from leffa.training.augmentation import Draw
 from leffa.training.batches import step_seed
+from leffa.training.composition_lessons import Data, Lesson
 from leffa.training.composition_rows import halved
-from leffa.training.lessons import Data, Lesson
 
 Figures = dict[str, float]
 

@@ -6,5 +6,5 @@ which weights a run can use    models
 what the authors published     published
 how files are fetched          downloads (``leffa download``), hub, checksums
 how they become our folders    conversion
-how a file is read             leffa.safe_pickle; reading gives it to a network
+how a file is read             leffa.safe_pickle; load gives it to a network
 """

@@ -6,8 +6,8 @@ from drawn_figures import ARMS, BOTTOM, SKIN, TOP, WIDTH, Figure, draw, landmark
 
 from leffa.config import Garment
 from leffa.preprocess.labels import Landmark
+from leffa.preprocess.offline.colour_cues import find_cues
 from leffa.preprocess.offline.colours import Colours
-from leffa.preprocess.offline.cues import find_cues
 from leffa.preprocess.offline.figure import Figure as Body
 from leffa.preprocess.offline.hem import find_hem
 from leffa.preprocess.offline.masks import Hem, MaskOptions, Sleeve, agnostic_mask

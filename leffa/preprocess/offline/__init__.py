@@ -4,7 +4,7 @@ To change
 
 who is in a photo              pose (landmarks and silhouette), figure (one person at working size)
 the body parts                 parts, body (coordinates), shape (how thick a limb is), skeleton
-what is repainted              masks, areas (what a garment may fill), hem and cues (what colours tell)
+what is repainted              masks, areas (what a garment may fill), hem and colour_cues (what colours tell)
 the errors shown to training   jitter
 how they are used              preprocessor
 """

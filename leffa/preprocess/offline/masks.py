@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment, Hem, Sleeve
 from leffa.preprocess.offline.areas import lower_area, lower_arms, upper_area
-from leffa.preprocess.offline.cues import Cues, find_cues
+from leffa.preprocess.offline.colour_cues import Cues, find_cues
 from leffa.preprocess.offline.drawing import Array, Mask, connected, grown, opened
 from leffa.preprocess.offline.figure import Figure, Group
 from leffa.preprocess.offline.shape import LEFT, RIGHT

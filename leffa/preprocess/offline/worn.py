@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment
 from leffa.preprocess.labels import Landmark
-from leffa.preprocess.offline.cues import Cues, find_cues
+from leffa.preprocess.offline.colour_cues import Cues, find_cues
 from leffa.preprocess.offline.drawing import Mask, opened, without_tiny
 from leffa.preprocess.offline.figure import Figure, Group
 from leffa.preprocess.offline.pose import Person

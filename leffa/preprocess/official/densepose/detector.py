@@ -16,7 +16,7 @@ from leffa.preprocess.official.densepose.charts import Box, iuv_picture, segment
 from leffa.preprocess.official.densepose.network import Charts, DensePoseNetwork
 from leffa.preprocess.picture import NO_PERSON, require_rgb, size_of
 from leffa.safe_pickle import load_state
-from leffa.weights.reading import fill
+from leffa.weights.load import fill
 
 _SHORT_SIDE, _LONG_SIDE = 800, 1333
 _STRIDE = 32

@@ -12,7 +12,7 @@ from leffa.preprocess.official.openpose.network import STRIDE, OpenPoseNetwork
 from leffa.preprocess.official.openpose.people import Body, find_peaks, find_people
 from leffa.preprocess.picture import NO_PERSON, require_rgb
 from leffa.safe_pickle import load_state
-from leffa.weights.reading import fill
+from leffa.weights.load import fill
 
 HEIGHT, WIDTH = 512, 384  # the frame that key points are counted in
 _NETWORK_SCALE = 0.5 * 368 / HEIGHT

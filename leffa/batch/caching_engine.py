@@ -19,7 +19,7 @@ from leffa.preprocess.prepared import Preparation, Prepared
 from leffa.weights.models import Model
 
 
-class RememberingEngine(Engine):
+class CachingEngine(Engine):
     """Paints what ``Engine`` paints, bit for bit; what it finds in pictures comes from ``memory`` if known.
 
     The networks of the published weights are remembered within this process only.

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leffa.batch.caching_engine import CachingEngine
 from leffa.batch.memory import Memory
-from leffa.batch.reading import RememberingEngine
 from leffa.engine import Engine
 from leffa.errors import PersonError
 from leffa.run.settings import Settings
@@ -16,7 +16,7 @@ def test_a_remembered_photo_gives_the_same_picture(tmp_path, person, garment):
     plain = Engine("cpu").try_on(person, garment, "upper", settings=settings, model="bundled").images[0]
     for known in (0, 2):  # the second time by another process
         memory = Memory(tmp_path)
-        engine = RememberingEngine(memory, "cpu")
+        engine = CachingEngine(memory, "cpu")
         result = engine.try_on(person, garment, "upper", settings=settings, model="bundled").images[0]
         assert result.tobytes() == plain.tobytes()
         assert memory.hits == known
@@ -28,6 +28,6 @@ def test_that_nobody_is_there_is_remembered_too(tmp_path):
     for _ in range(2):
         memory = Memory(tmp_path)
         with pytest.raises(PersonError) as caught:
-            RememberingEngine(memory, "cpu").prepare(empty, model="bundled")
+            CachingEngine(memory, "cpu").prepare(empty, model="bundled")
         said.append(str(caught.value))
     assert said[0] == said[1] and memory.hits == 1

@@ -97,7 +97,7 @@ def opened(path: str | Path, role: str) -> "Image.Image":
 
 def has_record(path: str) -> bool:
     """Whether a file is a PNG that tells of its run."""
-    from leffa.record import read_record
+    from leffa.provenance import read_record
 
     try:
         return read_record(path) is not None
