@@ -483,16 +483,17 @@ def main() -> None:
     for name, seconds in waited.items():
         print(f"{name:40} {seconds:6.2f} s", flush=True)
     if options.out:
-        write(options.out, about, lines, rate, differences, waited)
+        run = "toy" if options.quick else "-".join([*options.models, options.size])
+        write(options.out, run, about, lines, rate, differences, waited)
 
 
 def write(
-    folder: Path, about: dict, lines: list[Line], rate: float, differences: dict[str, float],
+    folder: Path, run: str, about: dict, lines: list[Line], rate: float, differences: dict[str, float],
     waited: dict[str, float],
 ) -> None:  # fmt: skip
-    """The results of this machine, as it calls itself."""
+    """The results of this machine, as it calls itself; ``run`` tells them from its others."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"speed-{re.sub(r'[^a-z0-9]+', '-', about['machine'].lower())}"
+    path = folder / f"speed-{run}-{re.sub(r'[^a-z0-9]+', '-', about['machine'].lower())}"
     facts = {**about, "lines": [asdict(line) for line in lines], "official and exact differ": differences,
              "whole try-ons, s": waited}  # fmt: skip
     path.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
