@@ -19,6 +19,7 @@ GAP = 4.0  # px of the frame: half the width of what the flow may miss within a 
 STRIP = 2.0  # px of the frame: half the width of a strip of skin that nobody shows beside a garment
 BUMP = 9.0  # px of the frame: how far a shoulder may rise above the garment that covers it
 SLIVER = 1.2  # px of the frame: what is narrower is no part of a garment
+TORN, LONG = 2.0, 3.0  # px of the frame: waves of an outline that no garment has; of them, a side of what has
 FRAYED = 0.8  # px of the frame over which the places along an outline are smoothed
 EDGE = 0.9  # slope of the outline, smoothed so, per px of the frame: it then ends within two of the photo's
 
@@ -102,11 +103,24 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     filled = closed(solid, GAP * working.zoom)
     kept = solid | (said.covered & (filled | _holes(solid) | (lands.near_cloth & said.worn)))
     kept |= _beside(working, kept, said.worn)
-    kept = opened(kept, SLIVER * working.zoom)
+    kept = evened(opened(kept, SLIVER * working.zoom), working.zoom)
     sure = kept & lands.deep
     if not sure.any():
         return sure, places
     return kept, from_nearest(working, places, sure, lands.deep)
+
+
+def evened(covered: NDArray[np.bool_], zoom: float) -> NDArray[np.bool_]:
+    """A silhouette (H, W) without bites and bumps shorter than ``TORN`` px of the frame; straps stay."""
+    smooth = covered
+    for _ in range(2):
+        smooth = cv2.GaussianBlur(smooth.astype(np.float32), (0, 0), TORN * zoom) > 0.5
+    thin = covered & ~smooth
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(thin.astype(np.uint8))
+    long = stats[:, cv2.CC_STAT_AREA] > (LONG * TORN * zoom) ** 2
+    long[0] = False
+    evened: NDArray[np.bool_] = smooth | long[pieces]
+    return evened
 
 
 def from_nearest(working: Working, places: Maps, sure: NDArray[np.bool_], good: NDArray[np.bool_]) -> Maps:
