@@ -236,7 +236,7 @@ class Engine:
         scene = start = None
         if resolved.compose:
             by_hand = (area > 127) & (automatic <= 127)  # the brush: it is repainted whatever it shows
-            scene = _scene(job, self._read(prepared, region), garment, by_hand)
+            scene = replace(_scene(job, self._read(prepared, region), garment, by_hand), is_worn=shot.is_worn)
             start = self._start(scene, picture) if shot.is_worn else None
         return replace(self._run(job, scene, notes, progress, stop, start), garment=garment)
 

@@ -19,6 +19,7 @@ from PIL import Image
 from leffa.composition.canvas import Working
 from leffa.composition.flows import refine
 from leffa.composition.laying import try_on
+from leffa.composition.length import of_its_length
 from leffa.composition.networks import Networks
 from leffa.composition.pose import pose_transfer
 from leffa.composition.reading import Reading, read_photo, with_worn
@@ -41,4 +42,4 @@ def compose(
     refined = refine(scene, attention, networks)
     if scene.garment is None:
         return pose_transfer(scene, working, refined)
-    return try_on(scene, working, refined, networks, painted)
+    return try_on(scene, working, of_its_length(scene, refined), networks, painted)

@@ -75,11 +75,13 @@ class Said:
     covered   where it is
     possible  where it may be if the flow carries it there
     worn      trunk and upper arms without the throat: no skin is seen in strips there
+    person    the person in the photo, with what they wore
     """
 
     covered: NDArray[np.bool_]
     possible: NDArray[np.bool_]
     worn: NDArray[np.bool_]
+    person: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     with the ground's, the nearest that is well inside holds.
     """
     solid = _joined_to(lands.on_cloth & (said.covered | said.possible), said.covered)
-    filled = closed(solid, GAP * working.zoom)
+    filled = closed(solid, GAP * working.zoom) & said.person
     kept = solid | (said.covered & (filled | _holes(solid) | (lands.near_cloth & said.worn)))
     kept |= _beside(working, kept, said.worn)
     kept = evened(opened(kept, SLIVER * working.zoom), working.zoom)

@@ -108,13 +108,14 @@ def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Sai
         grown(working.cut(parts) > 0.5, AROUND * working.zoom)
         for parts in (of_shoulders, scene.reading.on_body & ~of_shoulders)
     )
-    worn = shoulders & ~others & (working.cut(scene.reading.silhouette) > 127)
+    person = working.cut(scene.reading.silhouette) > 127
+    worn = shoulders & ~others & person
     possible = near & (share_shown(working, refined, Shows.OTHER) < SURE_OTHER)
     possible &= ~_overstretched(working, places, said)
     if scene.garment is Garment.UPPER:  # tucked in, it ends where it is said to end
         skirt = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
         possible &= ~skirt | grown(said, RIM * working.zoom)
-    return Said(said, possible & ~throat, worn & ~throat)
+    return Said(said, possible & ~throat, worn & ~throat, person)
 
 
 def _overstretched(working: Working, places: Maps, said: NDArray[np.bool_]) -> NDArray[np.bool_]:

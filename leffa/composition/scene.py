@@ -40,6 +40,7 @@ class Scene:
     region, reference_region  how photo and reference lie in the model's frame
     reference, shown   the product shot or source photo and its (h, w) uint8 garment or person, 255
     garment     kind; None in pose transfer
+    is_worn     whether somebody wears the garment on its picture
     reference_parts   (h, w, 3) uint8 I, U, V of the reference's person; None for a product shot
     """
 
@@ -52,4 +53,5 @@ class Scene:
     shown: NDArray[np.uint8]
     reference_region: Region
     garment: Garment | None
+    is_worn: bool = False
     reference_parts: NDArray[np.uint8] | None = None

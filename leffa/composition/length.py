@@ -1,0 +1,159 @@
+"""How far down a garment reaches: by the proportions of its product shot, where a body tells its own.
+
+The refinement has seen only drawn clothes, and lays most dresses to the calf. What it says of chest and waist
+is right to a few pixels, and from there a garment's length follows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from leffa.composition.canvas import FRAME, Maps, framed_mask, warped
+from leffa.composition.scene import Scene
+from leffa.config import Garment
+from leffa.model.refinement import Refined, Shows
+from leffa.preprocess.garment.measure import measure_silhouette
+from leffa.preprocess.labels import Part
+
+TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
+UPPER_LEGS = tuple(part for part in Part if "UPPER_LEG" in part.name)
+LOWER_LEGS = tuple(part for part in Part if "LOWER_LEG" in part.name)
+BODICE = (0.25, 0.85)  # of a torso from its top: where the flow is believed, away from neck and hips
+EDGE = 4  # px of the frame, at the sides of a torso, where it is not
+SMOOTH = 2.0  # px of the frame that a flow's slope is taken over
+LEAST_TORSO = 150  # px of the frame: fewer tell no slope
+BY_WIDTH, BY_HEIGHT = 0.41, 0.86
+"""Knees, as ``Legs.drop`` has them, per width and height of a torso. Set by eye on the eight dresses of 30
+photographs: cloth lies flat on its product shot and around the body on a photo, and knees are at the same
+height in all sizes."""
+USUAL = (0.8, 1.25)  # of a torso's height from its middle to the knees: others sit, or are not seen whole
+MOST_CHANGE = (0.55, 1.3)  # of what hangs below the waist
+SURELY_SHORTER, LEAST_CHANGE = 0.9, 0.04  # of it: sleeves that hang at the sides make a dress look shorter
+FULL_LENGTH = 2.45  # widths of a waist: trousers that long reach the ankle
+HEM = 0.25  # of its greatest width that a garment still has at its hem
+HEEL = 1.5  # px of the frame above the ankle that a long hem ends
+
+
+@dataclass(frozen=True)
+class Body:
+    """Rows of the frame: middle of the torso, its height and width, where legs begin, knees and ankles."""
+
+    middle: float
+    height: float
+    width: float
+    hips: float
+    knees: float
+    ankles: float
+
+    @classmethod
+    def of(cls, scene: Scene) -> "Body | None":
+        """Of somebody who stands upright, with torso and legs in the picture; else None."""
+        torso, upper, lower = (_framed(scene, parts) for parts in (TORSO, UPPER_LEGS, LOWER_LEGS))
+        if min(torso.sum(), upper.sum(), lower.sum()) < LEAST_TORSO:
+            return None
+        top, end = _rows(torso)
+        first, last = _rows(lower)
+        wide = torso.sum(1)[round(top + 0.1 * (end - top)) : round(top + 0.5 * (end - top))]
+        found = cls(
+            (top + end) / 2, end - top, float(np.percentile(wide, 85)), _rows(upper)[0], first, last
+        )
+        drop = (found.knees - found.middle) / max(found.height, 1)
+        return found if USUAL[0] < drop < USUAL[1] and found.ankles > found.knees else None
+
+
+def of_its_length(scene: Scene, refined: Refined) -> Refined:
+    """What the refinement says, drawn up or down below the waist so that the hem is where it belongs."""
+    if scene.garment not in (Garment.DRESS, Garment.LOWER) or scene.is_worn:
+        return refined
+    body = Body.of(scene)
+    said = refined.shows[0].argmax(0).numpy() == Shows.GARMENT
+    places = scene.reference_region.places(refined.flow[0].numpy())
+    laid = said & (warped(scene.shown.astype(np.float32), places) > 127)
+    if body is None or not laid.any():
+        return refined
+    widths = laid.sum(1)
+    hem = float(np.flatnonzero(widths > HEM * widths.max())[-1] + 1)
+    if scene.garment is Garment.DRESS:
+        start, wanted = body.middle, _dress_hem(scene, places, body)
+    else:
+        start, wanted = body.knees, _trousers_hem(scene, body, hem)
+    if wanted is None or hem <= start:
+        return refined
+    share = float(np.clip((wanted - start) / (hem - start), *MOST_CHANGE))
+    if SURELY_SHORTER < share < 1 + LEAST_CHANGE:
+        return refined
+    return _drawn(refined, said, start, hem, start + share * (hem - start), body.ankles)
+
+
+def _dress_hem(scene: Scene, places: Maps, body: Body) -> float | None:
+    """Row of the frame at which a dress ends, by the flow (h, w, 2) over its bodice."""
+    height, width = scene.shown.shape
+    on_shot = ((places + 1) / 2 * (width, height)).astype(np.float32)
+    on_shot = cv2.GaussianBlur(on_shot, (0, 0), SMOOTH)
+    bodice = _framed(scene, TORSO)
+    top, end = _rows(bodice)
+    bodice[: round(top + BODICE[0] * (end - top))] = 0
+    bodice[round(top + BODICE[1] * (end - top)) :] = 0
+    inner = cv2.erode(bodice, np.ones((1, 2 * EDGE + 1), np.uint8)) > 0
+    if inner.sum() < LEAST_TORSO:
+        return None
+    across = float(np.median(np.gradient(on_shot[..., 0], axis=1)[inner]))
+    down = float(np.median(np.gradient(on_shot[..., 1], axis=0)[inner]))
+    row = round(body.middle)
+    middle = on_shot[row - 1 : row + 2, :, 1][inner[row - 1 : row + 2]]
+    if min(across, down) <= 0 or not len(middle):
+        return None
+    rows = (scene.shown > 127).sum(1)
+    below = float(np.flatnonzero(rows > HEM * rows.max())[-1] - np.median(middle))
+    knees = max(BY_WIDTH * below / (across * body.width), BY_HEIGHT * below / (down * body.height))
+    return min(body.middle + knees * (body.knees - body.middle), body.ankles - HEEL)
+
+
+def _trousers_hem(scene: Scene, body: Body, hem: float) -> float | None:
+    """Row of the frame at which trousers of full length end; None for others."""
+    measure = measure_silhouette(scene.shown > 127, Garment.LOWER)
+    is_long = measure is not None and measure.body_length > FULL_LENGTH
+    return max(hem, body.ankles) if is_long else None
+
+
+def _drawn(
+    refined: Refined, said: NDArray[np.bool_], start: float, hem: float, wanted: float, ankles: float
+) -> Refined:
+    """``refined`` with its rows between ``start`` and ``hem`` laid between ``start`` and ``wanted``.
+
+    Above the new hem nothing that was covered is laid bare: the body is there.
+    """
+    rows = np.arange(FRAME[0], dtype=np.float32)
+    last = max(ankles, hem, wanted) + 2
+    source = torch.from_numpy(np.interp(rows, (0, start, wanted, last, FRAME[0]), (0, start, hem, last, FRAME[0])))
+    shows, flow = (_at_rows(values, source) for values in (refined.shows, refined.flow.movedim(-1, 1)))
+    covered = shows[0].argmax(0).numpy() == Shows.GARMENT
+    above = np.maximum.accumulate(covered[::-1], axis=0)[::-1]
+    kept = torch.from_numpy(said & ~covered & above)
+    return Refined([flow.float()], torch.where(kept, refined.shows, shows).float())
+
+
+def _at_rows(values: Tensor, rows: Tensor) -> Tensor:
+    """(B, C, H, W) read at rows (H,), in between linearly."""
+    low = rows.floor().long().clamp(0, values.shape[2] - 1)
+    high = (low + 1).clamp(max=values.shape[2] - 1)
+    part = (rows - low)[:, None]
+    return values[:, :, low] * (1 - part) + values[:, :, high] * part
+
+
+def _framed(scene: Scene, parts: Sequence[Part]) -> NDArray[np.uint8]:
+    """(h, w) in {0, 1}: parts of the body in the networks' frame."""
+    of_body = np.where(np.isin(scene.reading.parts[..., 0], parts), 255, 0).astype(np.uint8)
+    framed: Tensor = framed_mask(of_body, scene.region)
+    return framed[0, 0].numpy().astype(np.uint8)
+
+
+def _rows(where: Maps | NDArray[np.uint8]) -> tuple[float, float]:
+    """First and last row of what is somewhere."""
+    found = np.flatnonzero(where.any(1))
+    return float(found[0]), float(found[-1] + 1)
