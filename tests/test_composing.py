@@ -12,8 +12,9 @@ from PIL import Image, ImageOps
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
 from leffa.composition.canvas import FRAME, Working
 from leffa.composition.cloth import extended
-from leffa.composition.flows import Lands, Said, landed, refine
+from leffa.composition.flows import Lands, Said, evened, landed, refine
 from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, _overstretched, _up_to_the_waist, anchored
+from leffa.composition.length import of_its_length
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
 from leffa.composition.product import front_of
@@ -25,7 +26,7 @@ from leffa.images import to_pil, to_tensor
 from leffa.model.filling import Filling
 from leffa.model.flow import FlowField, coordinates
 from leffa.model.pipeline import LeffaPipeline
-from leffa.model.refinement import Refinement, Shows
+from leffa.model.refinement import Refined, Refinement, Shows
 from leffa.preprocess.garment.parsing import ShotParser, ShotPart
 from leffa.preprocess.garment.product import trimmed
 from leffa.preprocess.labels import Part
@@ -238,11 +239,16 @@ def _box(top: int, bottom: int, left: int, right: int) -> np.ndarray:
     return box
 
 
-def _landed(covered: np.ndarray, on_cloth: np.ndarray, worn: np.ndarray | None = None) -> np.ndarray:
+def _landed(
+    covered: np.ndarray,
+    on_cloth: np.ndarray,
+    worn: np.ndarray | None = None,
+    person: np.ndarray | None = None,
+) -> np.ndarray:
     nowhere = np.zeros(FRAME, bool)
     near = cv2.dilate(covered.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
     near_cloth = cv2.dilate(on_cloth.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
-    said = Said(covered, near, nowhere if worn is None else worn)
+    said = Said(covered, near, nowhere if worn is None else worn, ~nowhere if person is None else person)
     return landed(WORKING, said, Lands(on_cloth, on_cloth, near_cloth), np.zeros((*FRAME, 2), np.float32))[0]
 
 
@@ -250,7 +256,10 @@ def test_a_hem_ends_where_the_flow_leaves_the_cloth():
     covered = _box(50, 150, 50, 140)
     for end in (140, 156):
         kept = _landed(covered, _box(50, end, 50, 140))
-        assert kept[52:end, 52:138].all() and not kept[end:].any()
+        assert (
+            kept[52 : end - 3, 52:138].all() and kept[end - 1, 56:134].all()
+        )  # its corners are a little round
+        assert not kept[end:].any()
 
 
 def test_cloth_far_from_what_is_said_to_be_covered_is_not_laid():
@@ -263,6 +272,19 @@ def test_what_the_flow_misses_within_the_garment_is_covered_all_the_same():
     assert _landed(covered, covered & ~_box(80, 110, 80, 110))[52:148, 52:138].all()
 
 
+def test_between_the_legs_of_somebody_nothing_is_covered_that_the_flow_misses():
+    covered, gap = _box(50, 150, 50, 140), _box(100, 150, 92, 98)
+    assert _landed(covered, covered & ~gap)[101:140, 93:97].all()
+    assert not _landed(covered, covered & ~gap, person=covered & ~gap)[110:140, 94:96].any()
+
+
+def test_an_outline_loses_bites_and_bumps_and_keeps_straps():
+    strap, whole = _box(20, 60, 60, 64), _box(50, 150, 50, 140)
+    torn = (whole | _box(100, 103, 137, 144) | strap) & ~_box(120, 123, 50, 54)
+    even = evened(torn, 1.0)
+    assert not even[:, 142:].any() and even[121, 52:138].all() and even[24:50, 62].all()
+
+
 def test_a_shoulder_beside_the_cloth_is_covered_as_far_as_it_is_said():
     covered, on_cloth = _box(50, 150, 50, 140), _box(54, 150, 50, 140)
     assert not _landed(covered, on_cloth)[50:53].any()
@@ -272,7 +294,7 @@ def test_a_shoulder_beside_the_cloth_is_covered_as_far_as_it_is_said():
 def test_places_of_what_is_covered_are_places_on_cloth():
     covered, on_cloth = _box(50, 150, 50, 140), _box(54, 150, 50, 140)
     places = np.where(on_cloth[..., None], 0.25, 0.75).astype(np.float32).repeat(2, -1)
-    said = Said(covered, covered, covered)
+    said = Said(covered, covered, covered, covered)
     kept, mended = landed(WORKING, said, Lands(on_cloth, on_cloth, covered), places)
     assert (mended[kept] == 0.25).all() and (kept & ~on_cloth).any()
 
@@ -430,6 +452,72 @@ def test_new_trousers_begin_where_the_old_ones_did(scene):
     assert np.array_equal(moved[200:], places[200:])  # the knees stay where they are
     _, far = _up_to_the_waist(scene, WORKING, _box(180, 240, 60, 140), places)
     assert np.array_equal(far, places)  # these are no trousers worn low, but something else
+
+
+# ---------------------------------------------------------------------------------------- how long it is
+
+MIDDLE, KNEES, ANKLES = 70, 140, 200
+
+
+def somebody(scene, ends, laid, garment=Garment.DRESS):
+    """Somebody who stands, and what is said of a garment: it ends at row ``ends`` of its product shot, and is
+    laid down to row ``laid``; down to the hips the one is the other."""
+    parts = np.zeros((*FRAME, 3), np.uint8)
+    parts[40:100, 76:116, 0] = Part.TORSO_FRONT
+    parts[100:KNEES, 76:116, 0] = Part.LEFT_UPPER_LEG_FRONT
+    parts[KNEES:ANKLES, 76:116, 0] = Part.LEFT_LOWER_LEG_FRONT
+    whole = Region.whole(FRAME, FRAME)
+    drawn = replace(
+        scene,
+        reading=replace(scene.reading, parts=parts),
+        region=whole,
+        reference=Image.new("RGB", FRAME[::-1]),
+        shown=np.where(_box(40 if garment is Garment.DRESS else 100, ends, 70, 122), 255, 0).astype(np.uint8),
+        reference_region=whole,
+        garment=garment,
+    )
+    rows = np.interp(np.arange(FRAME[0]), (0, 100, laid, 256), (0, 100, ends, ends + 256 - laid))
+    flow = coordinates(*FRAME).clone()
+    flow[..., 1] = torch.from_numpy((rows + 0.5) / FRAME[0] * 2 - 1)[:, None].float()
+    shows = torch.zeros(1, len(Shows), *FRAME)
+    said = _box(40, laid, 70, 122)
+    shows[0, Shows.GARMENT], shows[0, Shows.SKIN] = (
+        torch.from_numpy(np.where(w, 9.0, -9.0)) for w in (said, ~said)
+    )
+    return drawn, Refined([flow.movedim(-1, 0)[None]], shows)
+
+
+def hem_of(refined):
+    return np.flatnonzero((refined.shows[0].argmax(0) == Shows.GARMENT).numpy().any(1))[-1] + 1
+
+
+def test_a_dress_that_is_laid_to_the_calf_ends_where_its_proportions_say(scene):
+    drawn, refined = somebody(
+        scene, ends=133, laid=175
+    )  # by its bodice it reaches 0.9 of the way to the knees
+    short = of_its_length(drawn, refined)
+    assert hem_of(short) == pytest.approx(MIDDLE + 0.9 * (KNEES - MIDDLE), abs=3)
+    on_shot = (short.flow[0, :, 96, 1].numpy() + 1) / 2 * FRAME[0]
+    assert on_shot[hem_of(short) - 1] == pytest.approx(
+        133, abs=3
+    )  # its own hem is there, not a piece from above
+    assert np.allclose(short.flow[0, :65].numpy(), refined.flow[0, :65].numpy(), atol=1e-6)
+    assert hem_of(of_its_length(replace(drawn, is_worn=True), refined)) == 175
+
+
+def test_a_length_that_may_be_right_and_one_that_no_legs_tell_stay(scene):
+    drawn, refined = somebody(scene, ends=133, laid=138)
+    assert of_its_length(drawn, refined) is refined
+    drawn, refined = somebody(scene, ends=133, laid=175)
+    drawn.reading.parts[KNEES:] = 0
+    assert of_its_length(drawn, refined) is refined
+
+
+def test_long_trousers_reach_the_ankles_and_shorts_do_not(scene):
+    drawn, refined = somebody(scene, ends=240, laid=190, garment=Garment.LOWER)
+    assert hem_of(of_its_length(drawn, refined)) == pytest.approx(ANKLES, abs=2)
+    drawn, refined = somebody(scene, ends=150, laid=190, garment=Garment.LOWER)
+    assert of_its_length(drawn, refined) is refined
 
 
 # ---------------------------------------------------------------------------------------- product shots

@@ -59,9 +59,7 @@ class Body:
         top, end = _rows(torso)
         first, last = _rows(lower)
         wide = torso.sum(1)[round(top + 0.1 * (end - top)) : round(top + 0.5 * (end - top))]
-        found = cls(
-            (top + end) / 2, end - top, float(np.percentile(wide, 85)), _rows(upper)[0], first, last
-        )
+        found = cls((top + end) / 2, end - top, float(np.percentile(wide, 85)), _rows(upper)[0], first, last)
         drop = (found.knees - found.middle) / max(found.height, 1)
         return found if USUAL[0] < drop < USUAL[1] and found.ankles > found.knees else None
 
@@ -130,7 +128,9 @@ def _drawn(
     """
     rows = np.arange(FRAME[0], dtype=np.float32)
     last = max(ankles, hem, wanted) + 2
-    source = torch.from_numpy(np.interp(rows, (0, start, wanted, last, FRAME[0]), (0, start, hem, last, FRAME[0])))
+    source = torch.from_numpy(
+        np.interp(rows, (0, start, wanted, last, FRAME[0]), (0, start, hem, last, FRAME[0]))
+    )
     shows, flow = (_at_rows(values, source) for values in (refined.shows, refined.flow.movedim(-1, 1)))
     covered = shows[0].argmax(0).numpy() == Shows.GARMENT
     above = np.maximum.accumulate(covered[::-1], axis=0)[::-1]
