@@ -136,7 +136,9 @@ class Behind:
         if face.any():
             told[face] = np.median(self.photo[face], axis=0)  # without eyes and lips
         known = np.where(limbs, 1, FACE_WEIGHT * face if face.any() else 0).astype(np.float32)
+        on_body = self.working.cut(self.scene.reading.on_body) > 0.5
         bare = np.maximum(covers, self._share(*SKIN)) > 0.5
+        bare |= (self.garment > 0.5) & on_body  # a limb goes on under a hem
         thick = THICK * self.working.zoom
         depth = np.minimum(cv2.distanceTransform(bare.astype(np.uint8), cv2.DIST_L2, 5), 4 * thick)
         radius = cv2.dilate(depth, disc(thick))

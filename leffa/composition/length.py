@@ -36,7 +36,8 @@ MOST_CHANGE = (0.55, 1.3)  # of what hangs below the waist
 SURELY_SHORTER, LEAST_CHANGE = 0.9, 0.04  # of it: sleeves that hang at the sides make a dress look shorter
 FULL_LENGTH = 2.45  # widths of a waist: trousers that long reach the ankle
 HEM = 0.25  # of its greatest width that a garment still has at its hem
-HEEL = 1.5  # px of the frame above the ankle that a long hem ends
+HEEL = 1.5  # px of the frame above the ankle, or above what is not repainted, that a long hem ends
+MOST_SHUT = 0.1  # of the width of legs that the mask may leave out above a hem
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,12 @@ def _dress_hem(scene: Scene, places: Maps, body: Body) -> float | None:
 def _trousers_hem(scene: Scene, body: Body, hem: float) -> float | None:
     """Row of the frame at which trousers of full length end; None for others."""
     measure = measure_silhouette(scene.shown > 127, Garment.LOWER)
-    is_long = measure is not None and measure.body_length > FULL_LENGTH
-    return max(hem, body.ankles) if is_long else None
+    if measure is None or measure.body_length < FULL_LENGTH:
+        return None
+    legs = _framed(scene, LOWER_LEGS) > 0
+    closed = legs & ~(framed_mask(scene.mask, scene.region)[0, 0].numpy() > 0)
+    shut = np.flatnonzero(closed.sum(1) > MOST_SHUT * np.maximum(legs.sum(1), 1))
+    return max(hem, min(body.ankles, float(shut[shut > body.knees].min(initial=FRAME[0])) - HEEL))
 
 
 def _drawn(
