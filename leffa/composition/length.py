@@ -22,6 +22,7 @@ from leffa.preprocess.labels import Part
 
 TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
 UPPER_LEGS = tuple(part for part in Part if "UPPER_LEG" in part.name)
+LOWER_ARMS = tuple(part for part in Part if "LOWER_ARM" in part.name)
 LOWER_LEGS = tuple(part for part in Part if "LOWER_LEG" in part.name)
 BODICE = (0.25, 0.85)  # of a torso from its top: where the flow is believed, away from neck and hips
 EDGE = 4  # px of the frame, at the sides of a torso, where it is not
@@ -33,7 +34,8 @@ photographs: cloth lies flat on its product shot and around the body on a photo,
 height in all sizes."""
 USUAL = (0.8, 1.25)  # of a torso's height from its middle to the knees: others sit, or are not seen whole
 MOST_CHANGE = (0.55, 1.3)  # of what hangs below the waist
-SURELY_SHORTER, LEAST_CHANGE = 0.9, 0.04  # of it: sleeves that hang at the sides make a dress look shorter
+SURELY_SHORTER, LEAST_CHANGE = 0.9, 0.04  # of it
+SLEEVED = 0.5  # of the lower arms: on a shot long sleeves hang beside a dress, and its width tells nothing
 FULL_LENGTH = 2.45  # widths of a waist: trousers that long reach the ankle
 HEM = 0.25  # of its greatest width that a garment still has at its hem
 HEEL = 1.5  # px of the frame above the ankle, or above what is not repainted, that a long hem ends
@@ -84,7 +86,9 @@ def of_its_length(scene: Scene, refined: Refined) -> Refined:
     if wanted is None or hem <= start:
         return refined
     share = float(np.clip((wanted - start) / (hem - start), *MOST_CHANGE))
-    if SURELY_SHORTER < share < 1 + LEAST_CHANGE:
+    arms = _framed(scene, LOWER_ARMS) > 0
+    is_shorter = share < SURELY_SHORTER and said[arms].sum() <= SLEEVED * arms.sum()
+    if not is_shorter and share < 1 + LEAST_CHANGE:
         return refined
     return _drawn(refined, said, start, hem, start + share * (hem - start), body.ankles)
 
