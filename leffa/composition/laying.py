@@ -43,7 +43,7 @@ WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middl
 HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
 MOST_RISE = 24.0  # px of the frame that trousers are drawn up
 STRETCHED = 4.0  # heights of the rise that it is spread over
-THROAT = 0.35  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
+THROAT = 0.2  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
 
 
 def try_on(
