@@ -1,8 +1,6 @@
 """The loss and the flow probe on models that are not ours."""
 
 import copy
-import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -199,13 +197,3 @@ def test_loss_and_probe_attach_unchanged(name, pair):
         run(model, *pair, observer=recorder.observer(200))
     field = recorder.merged()
     assert field.flow.shape == (2, *PICTURE, 2) and 0 < field.mass.mean() < 1
-
-
-def test_the_recipes_run_as_they_are_documented(capsys):
-    document = (Path(__file__).parents[1] / "docs" / "other-models.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
-    assert len(blocks) == 6
-    exec("\n".join(blocks), {"__name__": "recipes"})
-    assert capsys.readouterr().out.splitlines() == [
-        f"{name}: (1, 64, 48, 2)" for name in ("two UNets", "one canvas", "joint transformer")
-    ]
