@@ -13,6 +13,7 @@ from PIL import Image
 
 from leffa.config import Garment
 from leffa.errors import PersonError
+from leffa.framing import Box
 from leffa.preprocess import OfflinePreprocessor, Preprocessor
 from leffa.preprocess.labels import MIRRORED, Landmark, Part
 from leffa.preprocess.offline.pose import Person, PoseEstimator, seen_from_its_side
@@ -213,20 +214,32 @@ def test_somebody_cut_below_the_face_is_seen_from_where_the_feet_point(told: dic
     assert Skeleton.from_landmarks(mended).facing == facing
 
 
+def _somebody(down, across, visible=1.0):
+    """Whose trunk goes so far down and across."""
+    landmarks = np.full((33, 4), visible, np.float32)
+    landmarks[:, :2] = 0
+    landmarks[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP], :2] = across, down
+    return Person(landmarks, np.zeros((8, 6), np.float32), Box(0, 0, 6, 8))
+
+
 @pytest.mark.parametrize(
-    ("turns", "how"), [(1, "lies on the side"), (3, "lies on the side"), (2, "is upside down")]
+    ("turns", "how", "found"),
+    [
+        (1, "lies on the side: turn", _somebody(4, 1)),
+        (3, "lies on the side: turn", _somebody(4, 1)),
+        (2, "is upside down: turn", _somebody(4, 1)),
+        (1, "No person", _somebody(1, 4)),  # lies in the turned picture: stands in the given one
+        (1, "No person", _somebody(4, 1, visible=0.2)),
+    ],
 )
-def test_who_is_found_only_in_a_turned_picture_is_refused_with_the_turn(turns, how, monkeypatch):
+def test_who_is_found_only_in_a_turned_picture_is_refused_with_the_turn(turns, how, found, monkeypatch):
     upright = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
 
     def finds_upright_people_only(self, image):
         if image.shape == upright.shape and (image == upright).all():
-            return ["somebody"]
+            return [found]
         raise PersonError("No person was found in the picture.")
 
     monkeypatch.setattr(PoseEstimator, "estimate", finds_upright_people_only)
-    with (
-        OfflinePreprocessor() as preprocessor,
-        pytest.raises(PersonError, match=f"{how}: turn the picture first"),
-    ):
+    with OfflinePreprocessor() as preprocessor, pytest.raises(PersonError, match=how):
         preprocessor.people(np.ascontiguousarray(np.rot90(upright, -turns)))

@@ -6,11 +6,13 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment
 from leffa.errors import PersonError
+from leffa.preprocess.labels import Landmark
 from leffa.preprocess.offline.masks import MaskOptions, agnostic_mask
 from leffa.preprocess.offline.parts import part_map
 from leffa.preprocess.offline.pose import Person, PoseEstimator
 from leffa.preprocess.offline.worn import is_worn, worn_region
 
+SURE = 0.5  # visibility of a landmark that is believed
 _LONGEST_SHOT = 768  # px: a garment's picture is looked at in this size
 
 
@@ -40,7 +42,7 @@ class OfflinePreprocessor:
             return self._estimator.estimate(image)
         except PersonError:
             for turns, how in ((1, "lies on the side"), (3, "lies on the side"), (2, "is upside down")):
-                if self._finds(np.ascontiguousarray(np.rot90(image, turns))):
+                if self._finds_upright(np.ascontiguousarray(np.rot90(image, turns))):
                     raise PersonError(f"The person in the picture {how}: turn the picture first.") from None
             raise
 
@@ -57,9 +59,10 @@ class OfflinePreprocessor:
         whole = cv2.resize(region, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
         return np.where(whole > 127, 255, 0).astype(np.uint8)
 
-    def _finds(self, image: NDArray[np.uint8]) -> bool:
+    def _finds_upright(self, image: NDArray[np.uint8]) -> bool:
+        """Whether the largest person found here stands: the model also finds people who lie, if seldom."""
         try:
-            return bool(self._estimator.estimate(image))
+            return _is_upright(self._estimator.estimate(image)[0].landmarks)
         except PersonError:
             return False
 
@@ -78,6 +81,14 @@ class OfflinePreprocessor:
         """(H, W) uint8 agnostic mask of one of the ``people`` of this image, 255 = repaint."""
         _check(image, person)
         return agnostic_mask(person.landmarks, person.silhouette, garment, image, options or MaskOptions())
+
+
+def _is_upright(landmarks: NDArray[np.float32]) -> bool:
+    """Whether landmarks (33, 4) tell, and surely, of a trunk that is steeper than 45 degrees."""
+    shoulders = landmarks[[Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER]]
+    hips = landmarks[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP]]
+    across, down = (hips[:, :2].mean(0) - shoulders[:, :2].mean(0)).tolist()
+    return bool(down > abs(across) and shoulders[:, 3].min() > SURE)
 
 
 def _at_most(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
