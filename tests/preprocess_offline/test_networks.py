@@ -58,7 +58,7 @@ def test_the_second_alone_serves_try_on(
     monkeypatch.setattr(networks.MediapipeNetworks, "__init__", never)
     monkeypatch.setattr(networks, "load", networks.LitertNetworks)
     monkeypatch.setattr(PoseEstimator.__init__, "__defaults__", (networks.LitertNetworks,))
-    result = Engine(models.BUNDLED.name).try_on(
+    result = Engine("cpu").try_on(
         person, garment, Garment.UPPER, settings=RunSettings(seed=1, steps=2)
     )
     assert result.images[0].size == person.size  # type: ignore[attr-defined]
