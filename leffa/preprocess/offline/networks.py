@@ -18,7 +18,8 @@ from leffa.weights import pose_models
 
 Array = NDArray[np.float32]
 
-LEAST_SURE = 0.3  # score of a body or a face that is believed
+LEAST_SURE = 0.3  # score of a body that is believed
+_SURE_FACE = 0.6  # mediapipe keeps to its own, whatever is asked: its graph does not read the option
 _SEEN = 0.5  # from here on there is a body in the crop
 
 
@@ -36,13 +37,13 @@ class Networks(Protocol):
 
 
 def load() -> Networks:
-    """mediapipe's where that is installed with its models, else LiteRT's. Raises LeffaError if neither can."""
+    """mediapipe's where that is installed with its models, else LiteRT's. LeffaError if neither is."""
     if pose_models.packaged() is not None:
         return MediapipeNetworks()
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise LeffaError(
-            "people are found by the package mediapipe 0.10.21 or by ai-edge-litert, and neither is installed: "
-            "install the requirements again, `pip install -r requirements.txt`"
+            "people are found by the package mediapipe 0.10.21 or by ai-edge-litert, and neither is "
+            "installed: install the requirements again, `pip install -r requirements.txt`"
         )
     return LitertNetworks()
 
@@ -60,7 +61,7 @@ class MediapipeNetworks:
             min_detection_confidence=LEAST_SURE,
         )
         self._faces = mediapipe.solutions.face_detection.FaceDetection(
-            model_selection=1, min_detection_confidence=LEAST_SURE
+            model_selection=1, min_detection_confidence=_SURE_FACE
         )
 
     def pose(self, image: NDArray[np.uint8]) -> tuple[Array, Array] | None:
@@ -103,7 +104,7 @@ class LitertNetworks:
 
     def pose(self, image: NDArray[np.uint8]) -> tuple[Array, Array] | None:
         whole = Square.around(image)
-        found = self._detect(self._bodies, image, self._BODIES, self._body_anchors)
+        found = self._detect(self._bodies, image, self._BODIES, self._body_anchors, LEAST_SURE)
         if not len(found.scores):
             return None
         hips, reach = whole.to_picture(found.points[0, :2])
@@ -122,16 +123,18 @@ class LitertNetworks:
         return landmarks.astype(np.float32), silhouette
 
     def faces(self, image: NDArray[np.uint8]) -> list[Array]:
-        found = self._detect(self._faces, image, self._FACES, self._face_anchors)
+        found = self._detect(self._faces, image, self._FACES, self._face_anchors, _SURE_FACE)
         corners = Square.around(image).to_picture(found.boxes.reshape(-1, 2, 2))
         return list(corners.reshape(-1, 4))
 
     @staticmethod
-    def _detect(model: "_Model", image: NDArray[np.uint8], pixels: int, middles: Array) -> blazepose.Detections:
+    def _detect(
+        model: "_Model", image: NDArray[np.uint8], pixels: int, middles: Array, least: float
+    ) -> blazepose.Detections:
         """Found in the whole picture, in [0, 1] of the square around it."""
         cut = Square.around(image).cut(image, pixels, cv2.BORDER_CONSTANT)
         raw, logits = model(cut.astype(np.float32) / 127.5 - 1)
-        return blazepose.merge(blazepose.decode(raw[0], logits[0, :, 0], middles, pixels, LEAST_SURE))
+        return blazepose.merge(blazepose.decode(raw[0], logits[0, :, 0], middles, pixels, least))
 
     def close(self) -> None:
         del self._bodies, self._landmarks, self._faces
