@@ -14,6 +14,7 @@ $(VENV)/.app: $(VENV)/bin/python requirements.lock requirements.txt pyproject.to
 	$(PIP) --require-hashes --no-deps -r requirements.lock
 	$(PIP) "$$(grep '^torch==' requirements.txt)"
 	$(PIP) --no-deps -e .
+	$(RUN) -m leffa.cli download --what people
 	@touch $@
 
 # One more call, so that one resolver sees every pin.

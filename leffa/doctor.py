@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,7 @@ from leffa.intactness import faults_in, how_to_mend
 from leffa.report import report
 from leffa.run import speed
 from leffa.run.placement import Memory
-from leffa.weights import models, published
+from leffa.weights import models, pose_models, published
 from leffa.weights.checksums import Checksums
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ PACKAGES = {
     "huggingface_hub": "`leffa download` needs it",
     "accelerate": "the memory modes offload and sequential need it",
     "onnxruntime": "human parsing, and so the published try-on masks, need it",
-    "mediapipe": "people are found by it where the published networks are not fetched",
+    (
+        "mediapipe" if sys.version_info < (3, 13) else "ai-edge-litert"
+    ): "people are found by it where the published networks are not fetched",
     "gradio": "the app needs it",
 }
 """What is told of a package that is not installed."""
@@ -43,7 +46,7 @@ Speed = Callable[[str], float]
 """Operations a second by the name of the dtype."""
 
 VARIABLES = ("LEFFA_CHECKPOINTS", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HOME", "CUDA_VISIBLE_DEVICES")
-_OFFLINE_LICENCE = "MediaPipe pose and segmentation models inside the mediapipe package: Apache 2.0"
+_OFFLINE_LICENCE = f"MediaPipe's models of pose, silhouette and faces: {pose_models.LICENCE}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -274,6 +277,8 @@ def _people_finders() -> list[str]:
     if not missing:
         return ["people are found by DensePose, OpenPose and human parsing for the published weights"]
     names = ", ".join(item.name for item in missing)
+    if not pose_models.is_here():
+        return [f"people CANNOT be found: `{pose_models.COMMAND}` fetches MediaPipe's models"]
     return [
         f"people are found by MediaPipe ({names} not fetched: `leffa download --what preprocess`)",
         _OFFLINE_LICENCE,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leffa.errors import WeightsError
 from leffa.report import report
-from leffa.weights import hub
+from leffa.weights import hub, pose_models
 from leffa.weights.checksums import Checksums, Stamp
 from leffa.weights.published import CHOICES, REPOSITORY, REVISION, PublishedFile, WeightSet
 
@@ -55,9 +55,10 @@ class Request:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--what",
-        choices=list(CHOICES),
+        choices=[*CHOICES, pose_models.NAME],
         default="tryon",
-        help="the task whose weights are fetched, with the preprocessors it needs (default: %(default)s)",
+        help="the task whose weights are fetched, with the preprocessors it needs; people: what finds "
+        "them where mediapipe cannot be installed (default: %(default)s)",
     )
     parser.add_argument(
         "--folder", metavar="DIR", help="where to keep them (default: checkpoints/, or LEFFA_CHECKPOINTS)"
@@ -87,6 +88,8 @@ def run(options: argparse.Namespace) -> None:
     )
     if request.source is not None and not request.source.is_dir():
         raise WeightsError(f"there is no folder {request.source}: give --from one with the published files")
+    if options.what == pose_models.NAME:
+        return pose_models.fetch(request.source, dry_run=options.dry_run)
     download(options.what, request, dry_run=options.dry_run)
     if not options.dry_run and request.folder.resolve() != CHECKPOINTS.resolve():
         report(f"set LEFFA_CHECKPOINTS={request.folder.resolve()} so that they are found there")

@@ -1,14 +1,13 @@
-"""People in a photo: pose landmarks and silhouettes from mediapipe, whose wheel carries its models."""
+"""People in a photo: pose landmarks and silhouettes, as mediapipe's models find them."""
 
 import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 from leffa.errors import PersonError
 from leffa.framing import Box
 from leffa.preprocess.labels import MIRRORED, Landmark
+from leffa.preprocess.offline import networks
+from leffa.preprocess.offline.networks import Networks
 from leffa.preprocess.offline.skeleton import Skeleton
 
 Array = NDArray[np.float32]
@@ -58,19 +59,21 @@ class Person:
 class PoseEstimator:
     """Finds people. Loads its models at the first photo; one instance serves any number of threads.
 
+    load  a function of a module that loads the models, see ``networks``
+
     >>> with PoseEstimator() as estimator:
     ...     largest, *others = estimator.estimate(photo)
     """
 
-    def __init__(self) -> None:
+    def __init__(self, load: Callable[[], Networks] = networks.load) -> None:
+        self._load = load
         self._lock = threading.RLock()
-        self._pose: Any = None
-        self._faces: Any = None
+        self._networks: Networks | None = None
         self._quiet = False  # set once the native code has said all it says at start
 
-    def __reduce__(self) -> tuple[type["PoseEstimator"], tuple[()]]:
+    def __reduce__(self) -> tuple[type["PoseEstimator"], tuple[Callable[[], Networks]]]:
         """In another process the models load when they are needed."""
-        return PoseEstimator, ()
+        return PoseEstimator, (self._load,)
 
     def __enter__(self) -> "PoseEstimator":
         return self
@@ -86,10 +89,9 @@ class PoseEstimator:
     def close(self) -> None:
         """Free the models; the next photo loads them again."""
         with self._lock:
-            for model in (self._pose, self._faces):
-                if model is not None:
-                    model.close()
-            self._pose = self._faces = None
+            if self._networks is not None:
+                self._networks.close()
+            self._networks = None
 
     def estimate(self, image: NDArray[np.uint8]) -> list[Person]:
         """All people in ``image`` (H, W, 3) uint8 RGB, the largest first; none is a ``PersonError``."""
@@ -112,12 +114,10 @@ class PoseEstimator:
     def has_face(self, image: NDArray[np.uint8]) -> bool:
         """Whether there is a face in ``image`` (H, W, 3) uint8 RGB."""
         with self._lock, _without_chatter(active=not self._quiet):
-            self._load()
             return bool(self._face_boxes(np.ascontiguousarray(image)))
 
     def _find(self, image: NDArray[np.uint8]) -> list[Person]:
         """The pose model tells of one person at a time: look again where a face or a gap is left."""
-        self._load()
         faces = self._face_boxes(image)
         people: list[Person] = []
         rest = image.copy()
@@ -144,36 +144,17 @@ class PoseEstimator:
                 break
         return people
 
-    def _load(self) -> None:
-        if self._pose is not None:
-            return
-        import mediapipe
-
-        self._pose = mediapipe.solutions.pose.Pose(
-            static_image_mode=True,
-            model_complexity=1,  # the one whose model is in the wheel
-            enable_segmentation=True,
-            min_detection_confidence=0.3,
-        )
-        self._faces = mediapipe.solutions.face_detection.FaceDetection(
-            model_selection=1, min_detection_confidence=0.3
-        )
+    def _loaded(self) -> Networks:
+        if self._networks is None:
+            self._networks = self._load()
+        return self._networks
 
     def _pose_of(self, image: NDArray[np.uint8]) -> Person | None:
-        result = self._pose.process(image)
-        if result.pose_landmarks is None:
+        found = self._loaded().pose(image)
+        if found is None or not np.isfinite(found[0]).all():
             return None
-        height, width = image.shape[:2]
-        landmarks = np.array(
-            [
-                [mark.x * width, mark.y * height, mark.z * width, mark.visibility]
-                for mark in result.pose_landmarks.landmark
-            ],
-            np.float32,
-        )
-        if not np.isfinite(landmarks).all():
-            return None
-        return _person(seen_from_its_side(landmarks), result.segmentation_mask.astype(np.float32))
+        landmarks, silhouette = found
+        return _person(seen_from_its_side(landmarks), silhouette)
 
     def _pose_near(self, image: NDArray[np.uint8], face: Array) -> Person | None:
         """Look in a cut-out that a body under this face (left, top, right, bottom) would fill."""
@@ -193,12 +174,7 @@ class PoseEstimator:
 
     def _face_boxes(self, image: NDArray[np.uint8]) -> list[Array]:
         """Faces as (left, top, right, bottom) in pixels, the largest first."""
-        height, width = image.shape[:2]
-        boxes = []
-        for found in self._faces.process(image).detections or []:
-            box = found.location_data.relative_bounding_box
-            sides = [box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height]
-            boxes.append(np.array(sides, np.float32) * np.array([width, height, width, height], np.float32))
+        boxes = self._loaded().faces(image)
         return sorted(boxes, key=lambda box: float(box[3] - box[1]), reverse=True)
 
     def _is_human(

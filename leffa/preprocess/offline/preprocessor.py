@@ -17,7 +17,7 @@ _LONGEST_SHOT = 768  # px: a garment's picture is looked at in this size
 
 
 class OfflinePreprocessor:
-    """Landmarks and silhouettes from mediapipe, part map and mask from geometry and colour.
+    """Landmarks and silhouettes from mediapipe's models, part map and mask from geometry and colour.
 
     Serves any number of threads. Fills ``leffa.preprocess.Preprocessor``; its U and V are those of
     ``parts.part_map``, not DensePose's.

