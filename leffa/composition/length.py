@@ -33,7 +33,7 @@ BY_WIDTH, BY_HEIGHT = 0.41, 0.86
 photographs: cloth lies flat on its product shot and around the body on a photo, and knees are at the same
 height in all sizes."""
 USUAL = (0.8, 1.25)  # of a torso's height from its middle to the knees: others sit, or are not seen whole
-MOST_CHANGE = (0.55, 1.3)  # of what hangs below the waist
+MOST_CHANGE = (0.75, 1.3)  # of what hangs below the waist
 SURELY_SHORTER, LEAST_CHANGE = 0.9, 0.04  # of it
 SLEEVED = 0.5  # of the lower arms: on a shot long sleeves hang beside a dress, and its width tells nothing
 FULL_LENGTH = 2.45  # widths of a waist: trousers that long reach the ankle
@@ -81,6 +81,8 @@ def of_its_length(scene: Scene, refined: Refined) -> Refined:
     hem = float(np.flatnonzero(widths > HEM * widths.max())[-1] + 1)
     if scene.garment is Garment.DRESS:
         start, wanted = body.middle, _dress_hem(scene, places, body)
+        if wanted is not None and wanted > hem:
+            wanted = max(hem, min(wanted, _room(scene, body)))
     else:
         start, wanted = body.knees, _trousers_hem(scene, body, hem)
     if wanted is None or hem <= start:
@@ -122,10 +124,15 @@ def _trousers_hem(scene: Scene, body: Body, hem: float) -> float | None:
     measure = measure_silhouette(scene.shown > 127, Garment.LOWER)
     if measure is None or measure.body_length < FULL_LENGTH:
         return None
+    return max(hem, min(body.ankles, _room(scene, body)))
+
+
+def _room(scene: Scene, body: Body) -> float:
+    """Row of the frame down to which the mask covers the whole width of the legs."""
     legs = _framed(scene, LOWER_LEGS) > 0
     closed = legs & ~(framed_mask(scene.mask, scene.region)[0, 0].numpy() > 0)
     shut = np.flatnonzero(closed.sum(1) > MOST_SHUT * np.maximum(legs.sum(1), 1))
-    return max(hem, min(body.ankles, float(shut[shut > body.knees].min(initial=FRAME[0])) - HEEL))
+    return float(shut[shut > body.knees].min(initial=FRAME[0])) - HEEL
 
 
 def _drawn(
