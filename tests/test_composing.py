@@ -492,9 +492,7 @@ def hem_of(refined):
 
 
 def test_a_dress_that_is_laid_to_the_calf_ends_where_its_proportions_say(scene):
-    drawn, refined = somebody(
-        scene, ends=133, laid=175
-    )  # by its bodice it reaches 0.9 of the way to the knees
+    drawn, refined = somebody(scene, ends=133, laid=152)  # by its bodice: 0.9 of the way to the knees
     short = of_its_length(drawn, refined)
     assert hem_of(short) == pytest.approx(MIDDLE + 0.9 * (KNEES - MIDDLE), abs=3)
     on_shot = (short.flow[0, :, 96, 1].numpy() + 1) / 2 * FRAME[0]
@@ -510,7 +508,7 @@ def test_a_dress_that_is_laid_to_the_calf_ends_where_its_proportions_say(scene):
 def test_a_length_that_may_be_right_and_one_that_no_legs_tell_stay(scene):
     drawn, refined = somebody(scene, ends=133, laid=138)
     assert of_its_length(drawn, refined) is refined
-    drawn, refined = somebody(scene, ends=133, laid=175)
+    drawn, refined = somebody(scene, ends=133, laid=152)
     drawn.reading.parts[KNEES:] = 0
     assert of_its_length(drawn, refined) is refined
 
