@@ -8,6 +8,7 @@ photo's own size. Ours, not the paper's.
     canvas    the networks' frame, the working size, the photo's own, and the ways between
     reading   what the photo shows
     flows     the refined flow and the silhouette
+    length    how far down the garment reaches
     cloth     the product shot's colours
     laying, pose   the two tasks
     wearer    a garment that somebody wears on its picture
