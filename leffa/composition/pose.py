@@ -136,8 +136,8 @@ def similarity(target: NDArray[np.uint8], reference: NDArray[np.uint8], piece: P
 def _cells(parts: NDArray[np.uint8], piece: Piece) -> dict[int, NDArray[np.float64]]:
     """Mean (x, y) of a piece's pixels by their place on the body."""
     rows, columns = np.nonzero(np.isin(parts[..., 0], piece.parts))
-    cell = parts[rows, columns, 1] // CELL * 256 + parts[rows, columns, 2] // CELL
-    keys, number, count = np.unique(cell.astype(np.int64), return_inverse=True, return_counts=True)
+    along, across = (parts[rows, columns, 1:].astype(np.int64) // CELL).T
+    keys, number, count = np.unique(along * 256 + across, return_inverse=True, return_counts=True)
     means = np.stack([np.bincount(number, values, len(keys)) for values in (columns, rows)], -1)
     means = means / count[:, None]
     return {int(keys[i]): means[i] for i in np.flatnonzero(count >= LEAST_PIXELS)}
