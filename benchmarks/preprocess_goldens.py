@@ -37,6 +37,10 @@ GOLDENS = Path(os.environ.get("LEFFA_SHARED", ROOT.parent / "shared")) / "golden
 INNER = (184, 138)  # OpenPose's maps before they are enlarged
 
 
+ROUNDED = 8
+"""Pixels of all masks that may differ: DressCode's neck line is a fit; its last bit depends on the processor."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -151,7 +155,7 @@ def masks() -> list[bool]:
                 ours = official_mask(*arguments, garment=str(garment), recipe=recipe, strict=True)
                 different += int((ours != official).sum())
                 compared += 1
-        good.append(most(f"{recipe}, pixels of {compared} masks", different, 0))
+        good.append(most(f"{recipe}, pixels of {compared} masks", different, ROUNDED))
     return good
 
 
