@@ -38,7 +38,7 @@ INNER = (184, 138)  # OpenPose's maps before they are enlarged
 
 
 ROUNDED = 8
-"""Pixels of all masks that may differ: DressCode's neck line is a fit; its last bit depends on the processor."""
+"""Pixels of all masks that may differ: DressCode's neck line is a fit, rounded by the processor."""
 
 
 def main() -> int:
