@@ -18,7 +18,12 @@ from leffa.composition.length import of_its_length
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
 from leffa.composition.product import front_of
-from leffa.composition.reading import _divided_at_the_waist, _hair_of_one_colour, _held_in_hands
+from leffa.composition.reading import (
+    _divided_at_the_waist,
+    _hair_of_one_colour,
+    _held_in_hands,
+    _skin_like_the_face,
+)
 from leffa.composition.wearer import worn_garment
 from leffa.config import Garment
 from leffa.framing import Region
@@ -220,6 +225,24 @@ def test_a_limb_of_another_colour_than_the_face_is_cloth():
     )
     assert read.seen[0, Seen.ARM, 200, 40] > 0.9
     assert read.seen[0, Seen.ARM, 200, 150] < 0.1 and read.seen[0, Seen.UPPER, 200, 150] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("top", "is_sleeve"),
+    [((130, 112, 65), True), ((240, 238, 232), False), ((30, 60, 160), False)],  # brown, white, blue
+)
+def test_a_sleeve_of_nearly_a_skin_s_colour_is_told_by_the_top_it_belongs_to(top, is_sleeve):
+    """Rows of a face, a top, and what is read as arms: bare on the left, on the right brown as a top."""
+    lab = np.zeros((*FRAME, 3), np.float32)
+    pixels = np.full((*FRAME, 3), (205, 160, 135), np.uint8)
+    pixels[64:128] = top
+    pixels[128:, 96:] = (130, 112, 65) if is_sleeve else (225, 205, 195)
+    lab[:] = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    seen = torch.zeros(1, len(Seen), *FRAME)
+    seen[:, Seen.FACE, :64], seen[:, Seen.UPPER, 64:128], seen[:, Seen.ARM, 128:] = 1, 1, 1
+    read = _skin_like_the_face(seen, lab)
+    assert (read[0, Seen.ARM, 200, 40] > 0.9) and (read[0, Seen.ARM, 200, 150] < 0.1) == is_sleeve
+    assert (read[0, Seen.UPPER, 200, 150] > 0.9) == is_sleeve
 
 
 def test_no_garment_replaces_what_is_bare():

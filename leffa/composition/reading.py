@@ -34,6 +34,9 @@ HAIR_NEAR, LEAST_HAIR = 0.1, 40  # of the head's size; px of the frame: fewer do
 HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the median colour
 TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
 ANY_SKIN = np.array([15.0, 18.0], np.float32)  # a and b of CIE Lab: about the middle of all skins
+IN_SHADE = np.array([0.3, 1, 1], np.float32)  # of Lab: folds and shade change lightness more than colour
+SAME_CLOTH = 7.0  # in Lab, so weighed
+LEAST_CHROMA = 10.0  # of cloth that is told from skin by it: white and grey are in the light on a skin too
 PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
 LEAST_CLOTH = 400  # px of the frame: fewer do not tell the colours of a garment
 WAIST_OFF, NARROW = 28.0, 7.0  # px of the frame: how far off a waist may be read; what is that near is unsure
@@ -151,7 +154,21 @@ def _skin_like_the_face(seen: Tensor, lab: Maps) -> Tensor:
         other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
     for bare in SKIN if tone is None else (Seen.ARM, Seen.LEG):
         seen = _moved(seen, bare, torch.from_numpy(other))
-    return seen
+    return seen if tone is None else _moved(seen, Seen.ARM, torch.from_numpy(_like_cloth(seen, lab, tone)))
+
+
+def _like_cloth(seen: Tensor, lab: Maps, tone: Maps) -> NDArray[np.bool_]:
+    """(h, w): the colours of a plain top and not of the face: its sleeves, if they are nearly a skin's."""
+    like = np.zeros(lab.shape[:2], bool)
+    for cloth in (Seen.UPPER, Seen.DRESS):
+        own = (seen[0, cloth] > SURE_SKIN).numpy()
+        if own.sum() < LEAST_CLOTH:
+            continue
+        colour = np.median(lab[own], axis=0)
+        to_cloth, to_face = (np.linalg.norm((lab - one) * IN_SHADE, axis=-1) for one in (colour, tone))
+        if np.median(to_cloth[own]) < PLAIN and np.linalg.norm(colour[1:]) > LEAST_CHROMA:
+            like |= (to_cloth < SAME_CLOTH) & (to_face > 2 * SAME_CLOTH)
+    return like
 
 
 def _cloth_of_one_colour(seen: Tensor, lab: Maps) -> Tensor:
