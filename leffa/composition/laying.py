@@ -11,6 +11,7 @@ from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import LONGEST, extended, sure_cloth
 from leffa.composition.flows import OUTLINE, Lands, Said, covered_by, field_at, landed, outlined, share_shown
+from leffa.composition.length import TORSO
 from leffa.composition.networks import Networks
 from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, at_edges, share_of
 from leffa.composition.scene import Composition, Scene
@@ -27,7 +28,6 @@ OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open 
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
 NECK = 0.4  # of the head's width: a disc of this radius fits into a head and not into a neck
 HEAD_PAD = 1
-TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
 UPPER_ARMS = tuple(
     tuple(part for part in Part if part.name.startswith(f"{side}_UPPER_ARM")) for side in ("LEFT", "RIGHT")
 )

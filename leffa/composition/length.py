@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from leffa.composition.canvas import FRAME, Maps, framed_mask, warped
+from leffa.composition.reading import LOWER_ARMS
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -22,7 +23,6 @@ from leffa.preprocess.labels import Part
 
 TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
 UPPER_LEGS = tuple(part for part in Part if "UPPER_LEG" in part.name)
-LOWER_ARMS = tuple(part for part in Part if "LOWER_ARM" in part.name)
 LOWER_LEGS = tuple(part for part in Part if "LOWER_LEG" in part.name)
 BODICE = (0.25, 0.85)  # of a torso from its top: where the flow is believed, away from neck and hips
 EDGE = 4  # px of the frame, at the sides of a torso, where it is not
