@@ -10,10 +10,18 @@ from leak import leaked_share, rarest_garish
 from PIL import Image, ImageOps
 
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
+from leffa.composition.behind import Behind
 from leffa.composition.canvas import FRAME, Working
 from leffa.composition.cloth import extended
 from leffa.composition.flows import Lands, Said, evened, landed, refine
-from leffa.composition.laying import MEAN_SHARE, MOST_SHADE, _overstretched, _up_to_the_waist, anchored
+from leffa.composition.laying import (
+    MEAN_SHARE,
+    MOST_SHADE,
+    _down_to_the_waist,
+    _overstretched,
+    _up_to_the_waist,
+    anchored,
+)
 from leffa.composition.length import of_its_length
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
@@ -272,16 +280,15 @@ def _landed(
     near = cv2.dilate(covered.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
     near_cloth = cv2.dilate(on_cloth.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
     said = Said(covered, near, nowhere if worn is None else worn, ~nowhere if person is None else person)
-    return landed(WORKING, said, Lands(on_cloth, on_cloth, near_cloth), np.zeros((*FRAME, 2), np.float32))[0]
+    lands = Lands(on_cloth, on_cloth, near_cloth, on_cloth)
+    return landed(WORKING, said, lands, np.zeros((*FRAME, 2), np.float32))[0]
 
 
 def test_a_hem_ends_where_the_flow_leaves_the_cloth():
     covered = _box(50, 150, 50, 140)
     for end in (140, 156):
         kept = _landed(covered, _box(50, end, 50, 140))
-        assert (
-            kept[52 : end - 3, 52:138].all() and kept[end - 1, 56:134].all()
-        )  # its corners are a little round
+        assert kept[51 : end - 1, 51:139].all()  # with its corners
         assert not kept[end:].any()
 
 
@@ -308,6 +315,42 @@ def test_an_outline_loses_bites_and_bumps_and_keeps_straps():
     assert not even[:, 142:].any() and even[121, 52:138].all() and even[24:50, 62].all()
 
 
+def test_a_top_that_is_tucked_in_has_no_rounded_corners_and_one_that_hangs_out_is_left_alone(scene):
+    """A waistband from row 150 on; the top's lower corners are cut off."""
+    skirt, top = _box(150, 256, 40, 150), _box(50, 150, 50, 140) & ~_box(142, 150, 50, 58)
+    seen = torch.zeros(1, len(Seen), *FRAME)
+    seen[0, Seen.LOWER] = torch.from_numpy(skirt).float()
+    photo = Image.fromarray(np.where(skirt[..., None], 40, 200).repeat(3, -1).astype(np.uint8))
+    whole = Region.whole(FRAME, FRAME)
+    scene = replace(scene, photo=photo, reading=replace(scene.reading, seen=seen), region=whole)
+    added = _down_to_the_waist(scene, WORKING, top)
+    assert added[143:148, 52:57].all() and not added[152:].any()
+    assert not _down_to_the_waist(scene, WORKING, top | _box(150, 180, 50, 140)).any()
+
+
+def test_a_slit_of_ground_between_an_arm_and_the_garment_is_the_arm_s(scene):
+    """An arm from column 20 on, a slit of 2 px, the garment; and the open ground on the arm's other side."""
+    arm, laid = _box(80, 200, 20, 50), _box(50, 220, 52, 140)
+    seen = torch.zeros(1, len(Seen), *FRAME)
+    seen[0, Seen.ARM], seen[0, Seen.GROUND] = torch.from_numpy(arm).float(), torch.from_numpy(~arm).float()
+    parts = np.zeros((*FRAME, 3), np.uint8)
+    parts[arm, 0] = Part.RIGHT_LOWER_ARM_INNER
+    photo = np.where(arm[..., None], 90, 220).repeat(3, -1).astype(np.uint8)
+    scene = replace(
+        scene,
+        photo=Image.fromarray(photo),
+        reading=replace(scene.reading, seen=seen, parts=parts),
+        region=Region.whole(FRAME, FRAME),
+    )
+    shows = torch.zeros(1, len(Shows), *FRAME)
+    shows[:, Shows.GROUND] = 9
+    gone = (_box(60, 210, 48, 145) | _box(60, 210, 2, 12)).astype(np.float32)
+    picture = photo.astype(np.float32)
+    behind = Behind(scene, WORKING, Refined([], shows), picture, laid.astype(np.float32), gone, picture)
+    what = behind._shown(None)
+    assert (what[90:190, 50:52] == Shows.SKIN).all() and (what[90:190, 2:12] == Shows.GROUND).all()
+
+
 def test_a_shoulder_beside_the_cloth_is_covered_as_far_as_it_is_said():
     covered, on_cloth = _box(50, 150, 50, 140), _box(54, 150, 50, 140)
     assert not _landed(covered, on_cloth)[50:53].any()
@@ -318,7 +361,7 @@ def test_places_of_what_is_covered_are_places_on_cloth():
     covered, on_cloth = _box(50, 150, 50, 140), _box(54, 150, 50, 140)
     places = np.where(on_cloth[..., None], 0.25, 0.75).astype(np.float32).repeat(2, -1)
     said = Said(covered, covered, covered, covered)
-    kept, mended = landed(WORKING, said, Lands(on_cloth, on_cloth, covered), places)
+    kept, mended = landed(WORKING, said, Lands(on_cloth, on_cloth, covered, on_cloth), places)
     assert (mended[kept] == 0.25).all() and (kept & ~on_cloth).any()
 
 

@@ -19,6 +19,7 @@ from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
+from leffa.preprocess.offline.drawing import closed as shut
 from leffa.preprocess.offline.drawing import disc, grown
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
@@ -37,6 +38,8 @@ TRUNK = (
     Part.RIGHT_UPPER_LEG_BACK,
 )
 ARMS = tuple(part for part in Part if "_ARM_" in part.name)
+LOOSE = 2.5  # px of the frame that a sleeve may be wider, on each side, than the part map to tell an arm
+SLIT = 2.0  # px of the frame: half the width of a slit between an arm and a garment that is none
 SLACK = 1.4  # px of the frame that an arm is thinner, on each side, than the sleeve that hid it
 CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
@@ -83,6 +86,7 @@ class Behind:
         logits[..., Shows.GARMENT] = -np.inf
         parts = self.scene.reading.parts[..., 0]
         on_body, arms = (self.working.cut(where) > 0.5 for where in (parts > 0, np.isin(parts, ARMS)))
+        on_body |= self._in_sleeves(arms)
         logits[..., Shows.GROUND][self._inner(on_body)] = -np.inf  # nobody has a hole
         if on_body.any():
             logits[..., Shows.SKIN][~grown(on_body, BEYOND * self.working.zoom)] = -np.inf
@@ -91,7 +95,23 @@ class Behind:
         logits[..., Shows.SKIN][bare_ground], logits[..., Shows.GROUND][bare_ground] = -np.inf, 0
         logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
         what: NDArray[np.int64] = np.where(self._waist(clothes), Shows.OTHER, logits.argmax(-1))
+        what[self._between(what)] = Shows.SKIN
         return what
+
+    def _in_sleeves(self, arms: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(H, W): what the old sleeves hid: where they were tight, their outline is the arm's."""
+        zoom = self.working.zoom
+        limb = (self.gone > 0.5) | (self._share(Seen.ARM) > 0.5)
+        trunk = self.working.cut(np.isin(self.scene.reading.parts[..., 0], TRUNK)) > 0.5
+        near = grown(arms, LOOSE * zoom) & ~grown(trunk, 2 * LOOSE * zoom)
+        return near & self._inner(limb, RIM) & (self.gone > 0.5)
+
+    def _between(self, what: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(H, W): slits of ground between an arm and the garment: the arm lies against it."""
+        skin = ((what == Shows.SKIN) & (self.gone > 0.5)) | (self._share(Seen.ARM) > 0.5)
+        laid = self.garment > 0.5
+        slits = shut(skin | laid, SLIT * self.working.zoom) & ~skin & ~laid
+        return slits & (what == Shows.GROUND) & (self.gone > 0.05)
 
     def _beside_the_trunk(self) -> NDArray[np.bool_]:
         """(H, W): under the arms, where the old garment was wider than the new one: no skin, no hole."""

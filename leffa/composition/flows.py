@@ -86,11 +86,16 @@ class Said:
 
 @dataclass(frozen=True)
 class Lands:
-    """Where the flow ends on the product shot, (H, W) each: well inside the garment, on it, or near it."""
+    """Where the flow ends on the product shot, (H, W) each.
+
+    deep, on_cloth, near_cloth  well inside the garment, on it, or near it
+    drawn     on it by the flow without its own short waves: the shot's outline alone, with its corners
+    """
 
     deep: NDArray[np.bool_]
     on_cloth: NDArray[np.bool_]
     near_cloth: NDArray[np.bool_]
+    drawn: NDArray[np.bool_]
 
 
 def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[NDArray[np.bool_], Maps]:
@@ -105,7 +110,8 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     filled = closed(solid, GAP * working.zoom) & said.person
     kept = solid | (said.covered & (filled | _holes(solid) | (lands.near_cloth & said.worn)))
     kept |= _beside(working, kept, said.worn)
-    kept = evened(opened(kept, SLIVER * working.zoom), working.zoom)
+    kept = opened(kept, SLIVER * working.zoom)
+    kept = evened(kept, working.zoom) | (kept & _corners(lands.drawn, working.zoom))
     sure = kept & lands.deep
     if not sure.any():
         return sure, places
@@ -123,6 +129,11 @@ def evened(covered: NDArray[np.bool_], zoom: float) -> NDArray[np.bool_]:
     long[0] = False
     evened: NDArray[np.bool_] = smooth | long[pieces]
     return evened
+
+
+def _corners(drawn: NDArray[np.bool_], zoom: float) -> NDArray[np.bool_]:
+    """(H, W): what smoothing would round off the product shot's own outline."""
+    return drawn & grown(~drawn, 2 * TORN * zoom)
 
 
 def from_nearest(working: Working, places: Maps, sure: NDArray[np.bool_], good: NDArray[np.bool_]) -> Maps:

@@ -10,7 +10,17 @@ from PIL import Image
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import LONGEST, extended, sure_cloth
-from leffa.composition.flows import OUTLINE, Lands, Said, covered_by, field_at, landed, outlined, share_shown
+from leffa.composition.flows import (
+    OUTLINE,
+    TORN,
+    Lands,
+    Said,
+    covered_by,
+    field_at,
+    landed,
+    outlined,
+    share_shown,
+)
 from leffa.composition.length import TORSO
 from leffa.composition.networks import Networks
 from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, at_edges, share_of
@@ -18,7 +28,7 @@ from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import disc, grown, opened
+from leffa.preprocess.offline.drawing import closed, disc, grown, opened
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
@@ -39,6 +49,8 @@ REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond wh
 MOST_STRETCH = 4.0  # times the usual area that a piece of cloth may cover
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
 AROUND = 6.0  # px of the frame that a body reaches beyond its part map
+TUCKED = 0.02  # of a top: more of it before trousers or a skirt hangs over them
+CORNER = 6.0  # px of the frame: half the width of a corner beside a waistband
 WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middle to its ends
 HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
 MOST_RISE = 24.0  # px of the frame that trousers are drawn up
@@ -54,8 +66,10 @@ def try_on(
     front = _in_front(scene, working) * (1 - by_hand)
     gone = _old_garment(scene, working, mask) * (1 - front)
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
-    lands = _lands(scene, places)
+    lands = _lands(scene, working, places)
     covered, places = landed(working, _said(scene, working, refined, places), lands, places)
+    if scene.garment is Garment.UPPER:
+        covered |= _down_to_the_waist(scene, working, covered) & (gone > 0.5)
     if scene.garment is Garment.LOWER:
         covered, places = _up_to_the_waist(scene, working, covered, places)
     garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
@@ -128,6 +142,17 @@ def _overstretched(working: Working, places: Maps, said: NDArray[np.bool_]) -> N
     return stretched
 
 
+def _down_to_the_waist(scene: Scene, working: Working, covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): with the corners between a top that is tucked in, an arm, and what it is tucked into."""
+    skirt = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
+    over = covered & ~grown(~skirt, 2 * RIM * working.zoom)
+    if over.sum() > TUCKED * covered.sum():
+        return np.zeros_like(covered)
+    bare = share_of(scene.photo, scene.reading, working, (Seen.ARM,)) > 0.5
+    above_the_hem = covered.sum(1, keepdims=True) > covered.sum(1).max() / 2
+    return closed(covered | skirt | bare, CORNER * working.zoom) & ~skirt & ~bare & above_the_hem
+
+
 def _up_to_the_waist(
     scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps
 ) -> tuple[NDArray[np.bool_], Maps]:
@@ -157,13 +182,14 @@ def _up_to_the_waist(
     return moved, cv2.remap(places, across, source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _lands(scene: Scene, places: Maps) -> Lands:
+def _lands(scene: Scene, working: Working, places: Maps) -> Lands:
     """Where the flow ends on the garment's product shot."""
     outline = sure_cloth(scene.shown)
     px = max(outline.shape) / LONGEST
     smooth = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED * px)
     wide, deep = cv2.dilate(smooth, disc(BESIDE * px)), cv2.erode(outline, disc(DEEP * px)).astype(np.float32)
-    return Lands(*(warped(where, places) > 0.5 for where in (deep, smooth, wide)))
+    even = cv2.GaussianBlur(places, (0, 0), TORN * working.zoom)
+    return Lands(*(warped(where, places) > 0.5 for where in (deep, smooth, wide)), warped(smooth, even) > 0.5)
 
 
 def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
