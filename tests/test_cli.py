@@ -141,10 +141,11 @@ def test_missing_and_corrupt_weights(folder, tmp_path):
     assert done.returncode == 2 and "Traceback" not in done.stderr and "cut short" in done.stderr
 
 
-def test_help_has_examples(folder):
-    for command in ("tryon", "pose", "mask", "app", "train"):
-        done = leffa(folder, command, "--help")
-        assert done.returncode == 0 and f"leffa {command}" in done.stdout.split("examples:")[1]
+def test_help_has_examples():
+    commands = next(action for action in cli._parser()._actions if action.choices).choices
+    assert len(commands) > 10
+    for name, parser in commands.items():
+        assert f"leffa {name}" in parser.format_help().split("examples:")[1]
 
 
 def test_names_that_the_terminal_cannot_show_are_no_trace(monkeypatch):

@@ -178,7 +178,7 @@ def add_composition_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--grounds", metavar="DIR", help="parser: folder of pictures to put people before")
     parser.add_argument(
-        "--textures", metavar="DIR", help=f"shot: folder of product shots, {LENT_SHOTS:.0%} of the data"
+        "--textures", metavar="DIR", help=f"shot: folder of product shots, {LENT_SHOTS:.0%}% of the data"
     )
 
 
