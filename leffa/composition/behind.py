@@ -24,10 +24,11 @@ from leffa.preprocess.offline.drawing import disc, grown
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
+JOINT = 5.0  # px of the frame from what is seen of a limb, within which the painted part comes to its width
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
 CLEAR = 3.0  # px of the frame between the person and the ground that the ground's colours are taken from
-FACE_WEIGHT = 0.5  # of a face's colour beside a limb's: hands alone are often in the shade
+FACE_WEIGHT = 0.5  # of all of a face beside all that is seen of limbs: hands alone are often in the shade
 STRIP = 14.0  # px of the frame: the widest gap between two garments that is taken for cloth
 TRUNK = (
     Part.TORSO_FRONT,
@@ -73,7 +74,7 @@ class Behind:
         clothes = self._clothes()
         what = self._shown(clothes)
         result = self._ground()
-        skin = outlined(self.working, what == Shows.SKIN, LIMB)
+        skin = self._limbs(what == Shows.SKIN)
         result += skin[..., None] * (self._skin(skin) - result)
         if clothes is not None:
             cover = outlined(self.working, what == Shows.OTHER, LIMB / 2)
@@ -97,6 +98,14 @@ class Behind:
         what: NDArray[np.int64] = np.where(self._waist(clothes), Shows.OTHER, logits.argmax(-1))
         what[self._between(what)] = Shows.SKIN
         return what
+
+    def _limbs(self, painted: NDArray[np.bool_]) -> Maps:
+        """(H, W) in [0, 1]: painted skin; where it meets a limb that is seen, it comes to its width."""
+        seen = self._share(Seen.ARM, Seen.LEG) > 0.5
+        whole, near = painted | seen, grown(seen, JOINT * self.working.zoom).astype(np.float32)
+        near = cv2.GaussianBlur(near, (0, 0), JOINT / 2 * self.working.zoom)
+        usual, even = (outlined(self.working, whole, waves) for waves in (LIMB, 3 * LIMB))
+        return usual + near * (even - usual)
 
     def _in_sleeves(self, arms: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(H, W): what the old sleeves hid: where they were tight, their outline is the arm's."""
@@ -155,10 +164,13 @@ class Behind:
         told = self.photo.copy()
         if face.any():
             told[face] = np.median(self.photo[face], axis=0)  # without eyes and lips
-        known = np.where(limbs, 1, FACE_WEIGHT * face if face.any() else 0).astype(np.float32)
-        on_body = self.working.cut(self.scene.reading.on_body) > 0.5
+        weight = FACE_WEIGHT * min(1.0, max(limbs.sum(), least / 8) / max(face.sum(), 1))
+        known = np.where(limbs, 1, weight * face).astype(np.float32)
+        parts = self.scene.reading.parts[..., 0]
+        limb = self.working.cut((parts > 0) & ~np.isin(parts, TRUNK)) > 0.5
+        laid = self.garment > 0.5
         bare = np.maximum(covers, self._share(*SKIN)) > 0.5
-        bare |= (self.garment > 0.5) & on_body  # a limb goes on under a hem
+        bare = np.where(laid, limb, bare)  # limbs go on under a hem
         thick = THICK * self.working.zoom
         depth = np.minimum(cv2.distanceTransform(bare.astype(np.uint8), cv2.DIST_L2, 5), 4 * thick)
         radius = cv2.dilate(depth, disc(thick))
