@@ -27,6 +27,7 @@ LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
 JOINT = 5.0  # px of the frame from what is seen of a limb, within which the painted part comes to its width
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
+TEXTURE = 12.0  # px of the frame over which the ground's texture is carried on; further off it is smooth
 CLEAR = 3.0  # px of the frame between the person and the ground that the ground's colours are taken from
 FACE_WEIGHT = 0.5  # of all of a face beside all that is seen of limbs: hands alone are often in the shade
 STRIP = 14.0  # px of the frame: the widest gap between two garments that is taken for cloth
@@ -152,7 +153,10 @@ class Behind:
         known = (self._share(Seen.GROUND) > SURE) & ~grown(person, CLEAR * self.working.zoom)
         if known.sum() < LEAST_SKIN * self.working.zoom**2:
             return self.filled.copy()
-        return closed(self.photo, known)
+        away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5) / self.working.zoom
+        texture = np.exp(-((away / TEXTURE) ** 2))[..., None].astype(np.float32)
+        smooth = closed(self.photo, known)
+        return smooth + texture * (mirrored(self.photo, known) - smooth)
 
     def _skin(self, covers: Maps) -> Maps:
         """The colours of the bare limbs that are seen, else of the face, carried on over round limbs."""
@@ -223,6 +227,22 @@ class Behind:
         deviation = float(np.median(fine)) * 1.48  # of a normal distribution, from its median
         noise = np.random.default_rng(0).normal(0, deviation, gray.shape).astype(np.float32)
         return cv2.GaussianBlur(noise, (0, 0), 0.6)[..., None]
+
+
+def mirrored(picture: Maps, known: NDArray[np.bool_]) -> Maps:
+    """A picture (H, W, 3) whose unknown pixels show what lies as far beyond the nearest known one."""
+    _, labels = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.stack(np.indices(known.shape), -1)
+    nearest = np.zeros((labels.max() + 1, 2), np.int64)
+    nearest[labels[known]] = places[known]
+    near = nearest[labels]
+    beyond = np.clip(2 * near - places, 0, np.array(known.shape) - 1)
+    there = known[beyond[..., 0], beyond[..., 1]][..., None]
+    rows, columns = np.moveaxis(np.where(there, beyond, near), -1, 0)
+    result: Maps = picture[rows, columns]
+    return result
 
 
 def closed(picture: Maps, known: Maps | NDArray[np.bool_]) -> Maps:
