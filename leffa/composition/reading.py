@@ -33,6 +33,8 @@ HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
 HAIR_NEAR, LEAST_HAIR = 0.1, 40  # of the head's size; px of the frame: fewer do not tell a hair's colour
 HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the median colour
 TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
+NECK_REACH = (25.0, 18.0)  # in Lab, lighter and other in colour: no neck is so far from its face
+LIKELIER = 2.0  # times: a colour that is so much likelier a garment's is no hair's
 ANY_SKIN = np.array([15.0, 18.0], np.float32)  # a and b of CIE Lab: about the middle of all skins
 IN_SHADE = np.array([0.3, 1, 1], np.float32)  # of Lab: folds and shade change lightness more than colour
 SAME_CLOTH = 7.0  # in Lab, so weighed
@@ -112,6 +114,7 @@ def read_photo(
     seen = _hair_on_heads(seen, framed_mask(head, region))
     lab = _lab(picture)
     seen = _hair_of_one_colour(seen, lab, framed_mask(head, region)[0, 0].numpy() > 0)
+    seen = _neck_like_the_face(seen, lab, np.isin(framed[..., 0], HEAD))
     seen = _cloth_of_one_colour(_skin_like_the_face(seen, lab), lab)
     seen = _divided_at_the_waist(seen, lab, np.isin(framed[..., 0], LEGS))
     held = torch.from_numpy(_held_in_hands(seen, lab, framed[..., 0])).float()
@@ -132,7 +135,7 @@ def _hair_on_heads(seen: Tensor, head: Tensor) -> Tensor:
 
 
 def _hair_of_one_colour(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Tensor:
-    """Hair away from the head has the colour that it has there: else it is a strap or a lapel."""
+    """Hair away from the head has the colours that it has there and no garment's: else it is a lapel."""
     if not head.any():
         return seen
     near = grown(head, HAIR_NEAR * float(head.sum()) ** 0.5)
@@ -141,6 +144,10 @@ def _hair_of_one_colour(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Ten
     if sure.sum() >= LEAST_HAIR:
         off = np.linalg.norm(lab - np.median(lab[sure], axis=0), axis=-1)
         other &= off > max(HAIR_REACH, HAIR_SPREAD * float(np.median(off[sure])))
+        cloth = (seen[0, [Seen.UPPER, Seen.DRESS]].sum(0) > SURE_SKIN).numpy()
+        if cloth.sum() >= LEAST_CLOTH:
+            likelier = _likelihood(lab, cloth) > LIKELIER * _likelihood(lab, sure)
+            other |= ~near & opened(likelier, 1)
     return _moved(seen, Seen.HAIR, torch.from_numpy(other))
 
 
@@ -155,6 +162,18 @@ def _skin_like_the_face(seen: Tensor, lab: Maps) -> Tensor:
     for bare in SKIN if tone is None else (Seen.ARM, Seen.LEG):
         seen = _moved(seen, bare, torch.from_numpy(other))
     return seen if tone is None else _moved(seen, Seen.ARM, torch.from_numpy(_like_cloth(seen, lab, tone)))
+
+
+def _neck_like_the_face(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Tensor:
+    """A neck has the face's colour, as light or darker: what is lighter or has another hue is a collar."""
+    tone = _face_tone(seen, lab)
+    if tone is None or not head.any():
+        return seen
+    away = lab - tone
+    other = (away[..., 0] > NECK_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > NECK_REACH[1])
+    rows = np.arange(len(head))[:, None]
+    chin = np.flatnonzero(head.any(1))[-1]
+    return _moved(seen, Seen.FACE, torch.from_numpy(opened(other & ~head & (rows > chin - NEAR / 2), 1)))
 
 
 def _like_cloth(seen: Tensor, lab: Maps, tone: Maps) -> NDArray[np.bool_]:
