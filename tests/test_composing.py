@@ -10,7 +10,7 @@ from leak import leaked_share, rarest_garish
 from PIL import Image, ImageOps
 
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
-from leffa.composition.behind import Behind
+from leffa.composition.behind import Behind, mirrored
 from leffa.composition.canvas import FRAME, Working
 from leffa.composition.cloth import extended
 from leffa.composition.flows import Lands, Said, evened, landed, refine
@@ -30,6 +30,7 @@ from leffa.composition.reading import (
     _divided_at_the_waist,
     _hair_of_one_colour,
     _held_in_hands,
+    _neck_like_the_face,
     _skin_like_the_face,
 )
 from leffa.composition.wearer import worn_garment
@@ -328,27 +329,70 @@ def test_a_top_that_is_tucked_in_has_no_rounded_corners_and_one_that_hangs_out_i
     assert not _down_to_the_waist(scene, WORKING, top | _box(150, 180, 50, 140)).any()
 
 
-def test_a_slit_of_ground_between_an_arm_and_the_garment_is_the_arm_s(scene):
-    """An arm from column 20 on, a slit of 2 px, the garment; and the open ground on the arm's other side."""
-    arm, laid = _box(80, 200, 20, 50), _box(50, 220, 52, 140)
+def beside(scene, arm: np.ndarray, laid: np.ndarray, gone: np.ndarray, photo: np.ndarray) -> Behind:
+    """What lies behind a garment ``laid`` over somebody's trunk and beside an ``arm`` that is seen but where
+    it is ``gone``; the refinement says ground everywhere.
+
+    photo  (H, W, 3) uint8
+    """
     seen = torch.zeros(1, len(Seen), *FRAME)
     seen[0, Seen.ARM], seen[0, Seen.GROUND] = torch.from_numpy(arm).float(), torch.from_numpy(~arm).float()
     parts = np.zeros((*FRAME, 3), np.uint8)
-    parts[arm, 0] = Part.RIGHT_LOWER_ARM_INNER
-    photo = np.where(arm[..., None], 90, 220).repeat(3, -1).astype(np.uint8)
-    scene = replace(
-        scene,
-        photo=Image.fromarray(photo),
-        reading=replace(scene.reading, seen=seen, parts=parts),
-        region=Region.whole(FRAME, FRAME),
+    parts[laid, 0], parts[arm, 0] = Part.TORSO_FRONT, Part.RIGHT_LOWER_ARM_INNER
+    reading = replace(
+        scene.reading, seen=seen, parts=parts, silhouette=np.where(arm | laid, 255, 0).astype(np.uint8)
     )
+    scene = replace(scene, photo=Image.fromarray(photo), reading=reading, region=Region.whole(FRAME, FRAME))
     shows = torch.zeros(1, len(Shows), *FRAME)
     shows[:, Shows.GROUND] = 9
-    gone = (_box(60, 210, 48, 145) | _box(60, 210, 2, 12)).astype(np.float32)
-    picture = photo.astype(np.float32)
-    behind = Behind(scene, WORKING, Refined([], shows), picture, laid.astype(np.float32), gone, picture)
-    what = behind._shown(None)
+    pixels = photo.astype(np.float32)
+    hidden = gone.astype(np.float32)
+    return Behind(scene, WORKING, Refined([], shows), pixels, laid.astype(np.float32), hidden, pixels)
+
+
+def test_a_slit_of_ground_between_an_arm_and_the_garment_is_the_arm_s(scene):
+    """An arm from column 20 on, a slit of 2 px, the garment; and the open ground on the arm's other side."""
+    arm, laid = _box(80, 200, 20, 50), _box(50, 220, 52, 140)
+    photo = np.where(arm[..., None], 90, 220).repeat(3, -1).astype(np.uint8)
+    what = beside(scene, arm, laid, _box(60, 210, 48, 145) | _box(60, 210, 2, 12), photo)._shown(None)
     assert (what[90:190, 50:52] == Shows.SKIN).all() and (what[90:190, 2:12] == Shows.GROUND).all()
+
+
+def test_a_painted_arm_beside_a_garment_is_round_and_has_the_hand_s_colour(scene):
+    """Lightest in its middle, though it lies against the garment; and there as light as what is seen."""
+    arm, laid = _box(80, 220, 20, 46), _box(50, 220, 46, 140)
+    photo = np.where(arm[..., None], (200, 150, 120), 230).astype(np.uint8)
+    behind = beside(scene, arm, laid, _box(80, 190, 10, 145), photo)
+    lit = behind._skin(behind._limbs(arm))[150, 20:46, 0]
+    assert lit[10:16].min() > 1.1 * max(lit[1], lit[-2]) and abs(lit[12] - 200) < 12
+
+
+def test_the_ground_s_texture_goes_on_beside_a_garment():
+    """Stripes of 4 px go on over the first pixels of a gap; what is known stays."""
+    stripes = np.where(np.arange(FRAME[0])[:, None, None] // 2 % 2, 200.0, 60.0) * np.ones((1, FRAME[1], 3))
+    known = ~_box(0, 256, 80, 110)
+    carried = mirrored(stripes.astype(np.float32), known)
+    assert np.array_equal(carried, stripes.astype(np.float32))
+
+
+def test_a_painted_limb_comes_to_the_width_of_the_one_that_is_seen(scene):
+    """A hand of 20 px on a painted arm of 28: just above the hand the arm is narrower than further up."""
+    hand, arm = _box(200, 240, 24, 44), _box(80, 200, 20, 48)
+    photo = np.full((*FRAME, 3), 150, np.uint8)
+    limb = beside(scene, hand, _box(50, 220, 60, 140), arm, photo)._limbs(arm) > 0.5
+    assert limb[198].sum() < limb[150].sum() - 1 and limb[150].sum() >= 27
+
+
+def test_a_collar_beside_a_neck_is_cloth_and_the_neck_is_not():
+    """Rows of a head, of a neck with a white collar on its right, of a dark top that alone is read as such."""
+    pixels = np.full((*FRAME, 3), (205, 160, 135), np.uint8)
+    pixels[100:130, 60:100], pixels[100:130, 100:140] = (180, 135, 112), (245, 242, 236)
+    head, seen = _box(20, 100, 60, 140), torch.zeros(1, len(Seen), *FRAME)
+    seen[:, Seen.FACE, :130], seen[:, Seen.UPPER, 130:] = 1, 1
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    read = _neck_like_the_face(seen, lab, head)[0, Seen.FACE]
+    assert read[105:125, 62:98].min() > 0.9 and read[105:125, 103:137].max() < 0.1
+    assert read[:100].min() > 0.9
 
 
 def test_a_shoulder_beside_the_cloth_is_covered_as_far_as_it_is_said():
@@ -407,6 +451,15 @@ def test_hair_away_from_the_head_has_the_colour_of_the_head_s(lightness, is_hair
     assert (seen[0, Seen.HAIR].numpy()[strand] > 0.5).all() == is_hair
     assert (seen[0, Seen.HAIR].numpy()[head] == 1).all()
     assert torch.allclose(seen.sum(1), torch.ones(1, *FRAME))
+
+
+def test_what_is_read_as_hair_and_has_the_garment_s_colour_is_a_lapel():
+    """A colour within the reach of the hair's, but the garment's own."""
+    head, lapel = _box(20, 60, 70, 120), _box(110, 150, 90, 96)
+    lab = np.full((*FRAME, 3), (30, 5, -12), np.float32)
+    lab[_box(0, 70, 0, 192)] = (30, 5, 5)
+    seen = _hair_of_one_colour(_seen_hair(head | lapel), lab, head)
+    assert (seen[0, Seen.HAIR].numpy()[lapel] < 0.5).all() and (seen[0, Seen.HAIR].numpy()[head] == 1).all()
 
 
 def test_a_strip_of_skin_beside_a_garment_is_covered_and_an_arm_is_not():
