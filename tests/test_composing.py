@@ -384,7 +384,7 @@ def test_a_painted_limb_comes_to_the_width_of_the_one_that_is_seen(scene):
 
 
 def test_a_collar_beside_a_neck_is_cloth_and_the_neck_is_not():
-    """Rows of a head, of a neck with a white collar on its right, of a dark top that alone is read as such."""
+    """Rows of a head, of a neck with a white collar on its right, of a dark top alone read as such."""
     pixels = np.full((*FRAME, 3), (205, 160, 135), np.uint8)
     pixels[100:130, 60:100], pixels[100:130, 100:140] = (180, 135, 112), (245, 242, 236)
     head, seen = _box(20, 100, 60, 140), torch.zeros(1, len(Seen), *FRAME)

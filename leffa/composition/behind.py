@@ -234,7 +234,7 @@ def mirrored(picture: Maps, known: NDArray[np.bool_]) -> Maps:
     _, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    places = np.stack(np.indices(known.shape), -1)
+    places = np.moveaxis(np.indices(known.shape), 0, -1)
     nearest = np.zeros((labels.max() + 1, 2), np.int64)
     nearest[labels[known]] = places[known]
     near = nearest[labels]

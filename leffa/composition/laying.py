@@ -189,7 +189,8 @@ def _lands(scene: Scene, working: Working, places: Maps) -> Lands:
     smooth = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED * px)
     wide, deep = cv2.dilate(smooth, disc(BESIDE * px)), cv2.erode(outline, disc(DEEP * px)).astype(np.float32)
     even = cv2.GaussianBlur(places, (0, 0), TORN * working.zoom)
-    return Lands(*(warped(where, places) > 0.5 for where in (deep, smooth, wide)), warped(smooth, even) > 0.5)
+    ends = ((deep, places), (smooth, places), (wide, places), (smooth, even))
+    return Lands(*(warped(where, flow) > 0.5 for where, flow in ends))
 
 
 def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
