@@ -23,7 +23,7 @@ from leffa.composition.flows import (
 )
 from leffa.composition.length import TORSO
 from leffa.composition.networks import Networks
-from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, at_edges, share_of
+from leffa.composition.reading import HANDS, LEAST_SKIN, RIM, SURE_SKIN, at_edges, share_of
 from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -91,7 +91,7 @@ def try_on(
 
 
 def _in_front(scene: Scene, working: Working) -> Maps:
-    """(H, W) in [0, 1]: what no garment covers: hair, face, bags. On a bare neck the neckline decides."""
+    """(H, W) in [0, 1]: what no garment covers: hair, face, hands, bags. On a bare neck its line decides."""
     hair, face = (share_of(scene.photo, scene.reading, working, (part,)) for part in (Seen.HAIR, Seen.FACE))
     hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, disc(SPECK * working.zoom))  # a strap is no hair
     head = working.cut(scene.reading.head) > 0.5
@@ -103,7 +103,11 @@ def _in_front(scene: Scene, working: Working) -> Maps:
         ]
     )
     held = at_edges(scene.photo, working, scene.reading.held)
-    return np.clip(4 * (hair + face + held - 0.5) + 0.5, 0, 1)
+    arms = share_of(scene.photo, scene.reading, working, (Seen.ARM,))
+    if scene.garment is not Garment.LOWER:  # that no arm is under; sleeves end at the hands
+        hands = working.cut(np.isin(scene.reading.parts[..., 0], HANDS)) > 0.5
+        arms = arms * grown(hands, RIM * working.zoom)
+    return np.clip(4 * (hair + face + held + arms - 0.5) + 0.5, 0, 1)
 
 
 def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Said:

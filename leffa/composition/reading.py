@@ -37,7 +37,7 @@ NECK_REACH = (25.0, 18.0)  # in Lab, lighter and other in colour: no neck is so 
 LIKELIER = 2.0  # times: a colour that is so much likelier a garment's is no hair's
 ANY_SKIN = np.array([15.0, 18.0], np.float32)  # a and b of CIE Lab: about the middle of all skins
 IN_SHADE = np.array([0.3, 1, 1], np.float32)  # of Lab: folds and shade change lightness more than colour
-SAME_CLOTH = 7.0  # in Lab, so weighed
+SAME_CLOTH, OTHER_CLOTH = 7.0, 10.5  # in Lab, so weighed: as far from a garment's colour; from a skin's
 LEAST_CHROMA = 10.0  # of cloth that is told from skin by it: white and grey are in the light on a skin too
 PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
 LEAST_CLOTH = 400  # px of the frame: fewer do not tell the colours of a garment
@@ -161,7 +161,7 @@ def _skin_like_the_face(seen: Tensor, lab: Maps) -> Tensor:
         other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
     for bare in SKIN if tone is None else (Seen.ARM, Seen.LEG):
         seen = _moved(seen, bare, torch.from_numpy(other))
-    return seen if tone is None else _moved(seen, Seen.ARM, torch.from_numpy(_like_cloth(seen, lab, tone)))
+    return _limbs_like_cloth(seen, lab, tone)
 
 
 def _neck_like_the_face(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Tensor:
@@ -176,18 +176,24 @@ def _neck_like_the_face(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Ten
     return _moved(seen, Seen.FACE, torch.from_numpy(opened(other & ~head & (rows > chin - NEAR / 2), 1)))
 
 
-def _like_cloth(seen: Tensor, lab: Maps, tone: Maps) -> NDArray[np.bool_]:
-    """(h, w): the colours of a plain top and not of the face: its sleeves, if they are nearly a skin's."""
-    like = np.zeros(lab.shape[:2], bool)
-    for cloth in (Seen.UPPER, Seen.DRESS):
+def _limbs_like_cloth(seen: Tensor, lab: Maps, tone: Maps | None) -> Tensor:
+    """Limbs of the colours of a plain garment and not of the face are the garment, nearly a skin's or not."""
+    to_skin = np.linalg.norm(lab[..., 1:] - ANY_SKIN, axis=-1)
+    if tone is not None:
+        to_skin = np.linalg.norm((lab - tone) * IN_SHADE, axis=-1)
+    for cloth in (Seen.UPPER, Seen.LOWER, Seen.DRESS):
         own = (seen[0, cloth] > SURE_SKIN).numpy()
         if own.sum() < LEAST_CLOTH:
             continue
         colour = np.median(lab[own], axis=0)
-        to_cloth, to_face = (np.linalg.norm((lab - one) * IN_SHADE, axis=-1) for one in (colour, tone))
+        to_cloth = np.linalg.norm((lab - colour) * IN_SHADE, axis=-1)
         if np.median(to_cloth[own]) < PLAIN and np.linalg.norm(colour[1:]) > LEAST_CHROMA:
-            like |= (to_cloth < SAME_CLOTH) & (to_face > 2 * SAME_CLOTH)
-    return like
+            like = torch.from_numpy((to_cloth < SAME_CLOTH) & (to_skin > OTHER_CLOTH))
+            limbs = seen[0, [Seen.ARM, Seen.LEG]] * like
+            seen = seen.clone()
+            seen[0, [Seen.ARM, Seen.LEG]] -= limbs
+            seen[0, cloth] += limbs.sum(0)
+    return seen
 
 
 def _cloth_of_one_colour(seen: Tensor, lab: Maps) -> Tensor:
