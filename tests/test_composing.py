@@ -657,18 +657,32 @@ class Reads(torch.nn.Module):
         return logits
 
 
-@pytest.mark.parametrize(("inside", "is_left_out"), [(150, True), (240, False)])
-def test_the_inside_of_a_neck_is_no_front(inside, is_left_out):
-    """If it has another shade: what only a network says, and no colour, is believed less than an outline."""
+@pytest.mark.parametrize(
+    ("inside", "right", "is_left_out"),
+    [(150, 112, True), (240, 112, True), (150, 130, True), (240, 130, False)],
+)
+def test_the_inside_of_a_neck_is_no_front(inside, right, is_left_out):
+    """If it has another shade, or lies about the middle as a neck does: else only a network says so."""
     picture = np.full((*FRAME, 3), 255, np.uint8)
     shown = np.zeros(FRAME, np.uint8)
     shown[20:230, 20:172] = 255
-    picture[shown > 0], picture[20:40, 80:112] = 240, inside
+    picture[shown > 0], picture[20:40, 80:right] = 240, inside
     says = Reads((ShotPart.GROUND, ~_box(20, 230, 20, 172)), (ShotPart.CLOTH, _box(20, 230, 20, 172)),
-                 (ShotPart.INSIDE, _box(20, 40, 80, 112)))  # fmt: skip
+                 (ShotPart.INSIDE, _box(20, 40, 80, right)))  # fmt: skip
     front = front_of(Image.fromarray(picture), shown, Garment.UPPER, says)
-    assert bool((front[22:38, 82:110] == 0).all()) == is_left_out
+    assert bool((front[22:38, 82 : right - 2] == 0).all()) == is_left_out
     assert (front[50:230, 20:172] == 255).all()
+
+
+def test_a_label_in_a_neck_is_a_part_of_it():
+    """Though the network takes it for cloth, and it parts the neck in two."""
+    picture = np.full((*FRAME, 3), 255, np.uint8)
+    shown = np.where(_box(20, 230, 20, 172), 255, 0).astype(np.uint8)
+    neck, label = _box(20, 40, 72, 120), _box(20, 40, 92, 100)
+    picture[shown > 0], picture[neck], picture[label] = 240, 150, 30
+    says = Reads((ShotPart.GROUND, shown == 0), (ShotPart.CLOTH, shown > 0), (ShotPart.INSIDE, neck & ~label))
+    front = front_of(Image.fromarray(picture), shown, Garment.UPPER, says)
+    assert (front[22:38, 74:118] == 0).all() and (front[50:230, 20:172] == 255).all()
 
 
 def test_holes_that_are_surely_cloth_are_filled_and_legs_stay_apart():

@@ -23,6 +23,8 @@ NECK, SHOULDERS = (
 )  # of the garment's height and width: where a neck is, below its top, about its middle
 MOST_INSIDE = 0.12  # of the garment: more is no neck
 RIM, NOTCH, FRONT = 2, 24, 14  # px of a shot ``LONGEST`` px long: a trim; what is lost; around a neck
+LABEL = 12  # px of such a shot: half the width of a label in a neck
+ALIKE = 0.6  # overlap of a piece with its mirror image, above which it is a neck whatever its shade
 OTHER_SHADE = 7.0  # in Lab: the inside lies in the shade, or has another lining
 
 
@@ -88,7 +90,8 @@ def _lost(shown: NDArray[np.bool_], sure: NDArray[np.bool_]) -> NDArray[np.bool_
 def _neck(
     picture: NDArray[np.uint8], shown: NDArray[np.bool_], inside: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """(H, W): what is seen through the neck: about the middle, open to the ground above, of another shade."""
+    """(H, W): what is seen through the neck: about the middle, open to the ground above, of another shade or
+    as wide on both sides."""
     small = small_mask(shown)
     rows, columns = np.flatnonzero(small.any(1)), np.flatnonzero(small.any(0))
     height, width = rows[-1] - rows[0], columns[-1] - columns[0]
@@ -96,7 +99,7 @@ def _neck(
     where = np.zeros_like(small)
     left, right = (round(middle + side * SHOULDERS * width / 2) for side in (-1, 1))
     where[: rows[0] + round(NECK * height), max(0, left) : right] = 1
-    likely = (sized(inside.astype(np.float32), small.shape) > 0.5) & (small > 0) & (where > 0)
+    likely = closed(sized(inside.astype(np.float32), small.shape) > 0.5, LABEL) & (small > 0) & (where > 0)
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(opened(likely, RIM).astype(np.uint8))
     above = grown(small == 0, 3 * RIM)
     lab = cv2.cvtColor(sized(picture, small.shape).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
@@ -109,7 +112,16 @@ def _neck(
         is_small = stats[number, cv2.CC_STAT_AREA] < MOST_INSIDE * small.sum()
         if not (is_central and is_small and front.any()):
             continue
-        if np.linalg.norm(np.median(lab[piece], axis=0) - np.median(lab[front], axis=0)) > OTHER_SHADE:
+        shade = np.linalg.norm(np.median(lab[piece], axis=0) - np.median(lab[front], axis=0))
+        if shade > OTHER_SHADE or _likeness_of_halves(piece, middle) > ALIKE:
             neck |= piece
     seen: NDArray[np.bool_] = sized(grown(neck, RIM).astype(np.float32), shown.shape) > 0.5
     return seen
+
+
+def _likeness_of_halves(piece: NDArray[np.bool_], middle: float) -> float:
+    """Overlap in [0, 1] of a piece (h, w) with its mirror image about column ``middle``."""
+    rows, columns = np.nonzero(piece)
+    turned = np.zeros_like(piece)
+    turned[rows, np.clip(round(2 * middle) - columns, 0, piece.shape[1] - 1)] = True
+    return float((piece & turned).sum() / (piece | turned).sum())
