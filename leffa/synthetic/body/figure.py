@@ -6,16 +6,19 @@ import numpy as np
 
 from leffa.preprocess.labels import Parse
 from leffa.synthetic.body.anatomy import load_anatomy
-from leffa.synthetic.body.baked import load_body
+from leffa.synthetic.body.baked import RestBody, load_body
 from leffa.synthetic.body.hair import HairShape, hair, shoes
 from leffa.synthetic.body.mesh import Material, Mesh
 from leffa.synthetic.body.poses import Arm, Leg, Pose, rotations
 from leffa.synthetic.cloth.drape import Drape
 from leffa.synthetic.cloth.garments import Garment
+from leffa.synthetic.cloth.meshes import limbs_of
 from leffa.synthetic.cloth.outfit import Worn, bare, covering, wear
 
 BODY_BIAS = 0.003
 SAG = 0.75
+CHEST = 0.16  # metres under the shoulders from which on a garment lies as wide as its girth lets it
+SECTIONS, SECTION = 40, 0.015  # of a garment from above to below, and half the height of one, metres
 
 
 @dataclass(frozen=True)
@@ -180,10 +183,50 @@ def lay_out(garment: Garment, layout: Layout, coefficients: np.ndarray | None = 
     transforms = body.transforms(rest.heads, rotations(pose, body, rest.heads))
     meshes = []
     for item in wear([garment], rest, layout.drape):
-        points = body.skin(item.points, item.piece.cloth.weights, transforms)
-        points = points * np.array([1 + 0.2 * layout.flat, 1, 1 - 0.75 * layout.flat], np.float32)
+        points = body.skin(_spread(item, layout.flat, rest), item.piece.cloth.weights, transforms)
+        points = points * np.array([1, 1, 1 - 0.75 * layout.flat], np.float32)
         meshes.append(piece_mesh(item, points, Material.GARMENT))
     return meshes
+
+
+def _spread(item: Worn, flat: float, rest: RestBody) -> np.ndarray:
+    """The points of a piece (n, 3), as much wider as cloth is that lies flat: its girth stays what it is.
+
+    Across the shoulders it lies as it is worn.
+    """
+    cloth, body = item.piece.cloth, load_body()
+    shoulders = float(rest.heads[[body.bones[f"upperarm01.{side}"] for side in "LR"], 1].mean())
+    below = np.clip((shoulders - item.points[:, 1]) / CHEST, 0, 1)
+    wider = 1 + flat * below * (_flat_width(item.points, (cloth.arm < 0.3) & (item.field < 0.02)) - 1)
+    torso = np.stack([wider, np.ones_like(wider), np.ones_like(wider)], 1)
+    points = item.points * torso
+    if cloth.name != "skirt":
+        round_limb = np.array([*[1 + flat * (np.pi / 2 - 1)] * 2, 1])
+        for name, limb in limbs_of(item.points, rest.heads, body).items():
+            own = cloth.left if name.endswith("L") else ~cloth.left
+            around = (item.points - limb.foot) * round_limb
+            if name.startswith("arm"):
+                laid, share = limb.foot + around, np.clip(2 * cloth.arm - 0.6, 0, 1)
+            else:
+                laid, share = limb.foot * torso + around, np.clip(3 * limb.along, 0, 1) * (cloth.arm < 0.3)
+            points = points + (share * own)[:, None] * (laid - points)
+    return points.astype(np.float32)
+
+
+def _flat_width(points: np.ndarray, on_torso: np.ndarray) -> np.ndarray:
+    """(n,) how much wider the section of a garment is at each point's height once it lies flat."""
+    if not on_torso.any():
+        return np.ones(len(points))
+    heights = points[on_torso, 1]
+    levels = np.linspace(heights.min(), heights.max(), SECTIONS)
+    ratios = []
+    for level in levels:
+        near = points[on_torso & (np.abs(points[:, 1] - level) < SECTION)]
+        across, deep = np.ptp(near[:, [0, 2]], axis=0) / 2 if len(near) else (1.0, 1.0)
+        girth = np.pi * (3 * (across + deep) - np.sqrt((3 * across + deep) * (across + 3 * deep)))
+        ratios.append(np.clip(girth / 4 / max(across, 1e-3), 1, np.pi / 2))
+    smooth = np.convolve(np.pad(ratios, 3, mode="edge"), np.ones(7) / 7, mode="valid")
+    return np.interp(points[:, 1], levels, smooth)
 
 
 def extent(meshes: list[Mesh]) -> tuple[np.ndarray, np.ndarray]:

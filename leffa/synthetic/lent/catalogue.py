@@ -37,7 +37,7 @@ LEAST_OVERLAP = 0.955  # and after it
 LEAST_AREA = 0.15  # of an area anywhere on the garment: what is pressed more is no cloth
 MOST_STRETCH = 0.25  # of the logarithm of height to width: a coat is no jacket
 SHAPE_WEIGHT = 0.5  # what a difference of height to width costs in likeness
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True)
