@@ -25,6 +25,7 @@ from leffa.synthetic.scene import PRODUCT_LIGHTS, draw_extras, draw_kind, frame_
 UNKNOWN = 255
 """Cloth or the inside: a photograph's outline does not tell them apart."""
 LABELLED, TAPED, HUNG = 0.5, 0.4, 0.12  # shares of shots with a label at the neck, a tape, on a hanger
+RINGED, SMUDGED = 0.3, 0.35  # shares with a neck's ring of another colour; with blots on the front
 
 
 def make_shot(index: int, settings: Settings = DEFAULTS) -> tuple[Tensor, np.ndarray]:
@@ -97,6 +98,10 @@ def _lined(
     seen = inside > 0.5
     if not seen.any():
         return picture
+    if rng.random() < SMUDGED:
+        picture = _blotted(rng, picture, (1 - inside) * cover)
+    if rng.random() < RINGED:  # on the front; often of the colour that the inside shows
+        picture = _ringed(rng, picture, seen, cover)
     lined = picture.transpose(1, 2, 0) * np.exp(rng.normal(0.25, 0.35))
     if rng.random() < 0.25:
         lined = lined.mean(-1, keepdims=True) * rng.uniform(0.3, 1.6, 3)
@@ -114,6 +119,31 @@ def _lined(
     share = inside[..., None]
     result = picture.transpose(1, 2, 0) * (1 - share) + lined.clip(0, 1) * share
     return np.ascontiguousarray(result.transpose(2, 0, 1)).astype(np.float32)
+
+
+def _blotted(rng: np.random.Generator, picture: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """A shot (3, H, W) with a few large blots of any colours on its ``front`` (H, W) in [0, 1]: a bold print."""
+    blotted = picture.transpose(1, 2, 0).copy()
+    height, width = blotted.shape[:2]
+    for _ in range(rng.integers(2, 9)):
+        middle = (int(rng.integers(width)), int(rng.integers(height)))
+        axes = tuple(int(side) for side in rng.uniform(0.02, 0.14, 2) * height)
+        cv2.ellipse(
+            blotted, middle, axes, rng.uniform(0, 180), 0, 360, rng.uniform(0, 1, 3).tolist(), cv2.FILLED
+        )
+    blotted = picture + front * (blotted.transpose(2, 0, 1) - picture)
+    return blotted.astype(np.float32)
+
+
+def _ringed(rng: np.random.Generator, picture: np.ndarray, seen: np.ndarray, cover: np.ndarray) -> np.ndarray:
+    """A shot (3, H, W) whose cloth around the inside ``seen`` is a ring of another colour."""
+    width = max(2, round(rng.uniform(0.012, 0.04) * picture.shape[1]))
+    ring = cv2.dilate(seen.astype(np.uint8), np.ones((2 * width + 1,) * 2, np.uint8)) > 0
+    inner = picture[:, seen].mean(1) if rng.random() < 0.5 else rng.uniform(0, 1, 3)
+    weight = (ring & ~seen)[None] * cover[None]
+    shade = picture.mean(0, keepdims=True) / max(float(picture.mean()), 1e-3)
+    ringed: np.ndarray = picture + weight * ((inner[:, None, None] * shade).clip(0, 1) - picture)
+    return ringed.astype(np.float32)
 
 
 def _with_label(
