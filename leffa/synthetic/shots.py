@@ -122,7 +122,7 @@ def _lined(
 
 
 def _blotted(rng: np.random.Generator, picture: np.ndarray, front: np.ndarray) -> np.ndarray:
-    """A shot (3, H, W) with a few large blots of any colours on its ``front`` (H, W) in [0, 1]: a bold print."""
+    """A shot (3, H, W) with blots of any colours on its ``front`` (H, W) in [0, 1]: a bold print."""
     blotted = picture.transpose(1, 2, 0).copy()
     height, width = blotted.shape[:2]
     for _ in range(rng.integers(2, 9)):
