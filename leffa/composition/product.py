@@ -24,7 +24,7 @@ NECK, SHOULDERS = (
 MOST_INSIDE = 0.12  # of the garment: more is no neck
 RIM, NOTCH, FRONT = 2, 24, 14  # px of a shot ``LONGEST`` px long: a trim; what is lost; around a neck
 LABEL = 12  # px of such a shot: half the width of a label in a neck
-ALIKE = 0.6  # overlap of a piece with its mirror image, above which it is a neck whatever its shade
+ALIKE = (0.3, 0.5)  # overlap of a neck with its mirror image: at least; enough for one whatever its shade
 OTHER_SHADE = 7.0  # in Lab: the inside lies in the shade, or has another lining
 
 
@@ -90,8 +90,8 @@ def _lost(shown: NDArray[np.bool_], sure: NDArray[np.bool_]) -> NDArray[np.bool_
 def _neck(
     picture: NDArray[np.uint8], shown: NDArray[np.bool_], inside: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """(H, W): what is seen through the neck: about the middle, open to the ground above, of another shade or
-    as wide on both sides."""
+    """(H, W): what is seen through the neck: about the middle, open to the ground above, as wide on
+    both sides, and the more so the less its shade is another."""
     small = small_mask(shown)
     rows, columns = np.flatnonzero(small.any(1)), np.flatnonzero(small.any(0))
     height, width = rows[-1] - rows[0], columns[-1] - columns[0]
@@ -113,7 +113,7 @@ def _neck(
         if not (is_central and is_small and front.any()):
             continue
         shade = np.linalg.norm(np.median(lab[piece], axis=0) - np.median(lab[front], axis=0))
-        if shade > OTHER_SHADE or _likeness_of_halves(piece, middle) > ALIKE:
+        if _likeness_of_halves(piece, middle) > ALIKE[0 if shade > OTHER_SHADE else 1]:
             neck |= piece
     seen: NDArray[np.bool_] = sized(grown(neck, RIM).astype(np.float32), shown.shape) > 0.5
     return seen
