@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from leffa.composition.canvas import Maps, Working, sized
 from leffa.composition.cloth import carried_on
 from leffa.composition.flows import outlined
-from leffa.composition.reading import LEAST_SKIN, RIM, SURE_SKIN, share_of
+from leffa.composition.length import TORSO
+from leffa.composition.reading import HEAD, LEAST_SKIN, RIM, SURE_SKIN, share_of
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -171,15 +172,17 @@ class Behind:
         weight = FACE_WEIGHT * min(1.0, max(limbs.sum(), least / 8) / max(face.sum(), 1))
         known = np.where(limbs, 1, weight * face).astype(np.float32)
         parts = self.scene.reading.parts[..., 0]
-        limb = self.working.cut((parts > 0) & ~np.isin(parts, TRUNK)) > 0.5
-        laid = self.garment > 0.5
+        limb, trunk = (
+            self.working.cut(where) > 0.5
+            for where in ((parts > 0) & ~np.isin(parts, TRUNK), np.isin(parts, (*TORSO, *HEAD)))
+        )
         bare = np.maximum(covers, self._share(*SKIN)) > 0.5
-        bare = np.where(laid, limb, bare)  # limbs go on under a hem
+        bare = np.where(self.garment > 0.5, limb, bare) & ~trunk  # limbs go on under a hem
         thick = THICK * self.working.zoom
         depth = np.minimum(cv2.distanceTransform(bare.astype(np.uint8), cv2.DIST_L2, 5), 4 * thick)
         radius = cv2.dilate(depth, disc(thick))
         edge = 1 - depth / np.maximum(cv2.GaussianBlur(radius, (0, 0), thick / 2), 1)
-        edge = edge.clip(0, 1)
+        edge = edge.clip(0, 1) * bare
         soft = cv2.GaussianBlur(depth, (0, 0), thick / 4)
         across, down = (cv2.Sobel(soft, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
         length = np.maximum(np.hypot(across, down), 1e-3)

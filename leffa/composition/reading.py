@@ -34,6 +34,7 @@ HAIR_NEAR, LEAST_HAIR = 0.1, 40  # of the head's size; px of the frame: fewer do
 HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the median colour
 TONE_REACH = (60.0, 22.0)  # in Lab, lightness and colour: what is further from the face's is no bare skin
 NECK_REACH = (25.0, 18.0)  # in Lab, lighter and other in colour: no neck is so far from its face
+PALE = 0.6  # of a face's chroma: skin in the light has more
 LIKELIER = 2.0  # times: a colour that is so much likelier a garment's is no hair's
 ANY_SKIN = np.array([15.0, 18.0], np.float32)  # a and b of CIE Lab: about the middle of all skins
 IN_SHADE = np.array([0.3, 1, 1], np.float32)  # of Lab: folds and shade change lightness more than colour
@@ -115,7 +116,8 @@ def read_photo(
     lab = _lab(picture)
     seen = _hair_of_one_colour(seen, lab, framed_mask(head, region)[0, 0].numpy() > 0)
     seen = _neck_like_the_face(seen, lab, np.isin(framed[..., 0], HEAD))
-    seen = _cloth_of_one_colour(_skin_like_the_face(seen, lab), lab)
+    seen = _bare_in_necklines(_skin_like_the_face(seen, lab), lab)
+    seen = _cloth_of_one_colour(seen, lab)
     seen = _divided_at_the_waist(seen, lab, np.isin(framed[..., 0], LEGS))
     held = torch.from_numpy(_held_in_hands(seen, lab, framed[..., 0])).float()
     return Reading(seen, body, silhouette, parts, held)
@@ -165,15 +167,41 @@ def _skin_like_the_face(seen: Tensor, lab: Maps) -> Tensor:
 
 
 def _neck_like_the_face(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Tensor:
-    """A neck has the face's colour, as light or darker: what is lighter or has another hue is a collar."""
+    """A neck has the face's colour: what is lighter and paler, or of another hue, is a collar."""
     tone = _face_tone(seen, lab)
     if tone is None or not head.any():
         return seen
     away = lab - tone
-    other = (away[..., 0] > NECK_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > NECK_REACH[1])
+    pale = np.linalg.norm(lab[..., 1:], axis=-1) < PALE * np.linalg.norm(tone[1:])
+    other = (away[..., 0] > NECK_REACH[0]) & pale
+    other |= np.hypot(away[..., 1], away[..., 2]) > NECK_REACH[1]
     rows = np.arange(len(head))[:, None]
     chin = np.flatnonzero(head.any(1))[-1]
     return _moved(seen, Seen.FACE, torch.from_numpy(opened(other & ~head & (rows > chin - NEAR / 2), 1)))
+
+
+def _bare_in_necklines(seen: Tensor, lab: Maps) -> Tensor:
+    """What is read as a plain top, joins the face and has its colour, not the top's, is skin."""
+    tone = _face_tone(seen, lab)
+    if tone is None:
+        return seen
+    to_skin = np.linalg.norm((lab - tone) * IN_SHADE, axis=-1)
+    for cloth in (Seen.UPPER, Seen.DRESS):
+        own = (seen[0, cloth] > SURE_SKIN).numpy()
+        if own.sum() < LEAST_CLOTH:
+            continue
+        to_cloth = np.linalg.norm((lab - np.median(lab[own], axis=0)) * IN_SHADE, axis=-1)
+        if np.median(to_cloth[own]) > PLAIN:
+            continue
+        bare = opened((to_skin < OTHER_CLOTH) & (to_cloth > 2 * SAME_CLOTH) & own, RIM)
+        face = (seen[0, Seen.FACE] > 0.5).numpy()
+        _, pieces = cv2.connectedComponents((bare | face).astype(np.uint8))
+        bare &= np.isin(pieces, np.unique(pieces[face]))
+        share = seen[0, cloth] * torch.from_numpy(bare)
+        seen = seen.clone()
+        seen[0, cloth] -= share
+        seen[0, Seen.FACE] += share
+    return seen
 
 
 def _limbs_like_cloth(seen: Tensor, lab: Maps, tone: Maps | None) -> Tensor:
