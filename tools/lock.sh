@@ -11,6 +11,8 @@ UV=${UV:-uv}
 # Below Python 3.13 mediapipe's companions stay as they are: newer ones have not been tried with it.
 kept() {
     for pin in jax==0.5.3 jaxlib==0.5.3 ml-dtypes==0.4.1; do echo "$pin ; python_version < '3.13'"; done
+    # ai-edge-litert's, on 3.13: later ones are for Python below 3.11, and uv does not look at upper bounds.
+    echo 'backports-strenum<1.3'
 }
 lock() {
     { echo 'pydantic==2.12.5'; echo 'pandas==2.3.3'; kept; } |
