@@ -2,23 +2,25 @@
 
 import hashlib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.finders import compare
 from leffa import cli
 from leffa.config import Garment
 from leffa.errors import LeffaError, WeightsError
+from leffa.framing import Box
 from leffa.images import to_pil
 from leffa.preprocess.offline import blazepose, networks
 from leffa.preprocess.offline.blazepose import Detections, Square
-from leffa.preprocess.offline.pose import PoseEstimator
+from leffa.preprocess.offline.pose import Person, PoseEstimator
 from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings, make_try_on
 from leffa.weights import models, pose_models
 
-LANDMARK = 0.01  # of the person's height: the largest distance of a landmark that is seen
 VISIBLE = 0.02
 OVERLAP = 0.985
 
@@ -31,14 +33,26 @@ def test_both_find_the_same_people() -> None:
         for index in (1, 3, 20):
             photo = np.array(to_pil(make_try_on(index, settings).person))
             first, second = (one.estimate(photo) for one in (ours, theirs))
-            assert len(first) == len(second)
-            one, other = first[0], second[0]
-            seen = one.landmarks[:, 3] > 0.5
-            apart = np.linalg.norm((one.landmarks - other.landmarks)[seen, :2], axis=1)
-            assert apart.max() < LANDMARK * (one.box.bottom - one.box.top)
-            assert np.abs(one.landmarks - other.landmarks)[:, 3].max() < VISIBLE
-            masks = one.silhouette > 0.5, other.silhouette > 0.5
-            assert (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum() > OVERLAP
+            compared = compare(first, second, str(index))
+            assert compared.is_same and len(first) >= 1
+            assert max(one.visibility for one in compared.differences) < VISIBLE
+            assert min(one.overlap for one in compared.differences) > OVERLAP
+
+
+def test_a_landmark_apart_or_one_person_more_is_told() -> None:
+    silhouette = np.zeros((200, 100), np.float32)
+    silhouette[50:150, 20:80] = 1
+    landmarks = np.full((33, 4), 60, np.float32)
+    landmarks[:, 3] = 0.9
+    person = Person(landmarks, silhouette, Box(20, 50, 80, 150))
+    unseen, moved = landmarks.copy(), landmarks.copy()
+    unseen[5] = (90, 90, 0, 0.4)
+    moved[5, :2] += (0, 2)
+    assert compare([replace(person, landmarks=unseen)], [person], "").is_same
+    (apart,) = compare([person], [replace(person, landmarks=moved)], "").differences
+    assert (apart.landmarks, apart.visibility, apart.overlap) == pytest.approx((2, 0, 1))
+    assert not compare([person], [replace(person, landmarks=moved)], "").is_same
+    assert not compare([person], [person, person], "").is_same
 
 
 def test_the_second_alone_serves_try_on(
