@@ -273,7 +273,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "doctor_on_side": (ADVICE["on_side"], "照片里的人是横着的：如果照片应当竖直，请先旋转。"),
     "doctor_upside_down": (ADVICE["upside_down"], "照片里的人是倒着的：如果照片应当竖直，请先旋转。"),
     "doctor_cut_at_hips": (ADVICE["cut_at_hips"], "照片只到臀部以上：连衣裙只能画出上半部分。"),
-    "doctor_cut_at_knees": (ADVICE["cut_at_knees"], "照片只到膝盖以上：服装只画到能看见的腿部为止。"),
+    "doctor_cut_at_knees": (ADVICE["cut_at_knees"], "照片只到膝盖或膝盖以上：服装只画到能看见的腿部为止。"),
     "doctor_sits": (ADVICE["sits"], "照片里的人坐着，或腿朝向镜头：这样的腿画得不好。"),
     "doctor_no_legs": (NO_LEGS, "照片里看不到臀部和腿：裤子和裙子需要能看到它们的照片，或请改选服装种类。"),
     "doctor_worn": (ADVICE["worn"], "服装图片里有人穿着它：从其身上取下属于“{kind}”的部分。"),

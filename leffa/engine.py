@@ -205,7 +205,7 @@ class Engine:
         (progress or _silent)(0.0, "finding the person", None)
         prepared = self._prepared(person, chosen)
         part = prepared.parts_in_frame()[..., 0]
-        told += advice.of_person(part, garment) if given is None else advice.of_pose(part)
+        told += advice.of_person(part, garment) if given is None else advice.of_pose(part, garment)
         notes = [*prepared.notes, *map(str, told), *_unfamiliar(chosen, garment)]
 
         automatic = self.mask(prepared, garment)

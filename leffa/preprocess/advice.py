@@ -30,7 +30,7 @@ TEXTS = {
     "upside_down": "The person is upside down: if the photo should be upright, turn it first.",
     "cut_at_hips": "The photo ends above the hips: only the top of the dress can be painted.",
     "sits": "The person sits, or their legs point at the camera: legs are painted poorly then.",
-    "cut_at_knees": "The photo ends above the knees: the garment is painted as far as the legs are seen.",
+    "cut_at_knees": "The photo ends at the knees or above: the garment is painted as far as legs are seen.",
 }
 """English, by key."""
 
@@ -54,7 +54,11 @@ _LOWER_LEGS = (
     Part.RIGHT_LOWER_LEG_FRONT,
     Part.LEFT_LOWER_LEG_FRONT,
 )
-_SEATED = 0.2  # of the torso's height from its end to the thighs' middle: 0.25 to 0.35 of 14 people who stand
+_SEATED = 0.2  # of the torso's height from its end to the thighs' middle: 0.21 to 0.39 of 30 people who stand
+_FORESHORTENED = (
+    1.3  # shins to thighs: at most 1.1 of those who stand, 1.25 in a lunge, 1.4 of who is perched
+)
+_CUT_SHORT = 0.3  # of the torso's height: shins of 0.5 to 0.7 are seen whole
 _LEAST = 0.01  # share of the person that a part must have to count as seen
 
 
@@ -134,19 +138,27 @@ def of_person(part: NDArray[np.uint8], garment: Garment) -> list[Advice]:
 
     Raises PersonError for a lower garment where neither hips nor legs are seen.
     """
-    told = of_pose(part)
+    told = of_pose(part, garment)
     if garment is Garment.UPPER:
         return told
     if not _is_seen(part, _UPPER_LEGS) and not _is_seen(part, _LOWER_LEGS):
         if garment is Garment.LOWER:
             raise PersonError(NO_LEGS)
         return [*told, Advice("cut_at_hips")]
-    if not _is_seen(part, _LOWER_LEGS):
-        return [*told, Advice("cut_at_knees")] if _is_cut(part) else told
-    return [*told, Advice("sits")] if _sits(part) else told
+    legs = _Legs.of(part)
+    is_short = not _is_seen(part, _LOWER_LEGS) or (legs is not None and legs.end_at_knees)
+    return [*told, Advice("cut_at_knees")] if is_short and _is_cut(part) else told
 
 
-def of_pose(part: NDArray[np.uint8]) -> list[Advice]:
+def of_pose(part: NDArray[np.uint8], garment: Garment) -> list[Advice]:
+    """What is to be said of who does not stand upright, also where the mask is their own."""
+    told, legs = _of_head(part), _Legs.of(part)
+    if told or garment is Garment.UPPER or legs is None:
+        return told
+    return [Advice("sits")] if legs.are_bent else []
+
+
+def _of_head(part: NDArray[np.uint8]) -> list[Advice]:
     """What is to be said of somebody whose head is not above their body."""
     head, torso, thighs, calves = (
         _middle(part, parts) for parts in (_HEAD, _TORSO, _UPPER_LEGS, _LOWER_LEGS)
@@ -166,13 +178,44 @@ def _is_seen(part: NDArray[np.uint8], parts: tuple[Part, ...]) -> bool:
     return bool(body) and np.count_nonzero(np.isin(part, parts)) > _LEAST * body
 
 
-def _sits(part: NDArray[np.uint8]) -> bool:
-    """Whether the thighs lie at the height of the hips."""
-    torso, legs = (np.nonzero(np.isin(part, parts))[0] for parts in (_TORSO, _UPPER_LEGS))
-    if not len(torso) or not len(legs):
-        return False
-    top, bottom = np.percentile(torso, [2, 98])
-    return bool(np.median(legs) - bottom < _SEATED * (bottom - top))
+@dataclass(frozen=True)
+class _Legs:
+    """How the legs are seen, in heights of the torso.
+
+    drop    of the thighs' middle below the torso's end
+    thighs  from the torso's end to the knees
+    shins   height of the lower legs
+    is_cut  whether the person runs off the picture at its lower edge
+    """
+
+    drop: float
+    thighs: float
+    shins: float
+    is_cut: bool
+
+    @classmethod
+    def of(cls, part: NDArray[np.uint8]) -> "_Legs | None":
+        """None where torso, upper or lower legs are not seen."""
+        if not all(_is_seen(part, parts) for parts in (_TORSO, _UPPER_LEGS, _LOWER_LEGS)):
+            return None
+        torso, upper, lower = (
+            np.percentile(np.nonzero(np.isin(part, parts))[0], [2, 50, 98])
+            for parts in (_TORSO, _UPPER_LEGS, _LOWER_LEGS)
+        )
+        height = max(1.0, torso[2] - torso[0])
+        drop, thighs = (upper[1:] - torso[2]) / height
+        return cls(drop, thighs, (lower[2] - lower[0]) / height, _is_cut(part))
+
+    @property
+    def end_at_knees(self) -> bool:
+        """Whether thighs that seem short may as well run off a picture that ends where the knees would be."""
+        return self.is_cut and 0 <= self.drop < _SEATED and self.shins < _CUT_SHORT
+
+    @property
+    def are_bent(self) -> bool:
+        """Whether the thighs lie at the height of the hips, or are seen shortened."""
+        is_short = self.drop < _SEATED or self.shins > _FORESHORTENED * self.thighs
+        return is_short and not self.end_at_knees
 
 
 def _is_cut(part: NDArray[np.uint8]) -> bool:

@@ -131,6 +131,29 @@ def test_somebody_who_sits_is_told(top):
     assert keys(part, Garment.LOWER) == ["sits"] and keys(part, Garment.UPPER) == []
 
 
+def test_who_is_perched_is_told_by_thighs_that_look_short():
+    part = body(280)
+    part = np.pad(part, ((0, 320), (0, 0)))
+    part[280:380, 100:220] = Part.LEFT_UPPER_LEG_FRONT
+    part[380:540, 100:220] = Part.LEFT_LOWER_LEG_FRONT
+    assert keys(part, Garment.DRESS) == ["sits"] == keys(part, Garment.LOWER)
+    assert keys(body(600), Garment.LOWER) == []
+
+
+@pytest.mark.parametrize(("knees", "key"), [(330, "cut_at_knees"), (275, "sits")])
+def test_thighs_that_run_off_the_picture_are_not_taken_for_bent_ones(knees, key):
+    """The landmarks of legs that are not seen are guesses: a photo of who stands ends at the hips."""
+    part = body(knees + 40)
+    part = np.pad(part, ((0, max(0, knees + 40 - len(part))), (0, 0)))
+    part[min(knees, 280) - 20 : knees, 20:100] = Part.LEFT_UPPER_LEG_FRONT
+    part[knees:, 20:220] = Part.LEFT_LOWER_LEG_FRONT
+    assert keys(part, Garment.LOWER) == [key] == keys(part, Garment.DRESS)
+
+
+def test_who_lies_is_not_said_to_sit():
+    assert keys(body(600, 1), Garment.LOWER) == ["on_side"]
+
+
 def test_who_sits_and_is_cut_below_the_face_does_not_lie():
     part = body(280)
     part[part == Part.HEAD_LEFT] = 0
@@ -159,6 +182,23 @@ def test_the_engine_says_what_it_guessed_and_refuses_what_cannot_be_done(person,
     assert [one.key for one in engine.advise(selfie, "dress")[1]] == ["cut_at_hips"]
     with pytest.raises(PersonError, match="neither hips nor legs"):
         engine.try_on(selfie, garment, "lower")
+
+
+def test_who_sits_is_told_with_a_mask_of_their_own_too(monkeypatch, seated_person, garment):
+    class Noted(Exception):  # noqa: N818
+        """What would be said beside the picture."""
+
+    def run(self, job, scene, notes, progress, stop, start=None):
+        raise Noted(notes)
+
+    monkeypatch.setattr(Engine, "_run", run)
+    mask = np.zeros((512, 384), np.uint8)
+    mask[250:420, 100:300] = 255
+    engine = Engine("cpu")
+    for kind, expected in (("lower", 1), ("upper", 0)):
+        with pytest.raises(Noted) as noted:
+            engine.try_on(seated_person, garment, kind, mask)
+        assert noted.value.args[0].count(TEXTS["sits"]) == expected
 
 
 def test_the_command_line_says_what_the_app_says(tmp_path, monkeypatch, person, garment, capsys):
