@@ -10,10 +10,10 @@ from leak import leaked_share, rarest_garish
 from PIL import Image, ImageOps
 
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
-from leffa.composition.behind import Behind, mirrored
-from leffa.composition.canvas import FRAME, Working
+from leffa.composition.behind import Behind
+from leffa.composition.canvas import FRAME, Working, mirrored
 from leffa.composition.cloth import extended
-from leffa.composition.flows import Lands, Said, evened, landed, refine
+from leffa.composition.flows import Lands, Said, evened, from_nearest, landed, refine
 from leffa.composition.laying import (
     MEAN_SHARE,
     MOST_SHADE,
@@ -27,6 +27,7 @@ from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
 from leffa.composition.product import front_of
 from leffa.composition.reading import (
+    _bare_beside_tops,
     _divided_at_the_waist,
     _hair_of_one_colour,
     _held_in_hands,
@@ -393,6 +394,29 @@ def test_a_collar_beside_a_neck_is_cloth_and_the_neck_is_not():
     read = _neck_like_the_face(seen, lab, head)[0, Seen.FACE]
     assert read[105:125, 62:98].min() > 0.9 and read[105:125, 103:137].max() < 0.1
     assert read[:100].min() > 0.9
+
+
+def test_skin_that_is_read_as_a_top_and_joins_skin_is_skin():
+    """Rows of a face, of bare chest and dotted top: all below the face read as the top."""
+    pixels = np.full((*FRAME, 3), (205, 160, 135), np.uint8)
+    pixels[140:] = (30, 60, 150)
+    pixels[140::6, ::6] = 240
+    pixels[200:220, 100:130] = (205, 160, 135)  # a patch of that colour that joins no skin
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    seen = torch.zeros(1, len(Seen), *FRAME)
+    seen[:, Seen.FACE, :100], seen[:, Seen.UPPER, 100:] = 1, 1
+    read = _bare_beside_tops(seen, lab)[0]
+    assert read[Seen.FACE, 102:136].min() > 0.9 and read[Seen.UPPER, 144:].min() > 0.9
+    assert torch.allclose(read.sum(0), torch.ones(FRAME))
+
+
+def test_a_flow_goes_on_beyond_the_sure_as_in_a_mirror():
+    places = coordinates(*FRAME).numpy().astype(np.float32)
+    sure = _box(0, 256, 0, 100)
+    beyond = from_nearest(WORKING, places, sure, sure)
+    assert np.array_equal(beyond[:, :100], places[:, :100])
+    step = places[0, 1, 0] - places[0, 0, 0]
+    assert np.allclose(beyond[50:200, 110, 0], places[50:200, 99, 0] - 11 * step, atol=step)
 
 
 def test_a_shoulder_beside_the_cloth_is_covered_as_far_as_it_is_said():

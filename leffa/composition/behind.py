@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import Maps, Working, sized
+from leffa.composition.canvas import Maps, Working, mirrored, sized
 from leffa.composition.cloth import carried_on
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
@@ -230,22 +230,6 @@ class Behind:
         deviation = float(np.median(fine)) * 1.48  # of a normal distribution, from its median
         noise = np.random.default_rng(0).normal(0, deviation, gray.shape).astype(np.float32)
         return cv2.GaussianBlur(noise, (0, 0), 0.6)[..., None]
-
-
-def mirrored(picture: Maps, known: NDArray[np.bool_]) -> Maps:
-    """A picture (H, W, 3) whose unknown pixels show what lies as far beyond the nearest known one."""
-    _, labels = cv2.distanceTransformWithLabels(
-        (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    places = np.moveaxis(np.indices(known.shape), 0, -1)
-    nearest = np.zeros((labels.max() + 1, 2), np.int64)
-    nearest[labels[known]] = places[known]
-    near = nearest[labels]
-    beyond = np.clip(2 * near - places, 0, np.array(known.shape) - 1)
-    there = known[beyond[..., 0], beyond[..., 1]][..., None]
-    rows, columns = np.moveaxis(np.where(there, beyond, near), -1, 0)
-    result: Maps = picture[rows, columns]
-    return result
 
 
 def closed(picture: Maps, known: Maps | NDArray[np.bool_]) -> Maps:

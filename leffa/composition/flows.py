@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import FRAME, Maps, Working, framed_mask, framed_picture
+from leffa.composition.canvas import FRAME, Maps, Working, framed_mask, framed_picture, mirrored
 from leffa.composition.networks import Networks
 from leffa.composition.scene import Scene
 from leffa.model.flow import FlowField
@@ -137,13 +137,9 @@ def _corners(drawn: NDArray[np.bool_], zoom: float) -> NDArray[np.bool_]:
 
 
 def from_nearest(working: Working, places: Maps, sure: NDArray[np.bool_], good: NDArray[np.bool_]) -> Maps:
-    """A flow (H, W, 2) kept where it is ``good``; elsewhere that of the nearest ``sure`` pixel, smoothed."""
-    _, labels = cv2.distanceTransformWithLabels(
-        1 - sure.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    nearest = np.zeros((labels.max() + 1, 2), np.float32)
-    nearest[labels[sure]] = places[sure]
-    whole = np.where(good[..., None], places, nearest[labels]).astype(np.float32)
+    """A flow (H, W, 2) kept where it is ``good``; elsewhere that of the ``sure`` pixels beyond the nearest,
+    as in a mirror, smoothed: the nearest's alone would draw threads."""
+    whole = np.where(good[..., None], places, mirrored(places, sure)).astype(np.float32)
     return np.where(good[..., None], whole, cv2.GaussianBlur(whole, (0, 0), FRAYED * working.zoom))
 
 

@@ -116,7 +116,7 @@ def read_photo(
     lab = _lab(picture)
     seen = _hair_of_one_colour(seen, lab, framed_mask(head, region)[0, 0].numpy() > 0)
     seen = _neck_like_the_face(seen, lab, np.isin(framed[..., 0], HEAD))
-    seen = _bare_in_necklines(_skin_like_the_face(seen, lab), lab)
+    seen = _bare_beside_tops(_skin_like_the_face(seen, lab), lab)
     seen = _cloth_of_one_colour(seen, lab)
     seen = _divided_at_the_waist(seen, lab, np.isin(framed[..., 0], LEGS))
     held = torch.from_numpy(_held_in_hands(seen, lab, framed[..., 0])).float()
@@ -180,27 +180,25 @@ def _neck_like_the_face(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Ten
     return _moved(seen, Seen.FACE, torch.from_numpy(opened(other & ~head & (rows > chin - NEAR / 2), 1)))
 
 
-def _bare_in_necklines(seen: Tensor, lab: Maps) -> Tensor:
-    """What is read as a plain top, joins the face and has its colour, not the top's, is skin."""
+def _bare_beside_tops(seen: Tensor, lab: Maps) -> Tensor:
+    """What is read as a top, joins skin and has its colours and not the top's is skin: a chest, an arm."""
     tone = _face_tone(seen, lab)
     if tone is None:
         return seen
-    to_skin = np.linalg.norm((lab - tone) * IN_SHADE, axis=-1)
+    near_skin = np.linalg.norm((lab - tone) * IN_SHADE, axis=-1) < 2 * OTHER_CLOTH
     for cloth in (Seen.UPPER, Seen.DRESS):
-        own = (seen[0, cloth] > SURE_SKIN).numpy()
+        skin, own = ((seen[0, list(parts)].sum(0) > SURE_SKIN).numpy() for parts in (SKIN, (cloth,)))
         if own.sum() < LEAST_CLOTH:
             continue
-        to_cloth = np.linalg.norm((lab - np.median(lab[own], axis=0)) * IN_SHADE, axis=-1)
-        if np.median(to_cloth[own]) > PLAIN:
-            continue
-        bare = opened((to_skin < OTHER_CLOTH) & (to_cloth > 2 * SAME_CLOTH) & own, RIM)
-        face = (seen[0, Seen.FACE] > 0.5).numpy()
-        _, pieces = cv2.connectedComponents((bare | face).astype(np.uint8))
-        bare &= np.isin(pieces, np.unique(pieces[face]))
-        share = seen[0, cloth] * torch.from_numpy(bare)
+        likelier = _likelihood(lab, skin) > LIKELIER * _likelihood(lab, own)
+        bare = opened(likelier & near_skin & own, RIM)
+        face, arm = ((seen[0, part] > 0.5).numpy() for part in (Seen.FACE, Seen.ARM))
+        _, pieces = cv2.connectedComponents((bare | face | arm).astype(np.uint8))
         seen = seen.clone()
-        seen[0, cloth] -= share
-        seen[0, Seen.FACE] += share
+        for part, joined in ((Seen.FACE, face), (Seen.ARM, arm & ~face)):
+            share = seen[0, cloth] * torch.from_numpy(bare & np.isin(pieces, np.unique(pieces[joined])))
+            seen[0, cloth] -= share
+            seen[0, part] += share
     return seen
 
 
