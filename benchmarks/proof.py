@@ -53,6 +53,7 @@ MAIN: dict[str, LeffaLossConfig | None] = {
     "with": PAPER,
     "lambda 1e-2": replace(PAPER, weight=1e-2),
     "lambda 1e-1": replace(PAPER, weight=1e-1),
+    "lambda 1": replace(PAPER, weight=1.0),
     "guided": GUIDED,
     "guide alone": replace(GUIDED, weight=1e-8, guide=1e8),
 }
@@ -120,7 +121,17 @@ class Plan:
 
 
 QUICK = (tables.START, "without", "lambda 1e-2", "guided")
-FULL = Plan(TOYS, tuple(MAIN), True, WARM.steps, BRANCH, train=2000, held_out=200, painted=64, paint_steps=12)
+FULL = Plan(
+    TOYS,
+    (tables.START, "without", "with", "lambda 1e-2", "lambda 1e-1", "guided", "guide alone"),
+    ablations=True,
+    warm_steps=WARM.steps,
+    branch=BRANCH,
+    train=2000,
+    held_out=200,
+    painted=64,
+    paint_steps=12,
+)
 SHORT = replace(
     FULL,
     names=(tables.START, "without", "lambda 1e-2", "guided", "guide alone"),
@@ -133,7 +144,7 @@ SHORT = replace(
 )
 FROM_BUNDLED = Plan(
     (BUNDLED,),
-    (tables.START, "without", "with", "lambda 1e-2"),
+    (tables.START, "without", "with", "lambda 1e-2", "lambda 1"),
     ablations=False,
     warm_steps=0,
     branch=CONVERGED,
@@ -267,7 +278,7 @@ def report(todo: list[Arm], folder: Path) -> str:
     columns |= {arm.name: folder / f"{arm.file}.png" for arm in todo if arm.seed == todo[0].seed}
     there = {name: path for name, path in columns.items() if path.exists()}
     if there:
-        sheet.draw(there, folder / "proof.jpg")
+        sheet.draw(there, folder / "arms.jpg")
     return text
 
 

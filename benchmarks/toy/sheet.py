@@ -11,7 +11,7 @@ from leffa.images import to_pil
 
 GIVEN = ("product shot", "the person")
 """Columns that are the same for all arms; see ``write_given``."""
-NAMES = {"without": "λ = 0", "with": "λ = 1e-3", "lambda 1e-2": "λ = 1e-2"}
+NAMES = {"without": "λ = 0", "with": "λ = 1e-3", "lambda 1e-2": "λ = 1e-2", "lambda 1": "λ = 1"}
 HEADER = 22  # px
 
 
