@@ -11,7 +11,7 @@ from leffa.images import to_pil
 
 GIVEN = ("product shot", "the person")
 """Columns that are the same for all arms; see ``write_given``."""
-NAMES = {"without": "λ = 0", "with": "λ = 1e-3", "lambda 1e-2": "λ = 1e-2", "lambda 1": "λ = 1"}
+NAMES = {"without": "weight 0", "with": "weight 1e-3", "lambda 1e-2": "weight 1e-2", "lambda 1": "weight 1"}
 HEADER = 22  # px
 
 
