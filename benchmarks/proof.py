@@ -2,14 +2,17 @@
 
     python benchmarks/proof.py                    everything; killed, the same again goes on with the next arm
     python benchmarks/proof.py --short            the guide against the paper's loss, fewer people and steps
-    python benchmarks/proof.py --quick            half a minute: that it runs, not what comes out
+    python benchmarks/proof.py --converged        from the bundled weights, on cloth rich in pattern
+    python benchmarks/proof.py --quick            a minute: that both run, not what comes out
 
-Each model is trained at toy size on synthetic pairs at 64x48. A warm start, the same for all arms of a
+Each toy model is trained at toy size on synthetic pairs at 64x48. A warm start, the same for all arms of a
 seed, teaches it to denoise and points its flow roughly the right way (garment box to garment box; from
 uniform attention the loss has no gradient to follow). No exact flow is used anywhere in training. Then
 arms branch off with the same batches, timesteps and noise, and differ only in the loss. The judge is the
 end-point error against the exact flow of held-out people, never the loss value: a flow that collapses onto
 the garment's middle lowers the loss too.
+
+With --converged there is no warm start: the arms branch off from the bundled weights at 256x192.
 """
 
 import argparse
@@ -18,19 +21,29 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.toy import data, evaluation, tables
-from benchmarks.toy.models import MODELS
-from benchmarks.toy.training import BRANCH, WARM, Arm, branch, warm_start
+from benchmarks.toy import data, evaluation, sheet, tables
+from benchmarks.toy.models import BUNDLED, MODELS, TOYS, bundled_pipeline
+from benchmarks.toy.training import (
+    BRANCH,
+    CONVERGED,
+    WARM,
+    Arm,
+    branch,
+    branch_seed,
+    pulls,
+    warm_start,
+)
 from leffa.config import TEMPERATURE, LeffaLossConfig
 from leffa.data.packed import PackedDataset
 from leffa.errors import LeffaError
+from leffa.training.settings import TrainingSettings
 
 PAPER = LeffaLossConfig()
 GUIDED = replace(PAPER, weight=1e-2, guide=100.0)
@@ -40,11 +53,10 @@ MAIN: dict[str, LeffaLossConfig | None] = {
     "with": PAPER,
     "lambda 1e-2": replace(PAPER, weight=1e-2),
     "lambda 1e-1": replace(PAPER, weight=1e-1),
+    "lambda 1": replace(PAPER, weight=1.0),
     "guided": GUIDED,
     "guide alone": replace(GUIDED, weight=1e-8, guide=1e8),
 }
-SHORT = (tables.START, "without", "lambda 1e-2", "guided", "guide alone")
-QUICK = (tables.START, "without", "guided")
 ABLATIONS: dict[str, LeffaLossConfig] = {
     "per head": replace(PAPER, mean_over_heads=False),
     "tau 0.1": replace(PAPER, temperature=0.1),
@@ -57,45 +69,130 @@ ABLATIONS: dict[str, LeffaLossConfig] = {
 }
 SEEDS = (0, 1, 2)
 ABLATED = "two-unets"
+PULLED = 8  # batches whose gradients are compared at the branching
+SHOWN = 3  # people of the sheet
 
 
-def arms(seeds: tuple[int, ...], names: tuple[str, ...], ablations: bool) -> list[Arm]:
-    """All arms, the main comparison first."""
-    main = [Arm(model, seed, name, MAIN[name]) for seed in seeds for model in MODELS for name in names]
-    more = [Arm(ABLATED, seed, name, leffa) for seed in seeds for name, leffa in ABLATIONS.items()]
-    return main + more if ablations else main
+@dataclass(frozen=True)
+class Plan:
+    """One experiment: what branches off from where, and how much of it.
+
+    warm_steps  0: the branches start from the weights the models come with
+    train, held_out, painted  people; ``painted`` of the held-out ones are painted, in ``paint_steps``
+    """
+
+    models: tuple[str, ...]
+    names: tuple[str, ...]
+    ablations: bool
+    warm_steps: int
+    branch: TrainingSettings
+    train: int
+    held_out: int
+    painted: int
+    paint_steps: int
+    seeds: tuple[int, ...] = SEEDS
+
+    @property
+    def converged(self) -> bool:
+        return self.models == (BUNDLED,)
+
+    def arms(self) -> list[Arm]:
+        """All arms, the main comparison first, seed by seed."""
+        main = [
+            Arm(m, seed, name, MAIN[name]) for seed in self.seeds for m in self.models for name in self.names
+        ]
+        more = [Arm(ABLATED, seed, name, leffa) for seed in self.seeds for name, leffa in ABLATIONS.items()]
+        return main + more if self.ablations else main
+
+    def quick(self) -> "Plan":
+        """The same in seconds: that it runs, not what comes out."""
+        return replace(
+            self,
+            names=tuple(name for name in self.names if name in QUICK),
+            ablations=False,
+            warm_steps=min(self.warm_steps, 3),
+            branch=replace(self.branch, steps=2, batch=2),
+            train=4,
+            held_out=2,
+            painted=2,
+            paint_steps=2,
+            seeds=self.seeds[:1],
+        )
 
 
-def run_arm(arm: Arm, rows: data.Rows, held_out: data.Rows, options: argparse.Namespace) -> dict:
-    """Train one arm and return its figures."""
-    start = warm_start(arm.model, arm.seed, rows, options.out, options.warm_steps)
-    model, seconds = branch(arm, start, rows, options.steps)
+QUICK = (tables.START, "without", "lambda 1e-2", "guided")
+FULL = Plan(
+    TOYS,
+    (tables.START, "without", "with", "lambda 1e-2", "lambda 1e-1", "guided", "guide alone"),
+    ablations=True,
+    warm_steps=WARM.steps,
+    branch=BRANCH,
+    train=2000,
+    held_out=200,
+    painted=64,
+    paint_steps=12,
+)
+SHORT = replace(
+    FULL,
+    names=(tables.START, "without", "lambda 1e-2", "guided", "guide alone"),
+    ablations=False,
+    warm_steps=500,
+    branch=replace(BRANCH, steps=300),
+    train=900,
+    held_out=160,
+    painted=32,
+)
+FROM_BUNDLED = Plan(
+    (BUNDLED,),
+    (tables.START, "without", "with", "lambda 1e-2", "lambda 1"),
+    ablations=False,
+    warm_steps=0,
+    branch=CONVERGED,
+    train=240,
+    held_out=32,
+    painted=12,
+    paint_steps=6,
+)
+
+
+def run_arm(arm: Arm, rows: data.Rows, held_out: data.Rows, plan: Plan, folder: Path) -> dict:
+    """Train one arm and return its figures; of ``tables.START`` those of the flow before any branch."""
+    start = warm_start(arm.model, arm.seed, rows, folder, plan.warm_steps)
+    result: dict = {"model": arm.model, "seed": arm.seed, "arm": arm.name}
+    if arm.name == tables.START:
+        model = MODELS[arm.model]()
+        model.load_state_dict(start)
+        result["seconds"] = 0.0
+        settings = replace(plan.branch, seed=branch_seed(arm.seed))
+        result["pulls"] = pulls(model.train(), rows, settings, min(PULLED, plan.branch.steps))
+        model.eval()
+    else:
+        model, result["seconds"] = branch(arm, start, rows, plan.branch)
     figures = evaluation.flow_figures(model, held_out)
     if arm.leffa and arm.leffa.temperature != TEMPERATURE:
         figures["epe at its tau"] = evaluation.flow_figures(model, held_out, arm.leffa.temperature)["epe"]
-    figures |= evaluation.picture_figures(evaluation.paint(model, held_out, options.painted), held_out)
-    return {"model": arm.model, "seed": arm.seed, "arm": arm.name, "seconds": seconds, "figures": figures}
+    painted = evaluation.paint(model, held_out, plan.painted, plan.paint_steps)
+    figures |= evaluation.picture_figures(painted, held_out)
+    if plan.converged and arm.seed == plan.seeds[0]:
+        shown = min(SHOWN, plan.painted)
+        laid = evaluation.warped(model, held_out, shown)
+        sheet.write_column(folder / f"{arm.file}.png", painted[:shown], laid)
+    return result | {"figures": figures}
 
 
-def run_start(arm: Arm, rows: data.Rows, held_out: data.Rows, options: argparse.Namespace) -> dict:
-    """Figures of the flow where the arms of a model and seed branch off."""
-    model = MODELS[arm.model]()
-    since = time.process_time()
-    model.load_state_dict(warm_start(arm.model, arm.seed, rows, options.out, options.warm_steps))
-    seconds = time.process_time() - since
-    figures = evaluation.flow_figures(model.eval(), held_out)
-    return {"model": arm.model, "seed": arm.seed, "arm": arm.name, "seconds": seconds, "figures": figures}
-
-
-def open_rows(options: argparse.Namespace) -> tuple[data.Rows, data.Rows]:
+def open_rows(plan: Plan, options: argparse.Namespace, folder: Path) -> tuple[data.Rows, data.Rows]:
     """Training and held-out samples, from packed folders or rendered now."""
+    places = (options.data, options.held_out)
     if options.data is None:
-        options.data, options.held_out = data.make(
-            options.out / "data", options.train_count, options.held_out_count
-        )
-    rows = data.Rows(data.first_try_ons(PackedDataset(options.data), options.train_count))
-    samples = data.first_try_ons(PackedDataset(options.held_out), options.held_out_count)
-    return rows, data.Rows(samples, rows.latents)
+        make = data.make_patterned if plan.converged else data.make
+        places = make(folder / "data", plan.train, plan.held_out)
+    size, codec = (plan.branch.size, bundled_pipeline()) if plan.converged else (data.SIZE, None)
+    train, held_out = (
+        data.first_try_ons(PackedDataset(place), count, size)
+        for place, count in zip(places, (plan.train, plan.held_out), strict=True)
+    )
+    rows = data.Rows(train, codec)
+    return rows, data.Rows(held_out, rows.latents)
 
 
 def write(path: Path, text: str) -> None:
@@ -111,56 +208,58 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/proof"), help="data, weights, results")
     parser.add_argument("--data", type=Path, help="packed training people (default: rendered now)")
     parser.add_argument("--held-out", type=Path, help="packed held-out people, with --data")
-    parser.add_argument("--short", action="store_true", help="fewer people, steps and arms")
-    parser.add_argument("--quick", action="store_true", help="half a minute, in a temporary folder")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--short", action="store_true", help="fewer people, steps and arms")
+    which.add_argument("--converged", action="store_true", help="from the bundled weights")
+    which.add_argument("--quick", action="store_true", help="a minute, in a temporary folder")
     options = parser.parse_args()
     if (options.data is None) != (options.held_out is None):
         parser.error("--data and --held-out go together")
-    options.seeds, options.names, options.ablations = SEEDS, tuple(MAIN), True
-    options.warm_steps, options.steps = WARM.steps, BRANCH.steps
-    options.train_count, options.held_out_count, options.painted = 2000, 200, 64
-    if options.short:
-        options.names, options.ablations = SHORT, False
-        options.warm_steps, options.steps = 500, 300
-        options.train_count, options.held_out_count, options.painted = 900, 160, 32
-    if options.quick:
-        options.out = Path(tempfile.mkdtemp(prefix="proof-"))
-        options.seeds, options.names, options.ablations = SEEDS[:1], QUICK, False
-        options.warm_steps, options.steps = 3, 2
-        options.train_count, options.held_out_count, options.painted = 10, 4, 2
     return options
 
 
 def main() -> None:
     options = parse()
     torch.set_num_threads(1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    todo = arms(options.seeds, options.names, options.ablations)
+    if options.quick:
+        folder = Path(tempfile.mkdtemp(prefix="proof-"))
+        run(FULL.quick(), options, folder / "toys")
+        run(FROM_BUNDLED.quick(), options, folder / "converged")
+    else:
+        run(SHORT if options.short else FROM_BUNDLED if options.converged else FULL, options, options.out)
+
+
+def run(plan: Plan, options: argparse.Namespace, folder: Path) -> None:
+    """All arms of a plan that the folder does not hold yet, then the tables."""
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = plan.arms()
     opened: tuple[data.Rows, data.Rows] | None = None
     for number, arm in enumerate(todo, start=1):
-        path = options.out / f"{arm.file}.json"
+        path = folder / f"{arm.file}.json"
         if path.exists():
             continue
         if opened is None:
-            opened = open_rows(options)
-            write_facts(*opened, options, options.out / "facts.json")
+            opened = open_rows(plan, options, folder)
+            write_facts(*opened, plan, folder / "facts.json")
+            if plan.converged:
+                sheet.write_given(opened[1], min(SHOWN, plan.painted), folder)
         since = time.process_time()
-        result = (run_start if arm.name == tables.START else run_arm)(arm, *opened, options)
+        result = run_arm(arm, *opened, plan, folder)
         write(path, json.dumps(result, indent=1))
         figures = "  ".join(f"{name} {value:.4g}" for name, value in result["figures"].items())
         seconds = time.process_time() - since
         print(f"{number}/{len(todo)} {arm.file}: {figures}  ({seconds:.0f} s)", flush=True)
-        report(todo, options.out)
-    print(report(todo, options.out))
+        report(todo, folder)
+    print(report(todo, folder))
 
 
-def write_facts(rows: data.Rows, held_out: data.Rows, options: argparse.Namespace, path: Path) -> None:
+def write_facts(rows: data.Rows, held_out: data.Rows, plan: Plan, path: Path) -> None:
     """What all arms of a folder share. Raises LeffaError if the folder has arms of something else."""
-    warm, branches = replace(WARM, steps=options.warm_steps), replace(BRANCH, steps=options.steps)
+    warm = asdict(replace(WARM, steps=plan.warm_steps)) if plan.warm_steps else None
     facts = {
         "bars": evaluation.bars(held_out),
-        "settings": {"warm start": asdict(warm), "branch": asdict(branches), "loss": asdict(PAPER)},
-        "data": {"train": len(rows), "held out": len(held_out), "size": list(data.SIZE)},
+        "settings": {"warm start": warm, "branch": asdict(plan.branch), "loss": asdict(PAPER)},
+        "data": {"train": len(rows), "held out": len(held_out), "size": list(rows.size)},
     }
     text = json.dumps(facts, indent=1)
     if path.exists() and path.read_text() != text:
@@ -169,12 +268,17 @@ def write_facts(rows: data.Rows, held_out: data.Rows, options: argparse.Namespac
 
 
 def report(todo: list[Arm], folder: Path) -> str:
-    """The tables of the arms that are done, also written into the folder."""
+    """The tables of the arms that are done, also written into the folder, and the sheet of their pictures."""
     facts = json.loads((folder / "facts.json").read_text())
     done = [folder / f"{arm.file}.json" for arm in todo]
     results = [json.loads(path.read_text()) for path in done if path.exists()]
     text = tables.report(results, facts)
     write(folder / "proof.md", text)
+    columns = {name: folder / f"{name}.png" for name in sheet.GIVEN}
+    columns |= {arm.name: folder / f"{arm.file}.png" for arm in todo if arm.seed == todo[0].seed}
+    there = {name: path for name, path in columns.items() if path.exists()}
+    if there:
+        sheet.draw(there, folder / "arms.jpg")
     return text
 
 

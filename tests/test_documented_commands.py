@@ -57,6 +57,7 @@ REPLACED = {
 """Words of commands and snippets."""
 
 HOURS = "takes hours; `make bench` runs it in its quickest form"
+HALF_AN_HOUR = "takes half an hour of a core; `make bench` runs it in its quickest form"
 RAY = "needs Ray, and a cluster for --address: tests/batch runs the workers where Ray is installed"
 FEATURES = "FID and KID need networks that are fetched: tests/test_evaluate.py has them with stand-ins"
 SERVES = "serves until it is stopped: tests/demo runs the app with these options"
@@ -72,6 +73,7 @@ PARSED = {
     "python app.py --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem": SERVES,
     "python benchmarks/loss_landscape.py --out docs": HOURS,
     "python benchmarks/proof.py --short --data people --held-out held-out --out runs/short": HOURS,
+    "python benchmarks/proof.py --converged --out runs/converged": HALF_AN_HOUR,
     "python benchmarks/proof.py --data people-256 --held-out held-out-256 --out runs/proof": HOURS,
     "accelerate launch --num_processes 8 -m leffa.cli train --preset paper-tryon-1 --data viton-hd:VITON-HD "
     "--start stable-diffusion-inpainting --run runs/one --set batch=8 --set accumulate=4 "

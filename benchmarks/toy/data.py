@@ -1,53 +1,97 @@
-"""Synthetic pairs at 64x48 as ready tensors, with the crude flow from garment box to garment box."""
+"""Synthetic pairs as ready tensors, with the crude flow from garment box to garment box."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.toy.latents import BlockCosines
 from leffa.config import Task
-from leffa.data.packed import PackedDataset
+from leffa.data.packed import PackedDataset, PackedWriter
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
+from leffa.metrics.pattern import textured
 from leffa.model.flow import box_flow
 from leffa.synthetic.identity import Split
 from leffa.synthetic.pack import pack
-from leffa.synthetic.samples import Settings
+from leffa.synthetic.samples import Settings, make_try_on
 from leffa.training.latents import resize_sample
 
 SIZE = (64, 48)
 GRID = (8, 6)
 RENDERED = (256, 192)
+RICH = 0.6  # share of a worn garment that is texture, from which its cloth counts as rich in pattern
+CHUNK = 16  # pictures encoded at a time
+
+
+class Codec(Protocol):
+    """Pictures to latents and back: ``BlockCosines``, or a ``LeffaPipeline`` with its VAE."""
+
+    def encode(self, pictures: Tensor) -> Tensor: ...
+
+    def decode(self, latents: Tensor) -> Tensor: ...
+
+    def condition(self, person: Tensor, mask: Tensor, densepose: Tensor) -> Tensor: ...
 
 
 def make(folder: Path, train: int, held_out: int) -> tuple[Path, Path]:
     """Render training and held-out people once, disjoint by person, garment and cloth; where they are."""
     folders = []
-    for split, count, reuse in ((Split.TRAIN, train, 5), (Split.TEST, held_out, 1)):
-        folders.append(folder / f"{split.value}-{count}")
-        pack(folders[-1], count, Settings(split=split, size=RENDERED, reuse=reuse), pose_share=0)
+    for settings, count in _splits(train, held_out):
+        folders.append(folder / f"{settings.split.value}-{count}")
+        pack(folders[-1], count, settings, pose_share=0)
     return folders[0], folders[1]
 
 
-def first_try_ons(packed: PackedDataset, count: int) -> list[Sample]:
-    """The first samples that wear a garment of the reference, at ``SIZE``; pose pairs are left out."""
+def make_patterned(folder: Path, train: int, held_out: int) -> tuple[Path, Path]:
+    """As ``make``, but only people who wear cloth rich in fine pattern."""
+    folders = []
+    for settings, count in _splits(train, held_out):
+        folders.append(folder / f"patterned-{settings.split.value}-{count}")
+        writer = PackedWriter(folders[-1], count, settings.size)
+        if any(row not in writer for row in range(count)):
+            for row, sample in zip(range(count), _patterned(settings), strict=False):
+                writer.write(row, sample)
+    return folders[0], folders[1]
+
+
+def _splits(train: int, held_out: int) -> Iterator[tuple[Settings, int]]:
+    for split, count, reuse in ((Split.TRAIN, train, 5), (Split.TEST, held_out, 1)):
+        yield Settings(split=split, size=RENDERED, reuse=reuse), count
+
+
+def _patterned(settings: Settings) -> Iterator[Sample]:
+    """Try-on samples without end, of garments that are texture almost everywhere."""
+    index = 0
+    while True:
+        sample = make_try_on(index, settings)
+        index += 1
+        where = textured(sample.person[None] / 2 + 0.5, sample.loss_mask[None])
+        if where.sum() >= RICH * sample.loss_mask.sum().clamp_min(1):
+            yield sample
+
+
+def first_try_ons(packed: PackedDataset, count: int, size: tuple[int, int] = SIZE) -> list[Sample]:
+    """The first samples that wear a garment of the reference, at a size; pose pairs are left out."""
     samples: list[Sample] = []
     for index in range(len(packed)):
         sample = packed[index]
         if sample.task is Task.TRY_ON:
-            samples.append(_shrunk(sample))
+            samples.append(_shrunk(sample, size))
         if len(samples) == count:
             return samples
     raise LeffaError(f"{packed.folder} has {len(samples)} try-on samples, {count} are needed")
 
 
-def _shrunk(sample: Sample) -> Sample:
+def _shrunk(sample: Sample, size: tuple[int, int]) -> Sample:
     """At full size thousands of samples would take gigabytes."""
     assert sample.reference_mask is not None
-    shown = torch.nn.functional.adaptive_avg_pool2d(sample.reference_mask[None], SIZE)[0]
-    return replace(sample, **{**resize_sample(sample, SIZE), "reference_mask": shown}, labels=None)
+    shown = F.adaptive_avg_pool2d(sample.reference_mask[None], size)[0]
+    return replace(sample, **{**resize_sample(sample, size), "reference_mask": shown}, labels=None)
 
 
 class Rows:
@@ -55,28 +99,32 @@ class Rows:
 
     ``flow`` and ``visible`` are the box-to-box pseudo flow on the worn garment, all that training may use;
     the exact flow is in ``true_flow`` and ``true_visible``, for evaluation.
+
+    size, grid  (height, width) of the pictures and of the latents
     """
 
-    def __init__(self, samples: list[Sample], latents: BlockCosines | None = None):
+    def __init__(self, samples: list[Sample], latents: Codec | None = None):
         person, reference, mask, densepose, loss_mask = (
             torch.stack([getattr(sample, name) for sample in samples])
             for name in ("person", "reference", "mask", "densepose", "loss_mask")
         )
         reference_mask = torch.stack([sample.reference_mask for sample in samples]).ge(0.5).float()
-        self.latents = latents or BlockCosines(torch.cat([person, reference]))
-        small = torch.nn.functional.adaptive_avg_pool2d
-        masked = self.latents.encode(person * (mask < 0.5))
+        self.latents: Codec = latents or BlockCosines(torch.cat([person, reference]))
+        encoded = _in_chunks(self.latents.encode, person)
+        self.size = (person.shape[-2], person.shape[-1])
+        self.grid = (encoded.shape[-2], encoded.shape[-1])
+        worn = F.adaptive_avg_pool2d(loss_mask, self.grid)
         self.fields: dict[str, Tensor] = {
             "person": person,
             "reference": reference,
             "loss_mask": loss_mask,
             "mask": mask,
-            "latents": self.latents.encode(person),
-            "reference_latents": self.latents.encode(reference),
-            "condition": torch.cat([small(mask, GRID), masked, small(densepose, GRID)], dim=1),
-            "flow": box_flow(loss_mask, reference_mask, GRID),
-            "visible": small(loss_mask, GRID)[:, 0] >= 0.5,
-            "worn": small(loss_mask, GRID),
+            "latents": encoded,
+            "reference_latents": _in_chunks(self.latents.encode, reference),
+            "condition": _in_chunks(self.latents.condition, person, mask, densepose),
+            "flow": box_flow(loss_mask, reference_mask, self.grid),
+            "visible": worn[:, 0] >= 0.5,
+            "worn": worn,
             "reference_mask": reference_mask,
             "true_flow": torch.stack([sample.flow for sample in samples]),
             "true_visible": torch.stack([sample.visible for sample in samples]),
@@ -87,3 +135,8 @@ class Rows:
 
     def batch(self, indices: slice | list[int]) -> dict[str, Tensor]:
         return {name: values[indices] for name, values in self.fields.items()}
+
+
+@torch.no_grad()
+def _in_chunks(make: Callable[..., Tensor], *fields: Tensor) -> Tensor:
+    return torch.cat([make(*parts) for parts in zip(*(x.split(CHUNK) for x in fields), strict=True)])

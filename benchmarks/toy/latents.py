@@ -56,3 +56,8 @@ class BlockCosines:
         """Clamped to [-1, 1]."""
         raw = latents * self._deviation + self._mean
         return F.conv_transpose2d(raw, self._basis, stride=BLOCK).clamp(-1, 1)
+
+    def condition(self, person: Tensor, mask: Tensor, densepose: Tensor) -> Tensor:
+        """(B, 52, H / 8, W / 8): [mask, masked-image latents, densepose], as ``LeffaPipeline.condition``."""
+        mask_tokens, pose = (F.avg_pool2d(x, BLOCK) for x in (mask, densepose))
+        return torch.cat([mask_tokens, self.encode(person * (mask < 0.5)), pose], dim=1)

@@ -1,10 +1,12 @@
-"""The three models of the proof at toy size, behind one forward:
+"""The three models of the proof at toy size, and the bundled one, behind one forward:
 
     model(generative_input, timestep, reference_latents, observer) -> prediction
 
 with generative_input (B, 2 C + 4, h, w) = [noisy latents, mask, masked-image latents, densepose] as in
 ``LeffaPipeline.predict_noise``. The observer is the same ``AttentionObserver`` for all of them.
 """
+
+from collections.abc import Callable
 
 import torch
 from diffusers import FluxTransformer2DModel, UNet2DConditionModel
@@ -22,7 +24,12 @@ from leffa.model.attention import (
     install_processors,
     read_reference,
 )
+from leffa.model.pipeline import LeffaPipeline
+from leffa.training import model as training_model
+from leffa.weights.models import CHECKPOINTS
 
+BUNDLED = "bundled"
+TOYS = ("two-unets", "one-canvas", "joint-transformer")
 INPUT = 2 * CHANNELS + 4  # noisy latents, mask, masked-image latents, densepose
 
 
@@ -140,8 +147,17 @@ def reference_side(reference_latents: Tensor) -> Tensor:
     return torch.cat([reference_latents, rest[:, :1], reference_latents, rest], dim=1)
 
 
-MODELS: dict[str, type[nn.Module]] = {
-    "two-unets": TwoUNets,
-    "one-canvas": OneCanvas,
-    "joint-transformer": JointTransformer,
+def bundled_pipeline() -> LeffaPipeline:
+    """The weights that are shipped, which have converged as far as two CPU cores could."""
+    return LeffaPipeline.from_pretrained(CHECKPOINTS / BUNDLED, torch_dtype=torch.float32)
+
+
+def bundled() -> training_model.TwoUNets:
+    """Its two UNets, with their weights."""
+    return training_model.TwoUNets(bundled_pipeline())
+
+
+MODELS: dict[str, Callable[[], nn.Module]] = {
+    **dict(zip(TOYS, (TwoUNets, OneCanvas, JointTransformer), strict=True)),
+    BUNDLED: bundled,
 }

@@ -5,6 +5,7 @@ import statistics
 COLUMNS = {
     "epe": ("EPE, % of width", 2, -1),
     "pck": ("PCK@5 %", 1, 1),
+    "warp error": ("warp error", 4, -1),
     "ssim": ("SSIM", 4, 1),
     "psnr": ("PSNR, dB", 2, 1),
     "pattern": ("pattern correlation", 3, 1),
@@ -13,7 +14,7 @@ COLUMNS = {
 """figure -> (title, digits, +1 if more is better)"""
 
 START = "at the branching"
-LOSSES = ("with", "lambda 1e-2", "lambda 1e-1", "guided", "guide alone")
+LOSSES = ("with", "lambda 1e-2", "lambda 1e-1", "lambda 1", "guided", "guide alone")
 """Arms with a loss that every model has; "with" is the paper's weight, 1e-3."""
 GUIDE_AGAINST = ("lambda 1e-2", "guide alone", "without", START)
 
@@ -36,12 +37,15 @@ def report(results: list[dict], facts: dict) -> str:
         _row(["---"] * (3 + len(COLUMNS))),
     ]
     for name, bar in facts["bars"].items():
-        lines.append(_row([f"*{name}*", "", "", f"{bar['epe']:.2f}", f"{bar['pck']:.1f}", *[""] * 4]))
+        lines.append(_row([f"*{name}*", "", "", *_cells({0: bar})[1:]]))
     for model in models:
         for arm in (START, "without", *LOSSES):
             if (model, arm) in grouped:
                 lines.append(_row([model, arm, *_cells(grouped[model, arm])]))
     lines += ["", *_differences(grouped, models)]
+    pulled = [result for result in results if "pulls" in result]
+    if pulled:
+        lines += ["", *_pulls(pulled)]
     if any(arm == "guided" for _, arm in grouped):
         lines += ["", *_guide(grouped, models)]
     ablations = [key for key in grouped if key[1] not in (START, "without", *LOSSES)]
@@ -101,6 +105,26 @@ def _differences(grouped: Figures, models: list[str]) -> list[str]:
             found = gains(grouped, model, arm, "without", name)
             cells.append(f"{', '.join(f'{gain:+.{digits}f}' for gain in found)}: {verdict(found, name)}")
         lines.append(_row([model, arm, *cells]))
+    return lines
+
+
+def _pulls(results: list[dict]) -> list[str]:
+    """What the losses pull queries and keys to where the arms branch off, over the seeds."""
+    lines = [
+        "Gradients on queries and keys at the branching, see `pulls` in `benchmarks/toy/training.py`:",
+        "",
+    ]
+    titles = (
+        "the loss's at λ = 1e-3, % of the diffusion loss's",
+        "its cosine with the way to the exact flow",
+    )
+    lines.append(_row(["model", "seeds", *titles, "the diffusion loss's cosine"]))
+    lines.append(_row(["---"] * 5))
+    for model in dict.fromkeys(result["model"] for result in results):
+        found = [result["pulls"] for result in results if result["model"] == model]
+        share = _spread([0.1 * pulled["share"] for pulled in found], 2)
+        cosines = [_spread([pulled[name] for pulled in found], 3, "+") for name in ("leffa", "diffusion")]
+        lines.append(_row([model, str(len(found)), share, *cosines]))
     return lines
 
 

@@ -14,7 +14,7 @@ from benchmarks.toy.models import MODELS
 from leffa.config import LeffaLossConfig
 from leffa.training.batches import StepSampler, step_seed
 from leffa.training.objective import compute_losses
-from leffa.training.settings import TrainingSettings
+from leffa.training.settings import PRESETS, TrainingSettings
 
 WARM = TrainingSettings(
     size=SIZE,
@@ -27,6 +27,20 @@ WARM = TrainingSettings(
     flow_weight=3.0,
 )
 BRANCH = replace(WARM, steps=400, learning_rate=1e-3, warmup=0, flow_weight=0.0)
+CONVERGED = replace(
+    PRESETS["tiny-3"],
+    steps=60,
+    batch=4,
+    learning_rate=2e-4,
+    ema=0.95,
+    warmup=10,
+    cooldown=0,
+    flow_weight=0.0,
+    occupancy_weight=0.0,
+    leffa=None,
+    precision="no",
+)
+"""A branch from the bundled weights: their last stage, without the losses on the known flow."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +75,8 @@ def sampler() -> DDIMScheduler:
 
 
 def train(model: torch.nn.Module, rows: Rows, settings: TrainingSettings) -> tuple[list[torch.Tensor], float]:
-    """Train in place; returns the averaged weights of the parameters and the seconds of CPU it took."""
-    parameters = list(model.parameters())
+    """Train in place; returns the averaged weights of what is trained and the seconds of CPU it took."""
+    parameters = trained(model)
     optimizer = torch.optim.AdamW(
         parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
@@ -85,8 +99,14 @@ def train(model: torch.nn.Module, rows: Rows, settings: TrainingSettings) -> tup
     return [shadow.clone() for shadow in average.shadow_params], time.process_time() - since
 
 
+def trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def warm_start(name: str, seed: int, rows: Rows, folder: Path, steps: int) -> dict[str, torch.Tensor]:
-    """Weights after the warm start, from ``folder`` or made now."""
+    """Weights after the warm start, from ``folder`` or made now; of no steps, those the model comes with."""
+    if not steps:
+        return MODELS[name]().state_dict()
     path = folder / f"warm.{name}.{seed}.pt"
     if path.exists():
         return torch.load(path, weights_only=True)
@@ -100,15 +120,51 @@ def warm_start(name: str, seed: int, rows: Rows, folder: Path, steps: int) -> di
     return state
 
 
-def branch(arm: Arm, start: dict[str, torch.Tensor], rows: Rows, steps: int) -> tuple[torch.nn.Module, float]:
+def branch(
+    arm: Arm, start: dict[str, torch.Tensor], rows: Rows, settings: TrainingSettings
+) -> tuple[torch.nn.Module, float]:
     """The model after a branch, with averaged weights, and the seconds of CPU the branch took.
 
     Batches, timesteps and noise are those of the seed, the same for every arm.
     """
     model = MODELS[arm.model]()
     model.load_state_dict(start)
-    settings = replace(BRANCH, steps=steps, seed=arm.seed + 1000, leffa=arm.leffa)
-    averaged, seconds = train(model, rows, settings)
-    for parameter, value in zip(model.parameters(), averaged, strict=True):
+    averaged, seconds = train(model, rows, replace(settings, seed=branch_seed(arm.seed), leffa=arm.leffa))
+    for parameter, value in zip(trained(model), averaged, strict=True):
         parameter.data.copy_(value)
     return model.eval(), seconds
+
+
+def branch_seed(seed: int) -> int:
+    """What batches, timesteps and noise of a branch are drawn from: not those of its warm start again."""
+    return seed + 1000
+
+
+def pulls(model: torch.nn.Module, rows: Rows, settings: TrainingSettings, count: int) -> dict[str, float]:
+    """Where the losses pull the queries and keys of a model, from the first batches of a branch.
+
+    The gradients are summed over ``count`` batches. "share" is the length of the Leffa loss's before its
+    weight over that of the diffusion loss's; "leffa" and "diffusion" are the cosines of the two with the
+    gradient of the distance to the exact flow: 1 = a small step makes the flow right, 0 = it does not matter.
+    """
+    chosen = [p for name, p in model.named_parameters() if ".to_q." in name or ".to_k." in name]
+    chosen = [parameter for parameter in chosen if parameter.requires_grad]
+    settings = replace(settings, leffa=LeffaLossConfig(), flow_weight=1.0)
+    size = sum(parameter.numel() for parameter in chosen)
+    found = {name: torch.zeros(size) for name in ("diffusion", "leffa", "flow")}
+    sampled = iter(StepSampler(len(rows), settings.batch, settings.seed))
+    for step in range(count):
+        batch = rows.batch(next(sampled))
+        batch |= {"flow": batch["true_flow"], "visible": batch["true_visible"]}
+        generator = torch.Generator().manual_seed(step_seed(settings.seed, step))
+        losses = compute_losses(model, scheduler(), batch, settings, generator)
+        for name in tuple(found):
+            gradients = torch.autograd.grad(
+                getattr(losses, name), chosen, retain_graph=True, allow_unused=True, materialize_grads=True
+            )
+            found[name] += torch.cat([gradient.flatten() for gradient in gradients])
+    cosine = torch.nn.functional.cosine_similarity
+    return {
+        "share": float(found["leffa"].norm() / found["diffusion"].norm()),
+        **{name: float(cosine(found[name], found["flow"], dim=0)) for name in ("leffa", "diffusion")},
+    }

@@ -40,16 +40,21 @@ def pattern_correlation(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tens
 
 
 def texture_error(prediction: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
-    """Root mean squared RGB error where the true garment has high-frequency texture, (B,) float64.
+    """Root mean squared RGB error where the true garment is ``textured``, (B,) float64; nan if nowhere."""
+    where = textured(truth, mask)
+    squared = (prediction.double() - truth.double()).square().mean(dim=1)
+    return (torch.where(where, squared, 0).sum(dim=(1, 2)) / where.sum(dim=(1, 2))).sqrt()
 
-    Texture is where the high-passed luminance around a pixel deviates by more than 4 % of the range; nan for
-    a garment that has none.
+
+def textured(pictures: Tensor, mask: Tensor) -> Tensor:
+    """Where the garment has high-frequency texture, (B, H, W) bool.
+
+    Texture is where the high-passed luminance around a pixel deviates by more than 4 % of the range.
+    pictures (B, 3, H, W) in [0, 1], mask (B, 1, H, W) in {0, 1}.
     """
     inside = (mask > 0.5).double()
-    energy = _mean_around(high_pass(truth, mask).square()[:, None], inside)
-    textured = (energy[:, 0] > TEXTURED**2) & (inside[:, 0] > 0.5)
-    squared = (prediction.double() - truth.double()).square().mean(dim=1)
-    return (torch.where(textured, squared, 0).sum(dim=(1, 2)) / textured.sum(dim=(1, 2))).sqrt()
+    energy = _mean_around(high_pass(pictures, mask).square()[:, None], inside)
+    return (energy[:, 0] > TEXTURED**2) & (inside[:, 0] > 0.5)
 
 
 def _mean_around(maps: Tensor, inside: Tensor) -> Tensor:
