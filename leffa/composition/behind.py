@@ -177,12 +177,13 @@ class Behind:
             for where in ((parts > 0) & ~np.isin(parts, TRUNK), np.isin(parts, (*TORSO, *HEAD)))
         )
         bare = np.maximum(covers, self._share(*SKIN)) > 0.5
-        bare = np.where(self.garment > 0.5, limb, bare) & ~trunk  # limbs go on under a hem
+        bare = np.where(self.garment > 0.5, limb, bare)  # limbs go on under a hem
         thick = THICK * self.working.zoom
         depth = np.minimum(cv2.distanceTransform(bare.astype(np.uint8), cv2.DIST_L2, 5), 4 * thick)
         radius = cv2.dilate(depth, disc(thick))
         edge = 1 - depth / np.maximum(cv2.GaussianBlur(radius, (0, 0), thick / 2), 1)
-        edge = edge.clip(0, 1) * bare
+        of_limbs = cv2.GaussianBlur((bare & ~trunk).astype(np.float32), (0, 0), thick / 4)
+        edge = edge.clip(0, 1) * of_limbs
         soft = cv2.GaussianBlur(depth, (0, 0), thick / 4)
         across, down = (cv2.Sobel(soft, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
         length = np.maximum(np.hypot(across, down), 1e-3)
