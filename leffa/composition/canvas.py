@@ -84,16 +84,20 @@ def warped(picture: Maps, places: Maps) -> Maps:
     return cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def mirrored(values: Maps, known: NDArray[np.bool_]) -> Maps:
-    """Values (H, W, C) of which the unknown are what lies as far beyond the nearest known pixel."""
-    _, labels = cv2.distanceTransformWithLabels(
+def mirrored(values: Maps, known: NDArray[np.bool_], rim: float = 0.0) -> Maps:
+    """Values (H, W, C) of which the unknown are what lies as far beyond the nearest known pixel.
+
+    rim  px over which the nearest known pixel itself goes on, before the mirror begins
+    """
+    away, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     places = np.moveaxis(np.indices(known.shape), 0, -1)
     nearest = np.zeros((labels.max() + 1, 2), np.int64)
     nearest[labels[known]] = places[known]
     near = nearest[labels]
-    beyond = np.clip(2 * near - places, 0, np.array(known.shape) - 1)
+    share = np.clip(1 - rim / np.maximum(away, 1e-3), 0, 1)[..., None]
+    beyond = np.clip(np.rint(near + share * (near - places)), 0, np.array(known.shape) - 1).astype(np.int64)
     there = known[beyond[..., 0], beyond[..., 1]][..., None]
     rows, columns = np.moveaxis(np.where(there, beyond, near), -1, 0)
     result: Maps = values[rows, columns]

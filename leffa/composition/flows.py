@@ -20,6 +20,7 @@ STRIP = 2.0  # px of the frame: half the width of a strip of skin that nobody sh
 BUMP = 9.0  # px of the frame: how far a shoulder may rise above the garment that covers it
 SLIVER = 1.2  # px of the frame: what is narrower is no part of a garment
 TORN, LONG = 2.0, 3.0  # px of the frame: waves of an outline that no garment has; of them, a side of what has
+HEM = 2.5  # px of the frame: a garment's outermost strip may be a hem's or a collar's, and goes on alone
 FRAYED = 0.8  # px of the frame over which the places along an outline are smoothed
 EDGE = 0.9  # slope of the outline, smoothed so, per px of the frame: it then ends within two of the photo's
 
@@ -139,7 +140,8 @@ def _corners(drawn: NDArray[np.bool_], zoom: float) -> NDArray[np.bool_]:
 def from_nearest(working: Working, places: Maps, sure: NDArray[np.bool_], good: NDArray[np.bool_]) -> Maps:
     """A flow (H, W, 2) kept where it is ``good``; elsewhere that of the ``sure`` pixels beyond the nearest,
     as in a mirror, smoothed: the nearest's alone would draw threads."""
-    whole = np.where(good[..., None], places, mirrored(places, sure)).astype(np.float32)
+    beyond = mirrored(places, sure, HEM * working.zoom)
+    whole = np.where(good[..., None], places, beyond).astype(np.float32)
     return np.where(good[..., None], whole, cv2.GaussianBlur(whole, (0, 0), FRAYED * working.zoom))
 
 

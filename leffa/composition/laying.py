@@ -28,10 +28,11 @@ from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import closed, disc, grown, opened
+from leffa.preprocess.offline.drawing import closed, disc, grown, opened, without_tiny
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
+TINY = 0.004  # of the largest piece of what has to go: what is smaller was misread
 SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
 AWAY = (5.0, 6.5)  # px of the frame from the person: from here on all is ground, whatever the parser says
 OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open to the filling
@@ -205,7 +206,7 @@ def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
     person = (working.cut(scene.reading.silhouette) > 127).astype(np.uint8)
     distance = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) / working.zoom
     away = np.clip((distance - AWAY[0]) / (AWAY[1] - AWAY[0]), 0, 1)
-    likely = opened(np.maximum(kept, away) < KEPT, SPECK * working.zoom)
+    likely = without_tiny(opened(np.maximum(kept, away) < KEPT, SPECK * working.zoom), TINY)
     gone = np.maximum(grown(likely, RIM * working.zoom), working.cut(scene.by_hand))
     return cv2.GaussianBlur(gone, (0, 0), 0.4 * working.zoom) * mask
 
