@@ -13,7 +13,7 @@ from leffa.composition import Reading, Scene, compose, networks, read_photo, wit
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import FRAME, Working, mirrored
 from leffa.composition.cloth import extended
-from leffa.composition.flows import Lands, Said, evened, from_nearest, landed, refine
+from leffa.composition.flows import HEM, Lands, Said, evened, from_nearest, landed, refine
 from leffa.composition.laying import (
     MEAN_SHARE,
     MOST_SHADE,
@@ -411,12 +411,14 @@ def test_skin_that_is_read_as_a_top_and_joins_skin_is_skin():
 
 
 def test_a_flow_goes_on_beyond_the_sure_as_in_a_mirror():
+    """After the strip over which the outermost goes on alone."""
     places = coordinates(*FRAME).numpy().astype(np.float32)
     sure = _box(0, 256, 0, 100)
     beyond = from_nearest(WORKING, places, sure, sure)
     assert np.array_equal(beyond[:, :100], places[:, :100])
     step = places[0, 1, 0] - places[0, 0, 0]
-    assert np.allclose(beyond[50:200, 110, 0], places[50:200, 99, 0] - 11 * step, atol=step)
+    assert np.allclose(beyond[50:200, 100, 0], places[50:200, 99, 0], atol=step)
+    assert np.allclose(beyond[50:200, 110, 0], places[50:200, 99, 0] - (11 - HEM) * step, atol=step)
 
 
 def test_a_shoulder_beside_the_cloth_is_covered_as_far_as_it_is_said():
