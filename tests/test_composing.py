@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import FRAME, Working, mirrored
-from leffa.composition.cloth import extended
+from leffa.composition.cloth import LONGEST, ROUGH_RIM, extended
 from leffa.composition.flows import HEM, Lands, Said, evened, from_nearest, landed, refine
 from leffa.composition.laying import (
     MEAN_SHARE,
@@ -740,6 +740,16 @@ def test_no_ground_is_left_near_the_cloth(ground):
     pattern[150:250:10, 100:200] = 250
     inner = (slice(140, 260), slice(110, 190))
     assert np.abs(extended(pattern, shown)[inner] - pattern[inner]).max() < 1  # its own print stays
+
+
+def test_a_person_s_hair_keeps_its_colour_nearly_to_the_outline():
+    """A photo of LONGEST px: a strip of hair of 7 px around a head is there but for its outermost 3 px."""
+    shown, inner = np.zeros((LONGEST, 384), np.uint8), np.zeros((LONGEST, 384), bool)
+    shown[100:200, 100:180], inner[107:193, 107:173] = 255, True
+    picture = np.where(inner[..., None], (200, 160, 140), (40, 30, 25)).astype(np.uint8)
+    picture[shown == 0] = 240
+    grown = extended(picture, shown, ROUGH_RIM)
+    assert np.abs(grown[150, 104:107] - (40, 30, 25)).max() < 12
 
 
 def test_white_stays_white_and_folds_stay():

@@ -9,7 +9,7 @@ from leffa.preprocess.offline.drawing import disc
 
 LONGEST = 512  # px of a product shot's longer side that its cloth is looked for in
 RIM = 1  # px of such a product shot that its outline may be off
-ROUGH_RIM = 5  # px, if it was not moved to the edge of its colours
+ROUGH_RIM = 2  # px, if it was not moved to the edge of its colours
 AROUND = 7.0  # px of such a product shot
 
 
