@@ -39,7 +39,7 @@ class Piece:
 
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 PIECES = (
-    Piece(HEAD, 0.8),  # with the hair
+    Piece(HEAD, 0.45),  # with the hair
     Piece((Part.LEFT_HAND,), 0.25),
     Piece((Part.RIGHT_HAND,), 0.25),
     Piece((Part.LEFT_FOOT,), 0.3),  # with the shoe
