@@ -424,8 +424,14 @@ def with_worn(
 
 
 def share_of(photo: Image.Image, reading: Reading, working: Working, parts: Sequence[Seen]) -> Maps:
-    """(H, W) in [0, 1] at the working size: share of these in a pixel, with the photo's own edges."""
-    return at_edges(photo, working, reading.seen[0, list(parts)].sum(0))
+    """(H, W) in [0, 1] at the working size: share of these in a pixel, with the photo's own edges.
+
+    Kept in ``working``, which is of one composition: not to be changed.
+    """
+    key = (id(reading), *sorted(map(int, parts)))
+    if key not in working.shares:
+        working.shares[key] = at_edges(photo, working, reading.seen[0, list(parts)].sum(0))
+    return working.shares[key]
 
 
 def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:

@@ -60,6 +60,8 @@ def opened(mask: Mask, radius: float) -> Mask:
 
 def closed(mask: Mask, radius: float) -> Mask:
     """The mask with gaps thinner than ``radius`` pixels filled."""
+    if radius >= FAR:
+        return ~grown(~grown(mask, radius), radius)
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(radius)) > 0
 
 
