@@ -8,7 +8,7 @@ photo's own size. Ours, not the paper's.
     canvas    the networks' frame, the working size, the photo's own, and the ways between
     reading   what the photo shows
     flows     the refined flow and the silhouette
-    length    how far down the garment reaches
+    length, width  how far down a garment reaches, how wide a skirt falls
     cloth     the product shot's colours
     laying, pose   the two tasks
     wearer    a garment that somebody wears on its picture
@@ -25,6 +25,7 @@ from leffa.composition.networks import Networks
 from leffa.composition.pose import pose_transfer
 from leffa.composition.reading import Reading, read_photo, with_worn
 from leffa.composition.scene import Composition, Scene
+from leffa.composition.width import of_its_width
 from leffa.model.flow import FlowField
 
 __all__ = ["Composition", "Reading", "Scene", "compose", "read_photo", "with_worn"]
@@ -43,4 +44,4 @@ def compose(
     refined = refine(scene, attention, networks)
     if scene.garment is None:
         return pose_transfer(scene, working, refined)
-    return try_on(scene, working, of_its_length(scene, refined), networks, painted)
+    return try_on(scene, working, of_its_width(scene, of_its_length(scene, refined)), networks, painted)

@@ -74,7 +74,7 @@ def of_its_length(scene: Scene, refined: Refined) -> Refined:
     body = Body.of(scene)
     said = refined.shows[0].argmax(0).numpy() == Shows.GARMENT
     places = scene.reference_region.places(refined.flow[0].numpy())
-    laid = said & (warped(scene.shown.astype(np.float32), places) > 127)
+    laid = laid_on_shot(scene, refined)
     if body is None or not laid.any():
         return refined
     widths = laid.sum(1)
@@ -95,16 +95,33 @@ def of_its_length(scene: Scene, refined: Refined) -> Refined:
     return _drawn(refined, said, start, hem, start + share * (hem - start), body.ankles)
 
 
-def _dress_hem(scene: Scene, places: Maps, body: Body) -> float | None:
-    """Row of the frame at which a dress ends, by the flow (h, w, 2) over its bodice."""
+def laid_on_shot(scene: Scene, refined: Refined) -> NDArray[np.bool_]:
+    """(h, w) of the frame: where the garment is said to be and the flow ends on it."""
+    said: NDArray[np.bool_] = refined.shows[0].argmax(0).numpy() == Shows.GARMENT
+    places = scene.reference_region.places(refined.flow[0].numpy())
+    return said & (warped(scene.shown.astype(np.float32), places) > 127)
+
+
+def shot_pixels(scene: Scene, places: Maps) -> Maps:
+    """A flow (h, w, 2) in pixels of the product shot, smoothed for its slopes."""
     height, width = scene.shown.shape
     on_shot = ((places + 1) / 2 * (width, height)).astype(np.float32)
-    on_shot = cv2.GaussianBlur(on_shot, (0, 0), SMOOTH)
+    return cv2.GaussianBlur(on_shot, (0, 0), SMOOTH)
+
+
+def bodice_of(scene: Scene) -> NDArray[np.bool_]:
+    """(h, w) of the frame: the torso where the flow is believed."""
     bodice = _framed(scene, TORSO)
     top, end = _rows(bodice)
     bodice[: round(top + BODICE[0] * (end - top))] = 0
     bodice[round(top + BODICE[1] * (end - top)) :] = 0
-    inner = cv2.erode(bodice, np.ones((1, 2 * EDGE + 1), np.uint8)) > 0
+    inner: NDArray[np.bool_] = cv2.erode(bodice, np.ones((1, 2 * EDGE + 1), np.uint8)) > 0
+    return inner
+
+
+def _dress_hem(scene: Scene, places: Maps, body: Body) -> float | None:
+    """Row of the frame at which a dress ends, by the flow (h, w, 2) over its bodice."""
+    on_shot, inner = shot_pixels(scene, places), bodice_of(scene)
     if inner.sum() < LEAST_TORSO:
         return None
     across = float(np.median(np.gradient(on_shot[..., 0], axis=1)[inner]))

@@ -1,5 +1,7 @@
 """The front of a garment on its product shot: what of it can be seen when it is worn."""
 
+import itertools
+
 import cv2
 import numpy as np
 import torch
@@ -11,21 +13,22 @@ from leffa.composition.cloth import small_mask
 from leffa.config import Garment
 from leffa.framing import Box
 from leffa.images import Letterbox, to_tensor
-from leffa.preprocess.garment.parsing import ShotParser, ShotPart
-from leffa.preprocess.offline.drawing import closed, grown, opened
+from leffa.preprocess.garment.parsing import ABOVE_NECK, NECK_WIDE, ShotParser, ShotPart
+from leffa.preprocess.offline.drawing import closed
 
 ROOM = 0.08  # of the garment's longer side: what is looked at around it
-SURE, LIKELY = 0.9, 0.5  # shares of a pixel that are cloth; that are the inside
+SURE = 0.9  # share of a pixel that is cloth
 CUT_OFF = 0.1  # share of a side of what is looked at: more garment than that goes on beyond it
-NECK, SHOULDERS = (
-    0.3,
-    0.6,
-)  # of the garment's height and width: where a neck is, below its top, about its middle
-MOST_INSIDE = 0.12  # of the garment: more is no neck
-RIM, NOTCH, FRONT = 2, 24, 14  # px of a shot ``LONGEST`` px long: a trim; what is lost; around a neck
-LABEL = 12  # px of such a shot: half the width of a label in a neck
-ALIKE = (0.3, 0.5)  # overlap of a neck with its mirror image: at least; enough for one whatever its shade
-OTHER_SHADE = 7.0  # in Lab: the inside lies in the shade, or has another lining
+NOTCH = 24  # px of a shot ``LONGEST`` px long: what is lost
+MOST_TOLD = 3.0  # logarithm that one pixel tells of a neck at most
+MIDDLES = np.linspace(
+    -0.06, 0.06, 7
+)  # of the look from near's width: how far a neck's middle is off the garment's
+WIDTHS = np.linspace(0.06, 0.45, 27)  # of that width: half a neck's
+DEPTHS = np.geomspace(0.02, 0.65, 36)  # of its height: how far a neck reaches below the shoulders' line
+SHAPES = (1.0, 1.4, 2.0, 3.0, 5.0)  # exponents of its edge: from a V to a U
+LEAST_TOLD = 0.6  # mean logarithm over a neck
+LEAST_NECK = 0.004  # of what is looked at from near: less is none
 
 
 def front_of(
@@ -37,12 +40,11 @@ def front_of(
     """
     if not shown.any() or shown.all():
         return shown
-    shares = _read(picture, shown, parser)
-    cloth, inside = shares[..., ShotPart.CLOTH], shares[..., ShotPart.INSIDE]
+    if garment is Garment.LOWER:  # whose legs are apart, and which has no neck
+        return shown
     whole = shown > 127
-    if garment is not Garment.LOWER:  # whose legs are apart
-        whole |= _lost(whole, cloth + inside > SURE)
-    whole &= ~_neck(np.asarray(picture), whole, inside > LIKELY)
+    whole |= _lost(whole, 1 - _read(picture, shown, parser)[..., ShotPart.GROUND] > SURE)
+    whole &= ~_neck(picture, whole, parser)
     return np.where(whole, 255, 0).astype(np.uint8)
 
 
@@ -87,41 +89,70 @@ def _lost(shown: NDArray[np.bool_], sure: NDArray[np.bool_]) -> NDArray[np.bool_
     return lost
 
 
-def _neck(
-    picture: NDArray[np.uint8], shown: NDArray[np.bool_], inside: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """(H, W): what is seen through the neck: about the middle, open to the ground above, as wide on
-    both sides, and the more so the less its shade is another."""
-    small = small_mask(shown)
-    rows, columns = np.flatnonzero(small.any(1)), np.flatnonzero(small.any(0))
-    height, width = rows[-1] - rows[0], columns[-1] - columns[0]
-    middle = (columns[-1] + columns[0]) / 2
-    where = np.zeros_like(small)
-    left, right = (round(middle + side * SHOULDERS * width / 2) for side in (-1, 1))
-    where[: rows[0] + round(NECK * height), max(0, left) : right] = 1
-    likely = closed(sized(inside.astype(np.float32), small.shape) > 0.5, LABEL) & (small > 0) & (where > 0)
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(opened(likely, RIM).astype(np.uint8))
-    above = grown(small == 0, 3 * RIM)
-    lab = cv2.cvtColor(sized(picture, small.shape).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    neck = np.zeros(small.shape, bool)
-    for number in np.unique(pieces[above & (pieces > 0)]):
-        piece = pieces == number
-        front = grown(piece, FRONT) & (small > 0) & ~likely
-        start, wide = stats[number, [cv2.CC_STAT_LEFT, cv2.CC_STAT_WIDTH]]
-        is_central = start < middle < start + wide
-        is_small = stats[number, cv2.CC_STAT_AREA] < MOST_INSIDE * small.sum()
-        if not (is_central and is_small and front.any()):
+def _neck(picture: Image.Image, shown: NDArray[np.bool_], parser: ShotParser) -> NDArray[np.bool_]:
+    """(H, W): what is seen through the neck, which is read from near.
+
+    It lies above the likeliest of edges that are the same on both sides of about the garment's middle.
+    """
+    box = _around_neck(shown)
+    size = (box.bottom - box.top, box.right - box.left)
+    room = max(0, -box.left, -box.top, box.right - shown.shape[1], box.bottom - shown.shape[0])
+    place = np.s_[box.top + room : box.bottom + room, box.left + room : box.right + room]
+    crop = np.pad(np.asarray(picture), ((room, room), (room, room), (0, 0)), mode="edge")[place]
+    with torch.no_grad():
+        logits = parser(to_tensor(Image.fromarray(sized(crop, FRAME)))[None])[0].numpy()
+    told = np.clip(logits[ShotPart.INSIDE] - logits[ShotPart.CLOTH], -MOST_TOLD, MOST_TOLD)
+    garment = np.pad(shown, room)
+    small = sized(garment[place].astype(np.float32), FRAME) > 0.5
+    edge = _likeliest_edge(np.where(small, told, 0), small)
+    seen = np.zeros_like(garment)
+    if edge is not None:
+        columns = (np.arange(size[1]) + 0.5) * FRAME[1] / size[1] - 0.5
+        ends = np.interp(columns, np.arange(FRAME[1]), edge) * size[0] / FRAME[0]
+        seen[place] = garment[place] & (np.arange(size[0])[:, None] < ends)
+    return seen[room : room + shown.shape[0], room : room + shown.shape[1]]
+
+
+def _around_neck(shown: NDArray[np.bool_]) -> Box:
+    """What is looked at from near, of the frame's shape; it may reach beyond the picture."""
+    garment = Box.of(np.where(shown, 255, 0).astype(np.uint8))
+    width = NECK_WIDE * (garment.right - garment.left)
+    height = width * FRAME[0] / FRAME[1]
+    left, top = (garment.left + garment.right - width) / 2, garment.top - ABOVE_NECK * height
+    return Box(
+        round(left), round(top), round(left) + max(1, round(width)), round(top) + max(1, round(height))
+    )
+
+
+def _likeliest_edge(told: Maps, garment: NDArray[np.bool_]) -> Maps | None:
+    """(w,) rows at which a neck ends, 0 beside it; None where none is likely.
+
+    told  (h, w), logarithm of how much likelier a pixel of the ``garment`` (h, w) is its inside than front
+    """
+    height, width = told.shape
+    above = np.vstack([np.zeros(width), told.cumsum(0)]).T  # (w, h + 1), all that is told above a row
+    top = np.where(garment.any(0), garment.argmax(0), height)
+    columns = np.arange(width)
+    best, found = 0.0, None
+    for middle, half in itertools.product((0.5 + MIDDLES) * width, WIDTHS * width):
+        across = np.abs(columns - middle) / half
+        inside = np.flatnonzero(across < 1)
+        if inside[0] == 0 or inside[-1] == width - 1:
             continue
-        shade = np.linalg.norm(np.median(lab[piece], axis=0) - np.median(lab[front], axis=0))
-        if _likeness_of_halves(piece, middle) > ALIKE[0 if shade > OTHER_SHADE else 1]:
-            neck |= piece
-    seen: NDArray[np.bool_] = sized(grown(neck, RIM).astype(np.float32), shown.shape) > 0.5
-    return seen
-
-
-def _likeness_of_halves(piece: NDArray[np.bool_], middle: float) -> float:
-    """Overlap in [0, 1] of a piece (h, w) with its mirror image about column ``middle``."""
-    rows, columns = np.nonzero(piece)
-    turned = np.zeros_like(piece)
-    turned[rows, np.clip(round(2 * middle) - columns, 0, piece.shape[1] - 1)] = True
-    return float((piece & turned).sum() / (piece | turned).sum())
+        ends = top[inside[0]], top[inside[-1]]
+        if max(ends) == height:
+            continue
+        line = np.interp(inside, inside[[0, -1]], ends)
+        falls = 1 - across[inside] ** np.array(SHAPES)[:, None]  # (shapes, columns)
+        rows = (line + DEPTHS[:, None, None] * height * falls).clip(0, height)
+        sums = above[inside, np.rint(rows).astype(int)].sum(-1)
+        number = int(sums.argmax())
+        if sums.flat[number] > best:
+            best = float(sums.flat[number])
+            found = np.zeros(width, np.float32)
+            found[inside] = rows.reshape(-1, len(inside))[number]
+    if found is None:
+        return None
+    area = float((garment & (np.arange(height)[:, None] < found)).sum())
+    is_neck = area > LEAST_NECK * told.size and best > LEAST_TOLD * area
+    return found if is_neck else None

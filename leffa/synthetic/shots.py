@@ -25,7 +25,7 @@ from leffa.synthetic.scene import PRODUCT_LIGHTS, draw_extras, draw_kind, frame_
 UNKNOWN = 255
 """Cloth or the inside: a photograph's outline does not tell them apart."""
 LABELLED, TAPED, HUNG = 0.5, 0.4, 0.12  # shares of shots with a label at the neck, a tape, on a hanger
-RINGED, SMUDGED = 0.3, 0.35  # shares with a neck's ring of another colour; with blots on the front
+RINGED, SMUDGED = 0.4, 0.35  # shares with a neck's ring of another colour; with blots on the front
 
 
 def make_shot(index: int, settings: Settings = DEFAULTS) -> tuple[Tensor, np.ndarray]:

@@ -13,12 +13,15 @@ from torch import Tensor
 from leffa.model.flow import warp
 from leffa.model.pyramid import places, resize
 from leffa.model.refinement import Shows
+from leffa.preprocess.garment.parsing import ABOVE_NECK
 from leffa.preprocess.offline.parsing import SKIN, Seen
 
 Batch = dict[str, Tensor]
 
 INVERSIONS = 6  # fixed-point steps: waves are gentle, so each leaves a fifth of the error or less
 CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
+CLOSE = 0.6  # share of product shots that are looked at from near
+NEAR = (0.45, 1.0)  # of the garment's width: what is looked at then
 
 
 @dataclass(frozen=True)
@@ -305,16 +308,56 @@ def parser_batch(batch: Batch, grounds: Tensor, draw: Draw) -> Batch:
 
 
 def shot_batch(batch: Batch, draw: Draw) -> Batch:
-    """Product shots bent, in other light, blurred and grained.
+    """Product shots bent, in other light, blurred and grained; half of them from near, at their necks.
 
     batch    photo (B, 3, H, W), seen (B, H, W) long
+
+    Returns both at half their size.
     """
-    size = (batch["photo"].shape[-2], batch["photo"].shape[-1])
+    height, width = batch["photo"].shape[-2:]
+    size = (height // 2, width // 2)
     sources = draw_bend(draw, size).sources
+    near = necks_of(batch["seen"], draw.uniform(*NEAR), draw.uniform(-0.08, 0.08, 2))
+    sources = torch.where(draw.chance(CLOSE), near.scale * sources + near.middle, sources)
+    batch = looked_at(batch, sources)
+    photo = recoloured(batch["photo"], draw, 0.7)
+    soft = resize(resize(photo, (size[0] // 2, size[1] // 2)), size)
+    photo = torch.where(draw.chance(0.3), soft, photo) + 0.04 * draw.uniform(0, 1) * draw.waves(size, size, 3)
+    return {**batch, "photo": photo.clamp(-1, 1)}
+
+
+def looked_at(batch: Batch, sources: Tensor) -> Batch:
+    """Product shots read at places (B, h, w, 2) on them."""
     seen = F.grid_sample(
         batch["seen"].float()[:, None], sources, mode="nearest", padding_mode="border", align_corners=False
     )
-    photo = recoloured(warp(batch["photo"], sources), draw, 0.7)
-    soft = resize(resize(photo, (size[0] // 2, size[1] // 2)), size)
-    photo = torch.where(draw.chance(0.3), soft, photo) + 0.04 * draw.uniform(0, 1) * draw.waves(size, size, 3)
-    return {"photo": photo.clamp(-1, 1), "seen": seen[:, 0].long()}
+    return {"photo": warp(batch["photo"], sources), "seen": seen[:, 0].long()}
+
+
+@dataclass(frozen=True)
+class Near:
+    """A look at a part of a picture: what is (x, y) there is ``scale`` * (x, y) + ``middle`` on the whole.
+
+    scale  (B, 1, 1, 1);  middle (B, 1, 1, 2)
+    """
+
+    scale: Tensor
+    middle: Tensor
+
+
+def necks_of(seen: Tensor, wide: Tensor, off: Tensor) -> Near:
+    """Where a shot is looked at from near: about the middle of the garment, from a little above its top.
+
+    seen  (B, H, W) long, 0 = ground
+    wide  (B, 1, 1, 1), of the garment's width;  off (B, 2, 1, 1), of the look's half width
+    """
+    garment = seen != 0
+    columns, rows = places(seen.shape[-2:], seen)[0, 0], places(seen.shape[-2:], seen)[1, :, 0]
+    across, down = garment.any(1), garment.any(2)
+    left = torch.where(across, columns, 1.0).amin(1)
+    right = torch.where(across, columns, -1.0).amax(1)
+    top = torch.where(down, rows, 1.0).amin(1)
+    scale = wide * (right - left).clamp_min(0.1)[:, None, None, None] / 2
+    middle = torch.stack([(left + right) / 2, top], -1)[:, None, None]
+    below = scale * (1 - 2 * ABOVE_NECK) * torch.tensor([0.0, 1.0], device=seen.device)
+    return Near(scale, middle + below + scale * off.movedim(1, -1))

@@ -25,6 +25,7 @@ EXAMPLES = (
     "      --base stable-diffusion-inpainting --run runs/fine\n"
     "leffa train --preset tiny-3 --data packed:people --start runs/one/model --set steps=500 --run runs/two"
 )
+SHOT_SIZE = (512, 384)  # of product shots that are drawn: twice what their reader sees, which looks from near
 LENT_SHOTS = 0.35  # share of the product shots that are photographs
 WORDS = ("nothing", "bundled")  # starts that are no paths
 NETWORKS = ("refinement", "parser", "filling", "shot")
@@ -227,7 +228,7 @@ def _rows(options: argparse.Namespace) -> "tuple[Data, Data | None, list[str]]":
         if len(options.data) > 1:
             raise LeffaError("--data shots:N is given once")
         lent = LENT_SHOTS if options.textures else 0.0
-        drawn = Settings(textures=options.textures, lent=lent)
+        drawn = Settings(size=SHOT_SIZE, textures=options.textures, lent=lent)
         held = replace(drawn, split=Split.TEST, textures=None, lent=0.0)
         looked_at = Shots(_count(options.held_out), held) if options.held_out else None
         return Shots(_count(options.data[0]), drawn), looked_at, [*options.data, str(options.textures)]

@@ -13,15 +13,17 @@ from torch import Tensor, nn
 from leffa.errors import LeffaError
 from leffa.images import SUFFIXES, load_image, to_tensor
 from leffa.model.filling import Filling
-from leffa.model.pyramid import resize, resize_offsets
+from leffa.model.pyramid import places, resize, resize_offsets
 from leffa.model.refinement import Refined, Refinement, Shows
-from leffa.preprocess.garment.parsing import ShotParser, ShotPart
+from leffa.preprocess.garment.parsing import NECK_WIDE, ShotParser, ShotPart
 from leffa.preprocess.offline.parsing import PhotoParser, Seen
 from leffa.synthetic.shots import UNKNOWN, Shots
 from leffa.training.augmentation import (
     Batch,
     Draw,
     grown,
+    looked_at,
+    necks_of,
     parser_batch,
     recoloured,
     refinement_batch,
@@ -249,7 +251,13 @@ class ShotLesson(Lesson):
         return rows.shots(numbers)
 
     def prepare(self, batch: Batch, draw: Draw | None) -> Batch:
-        return batch if draw is None else shot_batch(batch, draw)
+        """From near or whole; held-out ones from near, as a neck is read."""
+        if draw is not None:
+            return shot_batch(batch, draw)
+        height, width = batch["photo"].shape[-2:]
+        near = necks_of(batch["seen"], torch.full((1, 1, 1, 1), NECK_WIDE), torch.zeros(1, 2, 1, 1))
+        whole = places((height // 2, width // 2), batch["photo"]).movedim(0, -1)
+        return looked_at(batch, near.scale * whole + near.middle)
 
     def run(self, network: nn.Module, batch: Batch) -> Tensor:
         logits: Tensor = network(batch["photo"])

@@ -16,6 +16,8 @@ from leffa.model.pyramid import Pyramid, places
 WIDTHS = (16, 24, 32, 40, 40)
 DECODER = (32, 24, 20, 16)
 GROUPS = 4
+NECK_WIDE = 0.65  # of the garment's width: what is looked at once more from near
+ABOVE_NECK = 0.12  # of the height of what is looked at so: ground above the garment's top
 
 
 class ShotPart(IntEnum):

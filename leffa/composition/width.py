@@ -1,0 +1,134 @@
+"""How wide a skirt falls: by the proportions of its product shot.
+
+The refinement, which has seen only drawn clothes, lays most skirts as tubes about the legs. What it says of
+chest and waist is right to a few pixels; how much wider a skirt is at its hem, its product shot tells.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from leffa.composition.canvas import FRAME, framed_mask
+from leffa.composition.length import Body, bodice_of, laid_on_shot, shot_pixels
+from leffa.composition.scene import Scene
+from leffa.config import Garment
+from leffa.model.refinement import Refined
+
+LEAST_FLARE, MOST_FLARE = (
+    1.08,
+    1.6,
+)  # of the width that the refinement says: below, it is right; above, it is not
+EVEN = 8.0  # px of the frame over which a skirt's sides are smoothed
+CORNER, MOST_CORNER = 8, 1.3  # rows of the frame at a hem that come to the width above; times as wide at most
+RAMP = 0.4  # of a skirt's length below the hips, over which it comes to its width
+BESIDE = 2.0  # px of the frame that the mask reaches beyond a skirt
+LEAST_ROWS = 12  # of the frame: shorter skirts do not flare
+MOST_GAP = 0.05  # of its width that a skirt's product shot may leave open: trousers have legs
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a map (h, w) has about the middle of each row: middle and half width, (h,); 0 where nothing."""
+
+    middle: NDArray[np.float64]
+    half: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, where: NDArray[np.bool_]) -> "Span":
+        middle, half = (np.zeros(len(where)) for _ in range(2))
+        for row, columns in enumerate(where):
+            found = np.flatnonzero(columns)
+            if not len(found):
+                continue
+            centre = found[len(found) // 2]
+            left, right = centre - columns[centre::-1].argmin(), centre + columns[centre:].argmin()
+            left = -1 if columns[: centre + 1].all() else left
+            right = len(columns) if columns[centre:].all() else right
+            middle[row], half[row] = (left + right) / 2, (right - left - 1) / 2
+        return cls(middle, half)
+
+
+def of_its_width(scene: Scene, refined: Refined) -> Refined:
+    """What the refinement says, drawn wider below the hips where the product shot flares."""
+    if scene.garment not in (Garment.DRESS, Garment.LOWER) or scene.is_worn or not _is_skirt(scene):
+        return refined
+    body = Body.of(scene)
+    laid = laid_on_shot(scene, refined)
+    if body is None or not laid.any():
+        return refined
+    hips, hem = round(body.hips), int(np.flatnonzero(laid.any(1))[-1]) + 1
+    places = scene.reference_region.places(refined.flow[0].numpy())
+    bodice = bodice_of(scene) & laid if scene.garment is Garment.DRESS else _top_of(laid)
+    if hem - hips < LEAST_ROWS or not bodice.any():
+        return refined
+    on_shot = shot_pixels(scene, places)
+    across = float(np.median(np.gradient(on_shot[..., 0], axis=1)[bodice]))
+    if across <= 0:
+        return refined
+    span = Span.of(laid)
+    rows = np.arange(hips, hem)
+    middles = span.middle[rows].astype(int)
+    of_shot = Span.of(scene.shown > 127).half
+    there = np.clip(np.rint(on_shot[rows, middles, 1]).astype(int), 0, len(of_shot) - 1)
+    said = np.maximum(span.half, 1)
+    squared = said.copy()
+    squared[hem - CORNER : hem] = np.maximum.accumulate(said[hem - CORNER : hem])
+    share = np.ones(FRAME[0])
+    share[rows] = np.clip(of_shot[there] / (across * squared[rows]), 1, MOST_FLARE)
+    share[rows] = 1 + (share[rows] - 1) * np.clip((rows - hips) / (RAMP * (hem - hips)), 0, 1)
+    share[hem:] = share[hem - 1]
+    share = cv2.GaussianBlur(share[:, None], (0, 0), EVEN)[:, 0]
+    share *= np.minimum(squared / said, MOST_CORNER)
+    return _drawn(refined, span, np.minimum(share, _room(scene, span)))
+
+
+def _is_skirt(scene: Scene) -> bool:
+    """Whether the lower half of the product shot is in one piece."""
+    shown = scene.shown > 127
+    rows = np.flatnonzero(shown.any(1))
+    lower = shown[(rows[0] + rows[-1]) // 2 : rows[-1] + 1]
+    held = 2 * Span.of(lower).half
+    return bool(np.median(held / np.maximum(lower.sum(1), 1)) > 1 - MOST_GAP)
+
+
+def _top_of(laid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The upper quarter of what is laid, about its waist, (h, w)."""
+    rows = np.flatnonzero(laid.any(1))
+    top = laid.copy()
+    top[rows[0] + (rows[-1] - rows[0]) // 4 :] = False
+    return top
+
+
+def _room(scene: Scene, span: Span) -> NDArray[np.float64]:
+    """(h,): how many times as wide each row may become within the mask."""
+    mask = framed_mask(scene.mask, scene.region)[0, 0].numpy() > 0
+    room = np.ones(len(mask))
+    for row in np.flatnonzero(span.half):
+        middle = int(span.middle[row])
+        left = mask[row, middle::-1].argmin() if not mask[row, : middle + 1].all() else middle
+        right = mask[row, middle:].argmin() if not mask[row, middle:].all() else len(mask[row]) - middle
+        room[row] = max(1.0, (min(left, right) - BESIDE) / span.half[row])
+    room[span.half == 0] = MOST_FLARE
+    return room
+
+
+def _drawn(refined: Refined, span: Span, share: NDArray[np.float64]) -> Refined:
+    """``refined`` with each row's ``span`` ``share`` (h,) times as wide, and the rest beside it."""
+    height, width = FRAME
+    columns = np.arange(width)[None] - span.middle[:, None]
+    half = span.half[:, None]
+    inner = columns / share[:, None]
+    outer = columns - np.sign(columns) * half * (share[:, None] - 1)
+    source = span.middle[:, None] + np.where(np.abs(inner) <= half, inner, outer)
+    x = torch.from_numpy((2 * source + 1) / width - 1)
+    y = torch.from_numpy(np.broadcast_to((2 * np.arange(height)[:, None] + 1) / height - 1, x.shape).copy())
+    places = torch.stack([x, y], -1)[None].float()
+    shows, flow = (
+        F.grid_sample(values.float(), places, padding_mode="border", align_corners=False)
+        for values in (refined.shows, refined.flow.movedim(-1, 1))
+    )
+    return Refined([flow], shows)
