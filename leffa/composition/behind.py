@@ -144,7 +144,9 @@ class Behind:
         if clothes is None:
             return np.zeros(self.working.size, bool)
         trunk = self.working.cut(np.isin(self.scene.reading.parts[..., 0], TRUNK)) > 0.5
-        return trunk & (cv2.distanceTransform(1 - clothes, cv2.DIST_L2, 5) < STRIP * self.working.zoom)
+        skin = self._inner(self._share(*SKIN) > SURE).astype(np.uint8)
+        to_clothes, to_skin = (cv2.distanceTransform(1 - kept, cv2.DIST_L2, 5) for kept in (clothes, skin))
+        return trunk & (to_clothes < STRIP * self.working.zoom) & (to_clothes <= to_skin)
 
     def _share(self, *parts: Seen) -> Maps:
         return share_of(self.scene.photo, self.scene.reading, self.working, parts) * (1 - self.gone)

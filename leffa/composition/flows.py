@@ -17,6 +17,7 @@ from leffa.preprocess.offline.drawing import closed, grown, opened
 OUTLINE = 0.7  # px of the frame: waves of a silhouette's outline that are shorter are smoothed away
 GAP = 4.0  # px of the frame: half the width of what the flow may miss within a garment
 STRIP = 2.0  # px of the frame: half the width of a strip of skin that nobody shows beside a garment
+LEGS_APART = 7.0  # px of the frame: half of the widest gap between legs that touch
 BUMP = 9.0  # px of the frame: how far a shoulder may rise above the garment that covers it
 SLIVER = 1.2  # px of the frame: what is narrower is no part of a garment
 TORN, LONG = 2.0, 3.0  # px of the frame: waves of an outline that no garment has; of them, a side of what has
@@ -77,12 +78,14 @@ class Said:
     possible  where it may be if the flow carries it there
     worn      trunk and upper arms without the throat: no skin is seen in strips there
     person    the person in the photo, with what they wore
+    legs      of somebody who is to wear trousers: with the garment on both sides they are under it
     """
 
     covered: NDArray[np.bool_]
     possible: NDArray[np.bool_]
     worn: NDArray[np.bool_]
     person: NDArray[np.bool_]
+    legs: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,9 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     solid = _joined_to(lands.on_cloth & (said.covered | said.possible), said.covered)
     filled = closed(solid, GAP * working.zoom) & said.person
     kept = solid | (said.covered & (filled | _holes(solid) | (lands.near_cloth & said.worn)))
-    kept |= _beside(working, kept, said.worn)
+    kept |= _beside(working, kept, said.worn) | (
+        said.legs & _between(kept) & closed(kept, LEGS_APART * working.zoom)
+    )
     kept = opened(kept, SLIVER * working.zoom)
     kept = evened(kept, working.zoom) | (kept & _corners(lands.drawn, working.zoom))
     sure = kept & lands.deep
@@ -154,6 +159,13 @@ def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) 
     above = cv2.dilate(kept.astype(np.uint8), upwards, anchor=(0, 0)) > 0
     high = cv2.morphologyEx(bare.astype(np.uint8), cv2.MORPH_OPEN, upwards) > 0
     return bare & ((near & ~wide) | (above & ~high))
+
+
+def _between(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): what has some of what is kept in its row on either side."""
+    left, right = (np.maximum.accumulate(kept[:, ::way], axis=1)[:, ::way] for way in (1, -1))
+    between: NDArray[np.bool_] = left & right & ~kept
+    return between
 
 
 def _holes(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -21,9 +21,9 @@ from leffa.composition.flows import (
     outlined,
     share_shown,
 )
-from leffa.composition.length import TORSO
+from leffa.composition.length import TORSO, UPPER_LEGS
 from leffa.composition.networks import Networks
-from leffa.composition.reading import HANDS, LEAST_SKIN, RIM, SURE_SKIN, at_edges, share_of
+from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN, at_edges, share_of
 from leffa.composition.scene import Composition, Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -32,7 +32,7 @@ from leffa.preprocess.offline.drawing import closed, disc, grown, opened, withou
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
-TINY = 0.004  # of the largest piece of what has to go: what is smaller was misread
+TINY = 0.012  # of the largest piece of what has to go: what is smaller was misread
 SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
 AWAY = (5.0, 6.5)  # px of the frame from the person: from here on all is ground, whatever the parser says
 OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open to the filling
@@ -72,7 +72,7 @@ def try_on(
     if scene.garment is Garment.UPPER:
         covered |= _down_to_the_waist(scene, working, covered) & (gone > 0.5)
     if scene.garment is Garment.LOWER:
-        covered, places = _up_to_the_waist(scene, working, covered, places)
+        covered, places = _up_to_the_waist(scene, working, covered, places, gone)
     garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
@@ -134,7 +134,19 @@ def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Sai
     if scene.garment is Garment.UPPER:  # tucked in, it ends where it is said to end
         skirt = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
         possible &= ~skirt | grown(said, RIM * working.zoom)
-    return Said(said, possible & ~throat, worn & ~throat, person)
+    return Said(said, possible & ~throat, worn & ~throat, person, _legs(scene, working) & person)
+
+
+def _legs(scene: Scene, working: Working) -> NDArray[np.bool_]:
+    """(H, W): legs that trousers are to be put on: by the part map, and thighs where the old ones meet."""
+    if scene.garment is not Garment.LOWER:
+        return np.zeros(working.size, bool)
+    legs, thighs = (
+        working.cut(np.isin(scene.reading.parts[..., 0], parts)) > 0.5 for parts in (LEGS, UPPER_LEGS)
+    )
+    old = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
+    old &= np.maximum.accumulate(thighs[::-1].any(1))[::-1, None]
+    return legs | old
 
 
 def _overstretched(working: Working, places: Maps, said: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -159,14 +171,14 @@ def _down_to_the_waist(scene: Scene, working: Working, covered: NDArray[np.bool_
 
 
 def _up_to_the_waist(
-    scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps
+    scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps, gone: Maps
 ) -> tuple[NDArray[np.bool_], Maps]:
-    """The new trousers or skirt, and their flow, drawn up to where the old ones begin, behind other clothes.
+    """The new trousers or skirt, and their flow, drawn up to where the old ones begin, behind what stays.
 
     A product shot does not tell how high they are worn: the photo does.
     """
     before = share_of(scene.photo, scene.reading, working, (Seen.UPPER,)) > 0.5
-    before = opened(before, SPECK * working.zoom)
+    before = opened(before, SPECK * working.zoom) & (gone < 0.5)
     old = working.unframed(scene.reading.seen[0, Seen.LOWER : Seen.LOWER + 1])[..., 0] > 0.5
     rows = np.arange(working.size[0])
     columns = np.flatnonzero(old.any(0) & covered.any(0))
