@@ -25,12 +25,14 @@ from leffa.preprocess.offline.drawing import disc, grown
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
-JOINT = 5.0  # px of the frame from what is seen of a limb, within which the painted part comes to its width
+JOINT, TAPER = 5.0, 24.0  # px of the frame from what is seen of a limb: its width is compared, and come to
+ALONG = 0.4  # of a painted piece: with so much of it that near, it lies along a limb and does not lengthen it
+WIDEST = 90  # percentile of depths that tells a limb's half width
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
 TEXTURE = 12.0  # px of the frame over which the ground's texture is carried on; further off it is smooth
 CLEAR = 3.0  # px of the frame between the person and the ground that the ground's colours are taken from
-FACE_WEIGHT = 0.5  # of all of a face beside all that is seen of limbs: hands alone are often in the shade
+FACE_WEIGHT = 0.2  # of all of a face beside all that is seen of limbs: hands alone are often in the shade
 STRIP = 14.0  # px of the frame: the widest gap between two garments that is taken for cloth
 TRUNK = (
     Part.TORSO_FRONT,
@@ -103,10 +105,22 @@ class Behind:
 
     def _limbs(self, painted: NDArray[np.bool_]) -> Maps:
         """(H, W) in [0, 1]: painted skin; where it meets a limb that is seen, it comes to its width."""
-        seen = self._share(Seen.ARM, Seen.LEG) > 0.5
-        whole, near = painted | seen, grown(seen, JOINT * self.working.zoom).astype(np.float32)
-        near = cv2.GaussianBlur(near, (0, 0), JOINT / 2 * self.working.zoom)
-        usual, even = (outlined(self.working, whole, waves) for waves in (LIMB, 3 * LIMB))
+        seen, zoom = self._share(Seen.ARM, Seen.LEG) > 0.5, self.working.zoom
+        away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5) / zoom
+        inner = shut(painted | seen | (self.garment > 0.5), SLIT * zoom)
+        depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 5) / zoom
+        visible = painted & (self.garment < 0.5)
+        _, pieces = cv2.connectedComponents(visible.astype(np.uint8))
+        thin = np.zeros_like(painted)
+        for number in np.unique(pieces[visible & (away < JOINT)]):
+            piece = pieces == number
+            ends = seen & grown(piece, JOINT * zoom), piece & (away < JOINT)
+            if (2 * JOINT * zoom) ** 2 < piece.sum() > ends[1].sum() / ALONG:
+                wider = max(0.0, float(np.diff([np.percentile(depth[end], WIDEST) for end in ends])[0]))
+                thin |= piece & (depth < wider * np.exp(-((away / TAPER) ** 2)))
+        kept = (painted | seen) & ~thin
+        near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
+        usual, even = (outlined(self.working, kept, waves) for waves in (LIMB, 3 * LIMB))
         return usual + near * (even - usual)
 
     def _in_sleeves(self, arms: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ LEAST_FLARE, MOST_FLARE = (
     1.6,
 )  # of the width that the refinement says: below, it is right; above, it is not
 EVEN = 8.0  # px of the frame over which a skirt's sides are smoothed
-CORNER, MOST_CORNER = 8, 1.3  # rows of the frame at a hem that come to the width above; times as wide at most
+CORNER, MOST_CORNER = 8, 1.2  # rows of the frame at a hem that come to the width above; times as wide at most
 RAMP = 0.4  # of a skirt's length below the hips, over which it comes to its width
 BESIDE = 2.0  # px of the frame that the mask reaches beyond a skirt
 LEAST_ROWS = 12  # of the frame: shorter skirts do not flare
