@@ -35,6 +35,7 @@ from leffa.composition.reading import (
     _skin_like_the_face,
 )
 from leffa.composition.wearer import worn_garment
+from leffa.composition.width import of_its_width
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import to_pil, to_tensor
@@ -277,11 +278,13 @@ def _landed(
     on_cloth: np.ndarray,
     worn: np.ndarray | None = None,
     person: np.ndarray | None = None,
+    legs: np.ndarray | None = None,
 ) -> np.ndarray:
     nowhere = np.zeros(FRAME, bool)
     near = cv2.dilate(covered.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
     near_cloth = cv2.dilate(on_cloth.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
-    said = Said(covered, near, nowhere if worn is None else worn, ~nowhere if person is None else person)
+    worn, legs = (nowhere if where is None else where for where in (worn, legs))
+    said = Said(covered, near, worn, ~nowhere if person is None else person, legs)
     lands = Lands(on_cloth, on_cloth, near_cloth, on_cloth)
     return landed(WORKING, said, lands, np.zeros((*FRAME, 2), np.float32))[0]
 
@@ -292,6 +295,15 @@ def test_a_hem_ends_where_the_flow_leaves_the_cloth():
         kept = _landed(covered, _box(50, end, 50, 140))
         assert kept[51 : end - 1, 51:139].all()  # with its corners
         assert not kept[end:].any()
+
+
+def test_trousers_have_no_gap_where_the_legs_that_wear_them_meet():
+    """Of legs 10 px apart by the flow, down to row 140; nor do they become one with 40 px between them."""
+    trousers = _box(50, 80, 50, 140) | _box(80, 220, 50, 90) | _box(80, 220, 100, 140)
+    kept = _landed(trousers, trousers, legs=_box(50, 140, 50, 140))
+    assert kept[82:138, 52:138].all() and not kept[146:, 93:97].any()
+    wide = _box(50, 80, 50, 140) | _box(80, 220, 50, 75) | _box(80, 220, 115, 140)
+    assert not _landed(wide, wide, legs=_box(50, 220, 50, 140))[100:, 80:110].any()
 
 
 def test_cloth_far_from_what_is_said_to_be_covered_is_not_laid():
@@ -430,7 +442,7 @@ def test_a_shoulder_beside_the_cloth_is_covered_as_far_as_it_is_said():
 def test_places_of_what_is_covered_are_places_on_cloth():
     covered, on_cloth = _box(50, 150, 50, 140), _box(54, 150, 50, 140)
     places = np.where(on_cloth[..., None], 0.25, 0.75).astype(np.float32).repeat(2, -1)
-    said = Said(covered, covered, covered, covered)
+    said = Said(covered, covered, covered, covered, covered)
     kept, mended = landed(WORKING, said, Lands(on_cloth, on_cloth, covered, on_cloth), places)
     assert (mended[kept] == 0.25).all() and (kept & ~on_cloth).any()
 
@@ -585,18 +597,25 @@ def test_a_bag_before_somebody_s_trousers_is_not_taken_off_with_them(scene):
 
 
 def test_new_trousers_begin_where_the_old_ones_did(scene):
-    old = cloths(_box(40, 100, 60, 140), _box(100, 240, 60, 140))
+    old_legs = _box(100, 240, 60, 140)
+    old = cloths(_box(40, 100, 60, 140), old_legs)
     reading = replace(scene.reading, seen=old, parts=np.zeros((*FRAME, 3), np.uint8))
     whole = Region.whole(FRAME, FRAME)
     photo = Image.new("RGB", FRAME[::-1], "gray")
     scene = replace(scene, photo=photo, reading=reading, region=whole, garment=Garment.LOWER)
     covered, places = _box(112, 240, 60, 140), coordinates(*FRAME).numpy().astype(np.float32)
-    drawn, moved = _up_to_the_waist(scene, WORKING, covered, places)
+    stays = np.zeros(FRAME, np.float32)
+    drawn, moved = _up_to_the_waist(scene, WORKING, covered, places, stays)
     assert drawn[102:240, 60:140].all() and not drawn[:96].any()
     assert np.abs(moved[101, 100] - places[112, 100]).max() < 3 * 2 / FRAME[0]  # three px from its own top
     assert np.array_equal(moved[200:], places[200:])  # the knees stay where they are
-    _, far = _up_to_the_waist(scene, WORKING, _box(180, 240, 60, 140), places)
+    _, far = _up_to_the_waist(scene, WORKING, _box(180, 240, 60, 140), places, stays)
     assert np.array_equal(far, places)  # these are no trousers worn low, but something else
+    top = _box(40, 108, 60, 140)  # read as a top, and going: a belt
+    scene = replace(scene, reading=replace(reading, seen=cloths(top, old_legs & ~top)))
+    for goes, is_covered in ((_box(98, 240, 50, 150), True), (np.zeros(FRAME, bool), False)):
+        drawn, _ = _up_to_the_waist(scene, WORKING, covered, places, goes.astype(np.float32))
+        assert bool(drawn[110:112, 70:130].all()) and bool(drawn[107, 70:130].all()) == is_covered
 
 
 # ---------------------------------------------------------------------------------------- how long it is
@@ -665,6 +684,51 @@ def test_long_trousers_reach_the_ankles_and_shorts_do_not(scene):
     assert of_its_length(drawn, refined) is refined
 
 
+# ---------------------------------------------------------------------------------------- how wide it falls
+
+
+def flared(scene, wide):
+    """Somebody in a tube down to row 180; its shot is ``wide`` times as wide at row 180 as at row 100."""
+    drawn, refined = somebody(scene, ends=180, laid=180)
+    drawn = replace(drawn, mask=np.where(_box(20, 230, 30, 162), 255, 0).astype(np.uint8))
+    shown = np.zeros(FRAME, np.uint8)
+    for row in range(40, 180):
+        half = round(26 * (1 + (wide - 1) * max(0, row - 100) / 80))
+        shown[row, 96 - half : 96 + half] = 255
+    return replace(drawn, shown=shown), refined
+
+
+def said_widths(refined):
+    return (refined.shows[0].argmax(0) == Shows.GARMENT).numpy().sum(1)
+
+
+def test_a_skirt_is_as_wide_at_its_hem_as_its_shot_says(scene):
+    drawn, refined = flared(scene, 1.5)
+    wide = of_its_width(drawn, refined)
+    widths = said_widths(wide)
+    assert widths[80] == said_widths(refined)[80] == 52 and widths[176] == pytest.approx(78, abs=5)
+    assert (np.diff(widths[100:178]) >= 0).all()
+    left = int(np.flatnonzero((wide.shows[0].argmax(0) == Shows.GARMENT).numpy()[176])[0])
+    assert wide.flow[0, 176, left + 1, 0] == pytest.approx(refined.flow[0, 176, 71, 0], abs=0.03)
+
+
+def test_a_skirt_falls_within_the_mask_and_one_that_is_straight_or_worn_stays(scene):
+    drawn, refined = flared(scene, 1.6)
+    narrow = replace(drawn, mask=np.where(_box(20, 230, 64, 128), 255, 0).astype(np.uint8))
+    assert said_widths(of_its_width(narrow, refined)).max() <= 64
+    assert of_its_width(replace(drawn, is_worn=True), refined) is refined
+    straight, refined = flared(scene, 1)
+    assert np.abs(said_widths(of_its_width(straight, refined)) - said_widths(refined)).max() <= 1
+
+
+def test_trousers_do_not_flare_as_a_skirt_does(scene):
+    drawn, refined = flared(scene, 1.6)
+    legs = drawn.shown.copy()
+    legs[110:, 80:112] = 0
+    trousers = replace(drawn, shown=legs, garment=Garment.LOWER)
+    assert of_its_width(trousers, refined) is refined
+
+
 # ---------------------------------------------------------------------------------------- product shots
 
 
@@ -683,32 +747,52 @@ class Reads(torch.nn.Module):
         return logits
 
 
-@pytest.mark.parametrize(
-    ("inside", "right", "is_left_out"),
-    [(150, 112, True), (240, 112, True), (150, 130, True), (240, 130, False)],
-)
-def test_the_inside_of_a_neck_is_no_front(inside, right, is_left_out):
-    """If it has another shade, or lies about the middle as a neck does: else only a network says so."""
-    picture = np.full((*FRAME, 3), 255, np.uint8)
-    shown = np.zeros(FRAME, np.uint8)
-    shown[20:230, 20:172] = 255
-    picture[shown > 0], picture[20:40, 80:right] = 240, inside
-    says = Reads((ShotPart.GROUND, ~_box(20, 230, 20, 172)), (ShotPart.CLOTH, _box(20, 230, 20, 172)),
-                 (ShotPart.INSIDE, _box(20, 40, 80, right)))  # fmt: skip
-    front = front_of(Image.fromarray(picture), shown, Garment.UPPER, says)
-    assert bool((front[22:38, 82 : right - 2] == 0).all()) == is_left_out
-    assert (front[50:230, 20:172] == 255).all()
+class ReadsColours(torch.nn.Module):
+    """A reader of product shots, from near as well: what is white is ground, what is dark the inside."""
+
+    def forward(self, shot):
+        grey = (shot.mean(1) + 1) * 127.5
+        said = torch.where(
+            grey > 250, ShotPart.GROUND, torch.where(grey < 200, ShotPart.INSIDE, ShotPart.CLOTH)
+        )
+        return 18 * torch.nn.functional.one_hot(said.long(), len(ShotPart)).permute(0, 3, 1, 2).float() - 9
 
 
-def test_a_label_in_a_neck_is_a_part_of_it():
-    """Though the network takes it for cloth, and it parts the neck in two."""
+def shot_with(*dark):
+    """A garment with dark places, and its outline."""
     picture = np.full((*FRAME, 3), 255, np.uint8)
     shown = np.where(_box(20, 230, 20, 172), 255, 0).astype(np.uint8)
-    neck, label = _box(20, 40, 72, 120), _box(20, 40, 92, 100)
-    picture[shown > 0], picture[neck], picture[label] = 240, 150, 30
-    says = Reads((ShotPart.GROUND, shown == 0), (ShotPart.CLOTH, shown > 0), (ShotPart.INSIDE, neck & ~label))
-    front = front_of(Image.fromarray(picture), shown, Garment.UPPER, says)
-    assert (front[22:38, 74:118] == 0).all() and (front[50:230, 20:172] == 255).all()
+    picture[shown > 0] = 240
+    for where in dark:
+        picture[where & (shown > 0)] = 90
+    return Image.fromarray(picture), shown
+
+
+def scoop(middle, half, depth):
+    rows, columns = np.mgrid[: FRAME[0], : FRAME[1]]
+    return rows < 20 + depth * (1 - ((columns - middle) / half) ** 2)
+
+
+@pytest.mark.parametrize(("half", "depth"), [(24, 14), (34, 8), (18, 40)])
+def test_a_neck_is_no_front_and_its_edge_is_smooth(half, depth):
+    """Found though a label in it is read as cloth."""
+    neck = scoop(96, half, depth)
+    picture, shown = shot_with(neck & ~_box(22, 26, 92, 100))
+    front = front_of(picture, shown, Garment.UPPER, ReadsColours()) > 0
+    taken = (shown > 0) & ~front
+    assert (taken & neck).sum() > 0.9 * (neck & (shown > 0)).sum() and (
+        taken & ~neck
+    ).sum() < 0.15 * neck.sum()
+    edge = taken[:, 96 - half : 96 + half].sum(0)
+    assert (np.abs(np.diff(edge)) <= 1 + 2 * depth / half).all() and np.abs(edge - edge[::-1]).max() <= 3
+
+
+@pytest.mark.parametrize(
+    "print_", [_box(60, 120, 70, 122), _box(20, 40, 130, 160), _box(20, 200, 90, 102), np.zeros(FRAME, bool)]
+)
+def test_a_print_a_shoulder_and_a_placket_are_no_neck(print_):
+    picture, shown = shot_with(print_)
+    assert np.array_equal(front_of(picture, shown, Garment.UPPER, ReadsColours()), shown)
 
 
 def test_holes_that_are_surely_cloth_are_filled_and_legs_stay_apart():

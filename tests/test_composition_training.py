@@ -171,7 +171,7 @@ def test_attention_starts_are_made_once_and_go_on(folder, toy, monkeypatch):
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_each_network_runs_two_steps_and_resumes(name, rows, tmp_path):
-    rows = Shots(4, Settings(size=(64, 64))) if name == "shot" else rows
+    rows = Shots(4, Settings(size=(128, 128))) if name == "shot" else rows
     result = tmp_path / f"{name}.safetensors"
     torch.manual_seed(0)
     one = LESSONS[name]()

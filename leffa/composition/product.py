@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.composition.canvas import FRAME, Maps, sized
-from leffa.composition.cloth import small_mask
+from leffa.composition.cloth import LONGEST, small_mask
 from leffa.config import Garment
 from leffa.framing import Box
 from leffa.images import Letterbox, to_tensor
@@ -17,16 +17,20 @@ from leffa.preprocess.garment.parsing import ABOVE_NECK, NECK_WIDE, ShotParser, 
 from leffa.preprocess.offline.drawing import closed
 
 ROOM = 0.08  # of the garment's longer side: what is looked at around it
-SURE = 0.9  # share of a pixel that is cloth
+MOST_TAKEN = 0.065  # of what colours tell to be garment: more is no ground that came along
+THICK = 9.0  # px of a shot ``LONGEST`` px long: half the width of the widest strip of ground that came along
+SURE, LIKELY = 0.9, 0.7  # share of a pixel that is cloth; that is ground
 CUT_OFF = 0.1  # share of a side of what is looked at: more garment than that goes on beyond it
 NOTCH = 24  # px of a shot ``LONGEST`` px long: what is lost
 MOST_TOLD = 3.0  # logarithm that one pixel tells of a neck at most
-MIDDLES = np.linspace(
-    -0.06, 0.06, 7
-)  # of the look from near's width: how far a neck's middle is off the garment's
+MIDDLES = np.linspace(-0.06, 0.06, 7)  # of the look's width: how far a neck's middle is off the garment's
 WIDTHS = np.linspace(0.06, 0.45, 27)  # of that width: half a neck's
 DEPTHS = np.geomspace(0.02, 0.65, 36)  # of its height: how far a neck reaches below the shoulders' line
 SHAPES = (1.0, 1.4, 2.0, 3.0, 5.0)  # exponents of its edge: from a V to a U
+DOUBT = 0.8  # logarithm that what is read is believed less
+DEEPEST = 1.1  # of its width: a neck's depth
+SURE_STEP = 6.0  # in Lab per px: where one colour ends and another begins
+STEP_TELLS = 8.0  # logarithm that an edge on such steps tells for each of its columns
 LEAST_TOLD = 0.6  # mean logarithm over a neck
 LEAST_NECK = 0.004  # of what is looked at from near: less is none
 
@@ -40,12 +44,30 @@ def front_of(
     """
     if not shown.any() or shown.all():
         return shown
-    if garment is Garment.LOWER:  # whose legs are apart, and which has no neck
-        return shown
     whole = shown > 127
-    whole |= _lost(whole, 1 - _read(picture, shown, parser)[..., ShotPart.GROUND] > SURE)
-    whole &= ~_neck(picture, whole, parser)
+    ground = _read(picture, shown, parser)[..., ShotPart.GROUND]
+    if garment is not Garment.LOWER:  # whose legs are apart
+        whole |= _lost(whole, 1 - ground > SURE)
+    whole &= ~_taken_along(whole, ground > LIKELY)
+    if garment is not Garment.LOWER:
+        whole &= ~_neck(picture, whole, parser)
     return np.where(whole, 255, 0).astype(np.uint8)
+
+
+def _taken_along(shown: NDArray[np.bool_], ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): strips and corners of the ground between legs, under arms, in shadow.
+
+    What is thick or much is white cloth that the reader takes for ground.
+    """
+    around = ~shown
+    _, joined = cv2.connectedComponents((around | ground).astype(np.uint8))
+    taken = ground & shown & np.isin(joined, np.unique(joined[around]))
+    if taken.sum() > MOST_TAKEN * shown.sum():
+        return np.zeros_like(shown)
+    depth = cv2.distanceTransform(taken.astype(np.uint8), cv2.DIST_L2, 5)
+    _, pieces = cv2.connectedComponents(taken.astype(np.uint8))
+    thick = np.unique(pieces[depth > THICK * max(shown.shape) / LONGEST])
+    return taken & ~np.isin(pieces, thick)
 
 
 @torch.no_grad()
@@ -99,12 +121,13 @@ def _neck(picture: Image.Image, shown: NDArray[np.bool_], parser: ShotParser) ->
     room = max(0, -box.left, -box.top, box.right - shown.shape[1], box.bottom - shown.shape[0])
     place = np.s_[box.top + room : box.bottom + room, box.left + room : box.right + room]
     crop = np.pad(np.asarray(picture), ((room, room), (room, room), (0, 0)), mode="edge")[place]
+    near = sized(crop, FRAME)
     with torch.no_grad():
-        logits = parser(to_tensor(Image.fromarray(sized(crop, FRAME)))[None])[0].numpy()
-    told = np.clip(logits[ShotPart.INSIDE] - logits[ShotPart.CLOTH], -MOST_TOLD, MOST_TOLD)
+        logits = parser(to_tensor(Image.fromarray(near))[None])[0].numpy()
+    told = np.clip(logits[ShotPart.INSIDE] - logits[ShotPart.CLOTH] - DOUBT, -MOST_TOLD, MOST_TOLD)
     garment = np.pad(shown, room)
     small = sized(garment[place].astype(np.float32), FRAME) > 0.5
-    edge = _likeliest_edge(np.where(small, told, 0), small)
+    edge = _likeliest_edge(np.where(small, told, 0), small, _steps(near))
     seen = np.zeros_like(garment)
     if edge is not None:
         columns = (np.arange(size[1]) + 0.5) * FRAME[1] / size[1] - 0.5
@@ -124,10 +147,21 @@ def _around_neck(shown: NDArray[np.bool_]) -> Box:
     )
 
 
-def _likeliest_edge(told: Maps, garment: NDArray[np.bool_]) -> Maps | None:
+def _steps(picture: NDArray[np.uint8]) -> Maps:
+    """(h, w) in [0, 1]: how much of a step from one colour to another a pixel is on."""
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    slopes = [
+        cv2.Scharr(cv2.GaussianBlur(lab, (0, 0), 1), cv2.CV_32F, *axis) / 32 for axis in ((1, 0), (0, 1))
+    ]
+    steps: Maps = np.minimum(np.linalg.norm(np.concatenate(slopes, -1), axis=-1) / SURE_STEP, 1)
+    return steps
+
+
+def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], steps: Maps) -> Maps | None:
     """(w,) rows at which a neck ends, 0 beside it; None where none is likely.
 
-    told  (h, w), logarithm of how much likelier a pixel of the ``garment`` (h, w) is its inside than front
+    told   (h, w), logarithm of how much likelier a pixel of the ``garment`` (h, w) is its inside than front
+    steps  (h, w) in [0, 1], where one colour ends and another begins
     """
     height, width = told.shape
     above = np.vstack([np.zeros(width), told.cumsum(0)]).T  # (w, h + 1), all that is told above a row
@@ -145,7 +179,9 @@ def _likeliest_edge(told: Maps, garment: NDArray[np.bool_]) -> Maps | None:
         line = np.interp(inside, inside[[0, -1]], ends)
         falls = 1 - across[inside] ** np.array(SHAPES)[:, None]  # (shapes, columns)
         rows = (line + DEPTHS[:, None, None] * height * falls).clip(0, height)
-        sums = above[inside, np.rint(rows).astype(int)].sum(-1)
+        at = np.rint(rows).astype(int)
+        sums = above[inside, at].sum(-1) + STEP_TELLS * steps[at.clip(0, height - 1), inside].sum(-1)
+        sums[DEPTHS * height > DEEPEST * 2 * half] = -np.inf
         number = int(sums.argmax())
         if sums.flat[number] > best:
             best = float(sums.flat[number])

@@ -26,6 +26,7 @@ EVEN = 8.0  # px of the frame over which a skirt's sides are smoothed
 CORNER, MOST_CORNER = 8, 1.2  # rows of the frame at a hem that come to the width above; times as wide at most
 RAMP = 0.4  # of a skirt's length below the hips, over which it comes to its width
 BESIDE = 2.0  # px of the frame that the mask reaches beyond a skirt
+HEM = 0.02  # of a product shot's height: so near to its end a garment is no longer as wide as it is
 LEAST_ROWS = 12  # of the frame: shorter skirts do not flare
 MOST_GAP = 0.05  # of its width that a skirt's product shot may leave open: trousers have legs
 
@@ -73,7 +74,8 @@ def of_its_width(scene: Scene, refined: Refined) -> Refined:
     rows = np.arange(hips, hem)
     middles = span.middle[rows].astype(int)
     of_shot = Span.of(scene.shown > 127).half
-    there = np.clip(np.rint(on_shot[rows, middles, 1]).astype(int), 0, len(of_shot) - 1)
+    shot_hem = int((1 - HEM) * np.flatnonzero(of_shot)[-1])
+    there = np.clip(np.rint(on_shot[rows, middles, 1]).astype(int), 0, shot_hem)
     said = np.maximum(span.half, 1)
     squared = said.copy()
     squared[hem - CORNER : hem] = np.maximum.accumulate(said[hem - CORNER : hem])
