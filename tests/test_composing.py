@@ -709,7 +709,9 @@ def test_a_skirt_is_as_wide_at_its_hem_as_its_shot_says(scene):
     assert widths[80] == said_widths(refined)[80] == 52 and widths[176] == pytest.approx(78, abs=5)
     assert (np.diff(widths[100:178]) >= 0).all()
     left = int(np.flatnonzero((wide.shows[0].argmax(0) == Shows.GARMENT).numpy()[176])[0])
-    assert wide.flow[0, 176, left + 1, 0] == pytest.approx(refined.flow[0, 176, 71, 0], abs=0.03)
+    assert float(wide.flow[0, 176, left + 1, 0]) == pytest.approx(
+        float(refined.flow[0, 176, 71, 0]), abs=0.03
+    )
 
 
 def test_a_skirt_falls_within_the_mask_and_one_that_is_straight_or_worn_stays(scene):
@@ -730,21 +732,6 @@ def test_trousers_do_not_flare_as_a_skirt_does(scene):
 
 
 # ---------------------------------------------------------------------------------------- product shots
-
-
-class Reads(torch.nn.Module):
-    """A reader of product shots that says one thing per rows and columns of the framed shot."""
-
-    def __init__(self, *said):
-        super().__init__()
-        self.said = said
-
-    def forward(self, shot):
-        logits = torch.zeros(1, len(ShotPart), *shot.shape[-2:])
-        for part, where in self.said:
-            logits[0, :, where] = -9
-            logits[0, part][torch.from_numpy(where)] = 9
-        return logits
 
 
 class ReadsColours(torch.nn.Module):
@@ -773,7 +760,7 @@ def scoop(middle, half, depth):
     return rows < 20 + depth * (1 - ((columns - middle) / half) ** 2)
 
 
-@pytest.mark.parametrize(("half", "depth"), [(24, 14), (34, 8), (18, 40)])
+@pytest.mark.parametrize(("half", "depth"), [(24, 14), (34, 8), (20, 32)])
 def test_a_neck_is_no_front_and_its_edge_is_smooth(half, depth):
     """Found though a label in it is read as cloth."""
     neck = scoop(96, half, depth)
@@ -784,7 +771,8 @@ def test_a_neck_is_no_front_and_its_edge_is_smooth(half, depth):
         taken & ~neck
     ).sum() < 0.15 * neck.sum()
     edge = taken[:, 96 - half : 96 + half].sum(0)
-    assert (np.abs(np.diff(edge)) <= 1 + 2 * depth / half).all() and np.abs(edge - edge[::-1]).max() <= 3
+    steepest = 1 + 2 * depth / half
+    assert np.abs(np.diff(edge)).max() <= steepest and np.abs(edge - edge[::-1]).max() <= steepest
 
 
 @pytest.mark.parametrize(
@@ -796,13 +784,24 @@ def test_a_print_a_shoulder_and_a_placket_are_no_neck(print_):
 
 
 def test_holes_that_are_surely_cloth_are_filled_and_legs_stay_apart():
-    picture = Image.new("RGB", FRAME[::-1], "white")
-    shown = np.zeros(FRAME, np.uint8)
-    shown[20:230, 20:172] = 255
-    shown[100:120, 90:100] = 0
-    says = Reads((ShotPart.GROUND, ~_box(20, 230, 20, 172)), (ShotPart.CLOTH, _box(20, 230, 20, 172)))
-    assert (front_of(picture, shown, Garment.DRESS, says)[20:230, 20:172] == 255).all()
-    assert np.array_equal(front_of(picture, shown, Garment.LOWER, says), shown)
+    picture, whole = shot_with()
+    shown = np.where(_box(100, 120, 90, 100), 0, whole).astype(np.uint8)
+    assert np.array_equal(front_of(picture, shown, Garment.DRESS, ReadsColours()), whole)
+    assert np.array_equal(front_of(picture, shown, Garment.LOWER, ReadsColours()), shown)
+
+
+def test_strips_of_ground_are_taken_off_and_white_cloth_is_not():
+    """A wedge between legs; as much of a garment as a reader may take for ground if it is of one colour."""
+    picture, shown = shot_with()
+    wedge, half = _box(120, 230, 92, 98), _box(120, 180, 20, 80)
+    for white, is_taken in ((wedge, True), (half, False)):
+        seen = np.asarray(picture).copy()
+        seen[white] = 255
+        front = front_of(Image.fromarray(seen), shown, Garment.LOWER, ReadsColours())
+        assert (
+            bool((front[white] == 0).mean() > 0.9) == is_taken
+            and (front[~white] == shown[~white]).mean() > 0.99
+        )
 
 
 # ---------------------------------------------------------------------------------------- cloth and light

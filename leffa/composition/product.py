@@ -27,8 +27,8 @@ MIDDLES = np.linspace(-0.06, 0.06, 7)  # of the look's width: how far a neck's m
 WIDTHS = np.linspace(0.06, 0.45, 27)  # of that width: half a neck's
 DEPTHS = np.geomspace(0.02, 0.65, 36)  # of its height: how far a neck reaches below the shoulders' line
 SHAPES = (1.0, 1.4, 2.0, 3.0, 5.0)  # exponents of its edge: from a V to a U
-DOUBT = 0.8  # logarithm that what is read is believed less
-DEEPEST = 1.1  # of its width: a neck's depth
+DOUBTS = (1.4, 1.0, 0.5, 0.5, 0.5)  # logarithm that what is read is believed less: most blots fit into a V
+DEEPEST = 1.2  # of its width: a neck's depth; a placket or a bow reaches further
 SURE_STEP = 6.0  # in Lab per px: where one colour ends and another begins
 STEP_TELLS = 8.0  # logarithm that an edge on such steps tells for each of its columns
 LEAST_TOLD = 0.6  # mean logarithm over a neck
@@ -124,7 +124,7 @@ def _neck(picture: Image.Image, shown: NDArray[np.bool_], parser: ShotParser) ->
     near = sized(crop, FRAME)
     with torch.no_grad():
         logits = parser(to_tensor(Image.fromarray(near))[None])[0].numpy()
-    told = np.clip(logits[ShotPart.INSIDE] - logits[ShotPart.CLOTH] - DOUBT, -MOST_TOLD, MOST_TOLD)
+    told = np.clip(logits[ShotPart.INSIDE] - logits[ShotPart.CLOTH], -MOST_TOLD, MOST_TOLD)
     garment = np.pad(shown, room)
     small = sized(garment[place].astype(np.float32), FRAME) > 0.5
     edge = _likeliest_edge(np.where(small, told, 0), small, _steps(near))
@@ -167,7 +167,7 @@ def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], steps: Maps) -> Maps
     above = np.vstack([np.zeros(width), told.cumsum(0)]).T  # (w, h + 1), all that is told above a row
     top = np.where(garment.any(0), garment.argmax(0), height)
     columns = np.arange(width)
-    best, found = 0.0, None
+    best, depth, found = 0.0, 0.0, None
     for middle, half in itertools.product((0.5 + MIDDLES) * width, WIDTHS * width):
         across = np.abs(columns - middle) / half
         inside = np.flatnonzero(across < 1)
@@ -180,15 +180,19 @@ def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], steps: Maps) -> Maps
         falls = 1 - across[inside] ** np.array(SHAPES)[:, None]  # (shapes, columns)
         rows = (line + DEPTHS[:, None, None] * height * falls).clip(0, height)
         at = np.rint(rows).astype(int)
-        sums = above[inside, at].sum(-1) + STEP_TELLS * steps[at.clip(0, height - 1), inside].sum(-1)
-        sums[DEPTHS * height > DEEPEST * 2 * half] = -np.inf
+        areas = (at - top[inside]).clip(0).sum(-1)
+        sums = (
+            above[inside, at].sum(-1)
+            - areas * np.array(DOUBTS)
+            + STEP_TELLS * steps[at.clip(0, height - 1), inside].sum(-1)
+        )
         number = int(sums.argmax())
         if sums.flat[number] > best:
-            best = float(sums.flat[number])
+            best, depth = float(sums.flat[number]), DEPTHS[number // len(SHAPES)] * height / (2 * half)
             found = np.zeros(width, np.float32)
             found[inside] = rows.reshape(-1, len(inside))[number]
     if found is None:
         return None
     area = float((garment & (np.arange(height)[:, None] < found)).sum())
-    is_neck = area > LEAST_NECK * told.size and best > LEAST_TOLD * area
+    is_neck = area > LEAST_NECK * told.size and best > LEAST_TOLD * area and depth < DEEPEST
     return found if is_neck else None
