@@ -99,7 +99,9 @@ class Behind:
         bare_ground = sleeve | self._beside_the_trunk()
         logits[..., Shows.SKIN][bare_ground], logits[..., Shows.GROUND][bare_ground] = -np.inf, 0
         logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
-        what: NDArray[np.int64] = np.where(self._waist(clothes), Shows.OTHER, logits.argmax(-1))
+        what: NDArray[np.int64] = np.where(
+            self._waist(clothes) & ~bare_ground, Shows.OTHER, logits.argmax(-1)
+        )
         what[self._between(what)] = Shows.SKIN
         return what
 

@@ -49,6 +49,7 @@ TOLD_WEIGHT = 1.5  # of colours beside the parser's own answer
 WAISTS = range(-8, 49, 8)  # px of the frame above the hips
 TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
 GRASP = 32.0  # px of the frame that what is held may reach from the hand
+HANGS, BESIDE = 80.0, 4.0  # px of the frame: beside the body what hangs may reach further
 LEAST_HELD, MOST_HELD = 80, 0.4  # px of the frame; share of the garment near the hands
 LEAST_ALONE = 0.4  # of what lies near the hands: so much must lie away from them to know its colours
 HELD_EDGE = 10.0  # in Lab
@@ -338,7 +339,8 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
     """
     held = np.zeros(parts.shape, bool)
     hands = np.isin(parts, HANDS)
-    near, palms, arms = grown(hands, GRASP), grown(hands, RIM), grown(np.isin(parts, LOWER_ARMS), 2 * RIM)
+    palms, arms = grown(hands, RIM), grown(np.isin(parts, LOWER_ARMS), 2 * RIM)
+    near = grown(hands, GRASP) | (grown(hands, HANGS) & ~grown(parts > 0, BESIDE))
     bare = (seen[0, Seen.ARM] > SURE_SKIN).numpy()
     like_skin = np.zeros(parts.shape, bool)
     if bare.sum() >= LEAST_SKIN:
@@ -362,7 +364,9 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
         for number in np.flatnonzero((areas > LEAST_HELD) & (areas < most)):
             if number and _stands_out(pieces == number, own & ~possible, lab):
                 sure |= pieces == number
-        held |= sure | (possible & grown(sure, 4 * RIM))
+        _, joined = cv2.connectedComponents((sure | possible).astype(np.uint8))
+        bag = np.isin(joined, np.unique(joined[sure])) & (joined > 0)
+        held |= bag | (closed(bag, 4 * RIM) & other & ~grown(parts > 0, BESIDE))
     return held
 
 
