@@ -180,8 +180,11 @@ class Behind:
     def _skin(self, covers: Maps) -> Maps:
         """The colours of the bare limbs that are seen, else of the face, carried on over round limbs."""
         least = LEAST_SKIN * self.working.zoom**2
-        limbs = self._inner(self._share(Seen.ARM, Seen.LEG) > SURE)
+        parts = self.scene.reading.parts[..., 0]
+        head = self.working.cut(np.isin(parts, HEAD)) > 0.5
         face = self._inner(self._share(Seen.FACE) > SURE)
+        limbs = self._inner(self._share(Seen.ARM, Seen.LEG) > SURE) | (face & ~head)
+        face &= head
         if face.sum() + limbs.sum() < least:
             return self.filled
         told = self.photo.copy()
@@ -189,7 +192,6 @@ class Behind:
             told[face] = np.median(self.photo[face], axis=0)  # without eyes and lips
         weight = FACE_WEIGHT * min(1.0, max(limbs.sum(), least / 8) / max(face.sum(), 1))
         known = np.where(limbs, 1, weight * face).astype(np.float32)
-        parts = self.scene.reading.parts[..., 0]
         limb, trunk = (
             self.working.cut(where) > 0.5
             for where in ((parts > 0) & ~np.isin(parts, TRUNK), np.isin(parts, (*TORSO, *HEAD)))
