@@ -15,7 +15,7 @@ from leffa.composition.canvas import Maps, Working, mirrored, sized
 from leffa.composition.cloth import carried_on
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
-from leffa.composition.reading import HEAD, LEAST_SKIN, RIM, SURE_SKIN, share_of
+from leffa.composition.reading import HANDS, HEAD, LEAST_SKIN, RIM, SURE_SKIN, share_of
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -27,6 +27,7 @@ from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
 JOINT, TAPER = 5.0, 24.0  # px of the frame from what is seen of a limb: its width is compared, and come to
 ALONG = 0.4  # of a painted piece: with so much of it that near, it lies along a limb and does not lengthen it
+WRIST = 0.75  # of a hand's width
 WIDEST = 90  # percentile of depths that tells a limb's half width
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
@@ -49,7 +50,8 @@ SLACK = 1.4  # px of the frame that an arm is thinner, on each side, than the sl
 CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
-ROUND = 0.42  # of its brightness that a limb loses at its edge
+SHADOW, UNDER = 0.22, 5.0  # of its brightness that a limb loses under a hem; px of the frame that it reaches
+ROUND = 0.5  # of its brightness that a limb loses at its edge
 LIT = 0.24  # of its brightness that a limb's side gains towards the light, and loses away from it
 ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
 BEYOND = 1.5  # px of the frame that a limb may reach beyond the part map
@@ -111,6 +113,7 @@ class Behind:
         away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5) / zoom
         inner = shut(painted | seen | (self.garment > 0.5), SLIT * zoom)
         depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 5) / zoom
+        hands = self.working.cut(np.isin(self.scene.reading.parts[..., 0], HANDS)) > 0.5
         visible = painted & (self.garment < 0.5)
         _, pieces = cv2.connectedComponents(visible.astype(np.uint8))
         thin = np.zeros_like(painted)
@@ -118,7 +121,8 @@ class Behind:
             piece = pieces == number
             ends = seen & grown(piece, JOINT * zoom), piece & (away < JOINT)
             if (2 * JOINT * zoom) ** 2 < piece.sum() > ends[1].sum() / ALONG:
-                wider = max(0.0, float(np.diff([np.percentile(depth[end], WIDEST) for end in ends])[0]))
+                there, here = (float(np.percentile(depth[end], WIDEST)) for end in ends)
+                wider = max(0.0, here - there * (WRIST if hands[ends[0]].mean() > 0.5 else 1))
                 thin |= piece & (depth < wider * np.exp(-((away / TAPER) ** 2)))
         kept = (painted | seen) & ~thin
         near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
@@ -211,7 +215,11 @@ class Behind:
         lit = (
             LIT * edge * (across * from_left + down * from_above) / length
         )  # depth rises away from the light
-        return closed(told, known) * (1 - ROUND * edge**2 + lit)[..., None]
+        below = (
+            cv2.distanceTransform((self.garment < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / self.working.zoom
+        )
+        shadow = SHADOW * np.exp(-((below / UNDER) ** 2)) * of_limbs
+        return closed(told, known) * (1 - ROUND * edge**2 + lit - shadow)[..., None]
 
     def _light(self, face: NDArray[np.bool_]) -> tuple[float, float]:
         """How much of the light comes from the left, as on the face, and from above."""
