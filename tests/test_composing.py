@@ -21,6 +21,7 @@ from leffa.composition.laying import (
     _overstretched,
     _up_to_the_waist,
     anchored,
+    neck_opening,
 )
 from leffa.composition.length import of_its_length
 from leffa.composition.networks import Networks
@@ -279,13 +280,14 @@ def _landed(
     worn: np.ndarray | None = None,
     person: np.ndarray | None = None,
     legs: np.ndarray | None = None,
+    opening: np.ndarray | None = None,
 ) -> np.ndarray:
     nowhere = np.zeros(FRAME, bool)
     near = cv2.dilate(covered.astype(np.uint8), np.ones((17, 17), np.uint8)) > 0
     near_cloth = cv2.dilate(on_cloth.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
-    worn, legs = (nowhere if where is None else where for where in (worn, legs))
+    worn, legs, opening = (nowhere if where is None else where for where in (worn, legs, opening))
     said = Said(covered, near, worn, ~nowhere if person is None else person, legs)
-    lands = Lands(on_cloth, on_cloth, near_cloth, on_cloth)
+    lands = Lands(on_cloth, on_cloth, near_cloth, on_cloth, opening)
     return landed(WORKING, said, lands, np.zeros((*FRAME, 2), np.float32))[0]
 
 
@@ -304,6 +306,20 @@ def test_trousers_have_no_gap_where_the_legs_that_wear_them_meet():
     assert kept[82:138, 52:138].all() and not kept[146:, 93:97].any()
     wide = _box(50, 80, 50, 140) | _box(80, 220, 50, 75) | _box(80, 220, 115, 140)
     assert not _landed(wide, wide, legs=_box(50, 220, 50, 140))[100:, 80:110].any()
+
+
+def test_a_neck_stays_open_though_it_is_narrower_than_the_gaps_that_are_closed():
+    covered, neck = _box(50, 150, 50, 140), _box(50, 60, 92, 98)
+    for opening, is_open in ((neck, True), (None, False)):
+        kept = _landed(covered, covered & ~neck, opening=opening)
+        assert bool(kept[52:57, 93:97].any()) != is_open and kept[70:, 52:138][:78].all()
+
+
+def test_the_opening_of_a_neck_is_between_the_shoulders_and_open_above():
+    dress = (
+        _box(20, 230, 60, 130) & ~_box(20, 50, 80, 110) & ~_box(60, 70, 80, 110) & ~_box(120, 230, 90, 100)
+    )
+    assert np.array_equal(neck_opening(dress.astype(np.uint8)) > 0, _box(20, 50, 80, 110))
 
 
 def test_cloth_far_from_what_is_said_to_be_covered_is_not_laid():
@@ -443,7 +459,7 @@ def test_places_of_what_is_covered_are_places_on_cloth():
     covered, on_cloth = _box(50, 150, 50, 140), _box(54, 150, 50, 140)
     places = np.where(on_cloth[..., None], 0.25, 0.75).astype(np.float32).repeat(2, -1)
     said = Said(covered, covered, covered, covered, covered)
-    kept, mended = landed(WORKING, said, Lands(on_cloth, on_cloth, covered, on_cloth), places)
+    kept, mended = landed(WORKING, said, Lands(on_cloth, on_cloth, covered, on_cloth, ~covered), places)
     assert (mended[kept] == 0.25).all() and (kept & ~on_cloth).any()
 
 
@@ -575,6 +591,21 @@ def test_what_lies_in_a_hand_and_has_another_colour_than_the_skirt_is_held(colou
     held = _held_in_hands(cloths(None, _box(120, 250, 60, 140)), lab, parts)
     assert (held[bag].mean() > 0.6) == is_held
     assert not held[180:].any()  # and the skirt stays a skirt
+
+
+def test_a_bag_that_hangs_far_below_a_hand_beside_the_legs_is_held_whole():
+    """With a strap two px wide, and a lid of the skirt's colour."""
+    lab, parts = two_colours(0), np.zeros(FRAME, np.uint8)
+    strap, bag, lid = _box(150, 200, 40, 42), _box(200, 226, 30, 52), _box(208, 214, 34, 48)
+    lab[strap | bag], lab[lid] = RED, lab[240, 100]
+    parts[140:152, 38:46], parts[120:250, 70:130] = Part.RIGHT_HAND, Part.RIGHT_UPPER_LEG_FRONT
+    seen = cloths(None, _box(120, 250, 66, 140) | strap | bag)
+    held = _held_in_hands(seen, lab, parts)
+    assert (
+        held[bag].mean() > 0.95
+        and held[strap & _box(154, 200, 0, 192)].mean() > 0.6
+        and not held[:, 66:].any()
+    )
 
 
 def test_what_is_held_lies_before_the_new_garment(scene, attention):

@@ -94,12 +94,14 @@ class Lands:
 
     deep, on_cloth, near_cloth  well inside the garment, on it, or near it
     drawn     on it by the flow without its own short waves: the shot's outline alone, with its corners
+    opening   in the opening of its neck
     """
 
     deep: NDArray[np.bool_]
     on_cloth: NDArray[np.bool_]
     near_cloth: NDArray[np.bool_]
     drawn: NDArray[np.bool_]
+    opening: NDArray[np.bool_]
 
 
 def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[NDArray[np.bool_], Maps]:
@@ -114,9 +116,9 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     filled = closed(solid, GAP * working.zoom) & said.person
     kept = solid | (said.covered & (filled | _holes(solid) | (lands.near_cloth & said.worn)))
     kept |= _beside(working, kept, said.worn) | (
-        said.legs & _between(kept) & closed(kept, LEGS_APART * working.zoom)
+        said.legs & between(kept) & closed(kept, LEGS_APART * working.zoom)
     )
-    kept = opened(kept, SLIVER * working.zoom)
+    kept = opened(kept & ~opened(lands.opening, SLIVER * working.zoom), SLIVER * working.zoom)
     kept = evened(kept, working.zoom) | (kept & _corners(lands.drawn, working.zoom))
     sure = kept & lands.deep
     if not sure.any():
@@ -161,7 +163,7 @@ def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) 
     return bare & ((near & ~wide) | (above & ~high))
 
 
-def _between(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def between(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(H, W): what has some of what is kept in its row on either side."""
     left, right = (np.maximum.accumulate(kept[:, ::way], axis=1)[:, ::way] for way in (1, -1))
     between: NDArray[np.bool_] = left & right & ~kept

@@ -15,6 +15,7 @@ from leffa.composition.flows import (
     TORN,
     Lands,
     Said,
+    between,
     covered_by,
     field_at,
     landed,
@@ -56,6 +57,7 @@ WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middl
 HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
 MOST_RISE = 24.0  # px of the frame that trousers are drawn up
 STRETCHED = 4.0  # heights of the rise that it is spread over
+NECK_DEEP = 0.4  # of a product shot's height: what is open further down is no neck
 THROAT = 0.2  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
 
 
@@ -206,8 +208,18 @@ def _lands(scene: Scene, working: Working, places: Maps) -> Lands:
     smooth = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED * px)
     wide, deep = cv2.dilate(smooth, disc(BESIDE * px)), cv2.erode(outline, disc(DEEP * px)).astype(np.float32)
     even = cv2.GaussianBlur(places, (0, 0), TORN * working.zoom)
-    ends = ((deep, places), (smooth, places), (wide, places), (smooth, even))
+    neck = np.zeros_like(smooth) if scene.garment is Garment.LOWER else neck_opening(outline)
+    ends = ((deep, places), (smooth, places), (wide, places), (smooth, even), (neck, even))
     return Lands(*(warped(where, flow) > 0.5 for where, flow in ends))
+
+
+def neck_opening(outline: NDArray[np.uint8]) -> Maps:
+    """(h, w) in {0, 1}: of a product shot's outline, what is open to above between its shoulders."""
+    cloth = outline > 0
+    rows = np.flatnonzero(cloth.any(1))
+    opening = between(cloth) & ~np.maximum.accumulate(cloth, axis=0)
+    opening[round(rows[0] + NECK_DEEP * (rows[-1] - rows[0])) :] = False
+    return opening.astype(np.float32)
 
 
 def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:

@@ -340,7 +340,8 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
     held = np.zeros(parts.shape, bool)
     hands = np.isin(parts, HANDS)
     palms, arms = grown(hands, RIM), grown(np.isin(parts, LOWER_ARMS), 2 * RIM)
-    near = grown(hands, GRASP) | (grown(hands, HANGS) & ~grown(parts > 0, BESIDE))
+    beside = ~grown(parts > 0, BESIDE) & ((parts > 0) & ~hands).any(1, keepdims=True)
+    near = grown(hands, GRASP) | (grown(hands, HANGS) & beside)
     bare = (seen[0, Seen.ARM] > SURE_SKIN).numpy()
     like_skin = np.zeros(parts.shape, bool)
     if bare.sum() >= LEAST_SKIN:
@@ -366,7 +367,7 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
                 sure |= pieces == number
         _, joined = cv2.connectedComponents((sure | possible).astype(np.uint8))
         bag = np.isin(joined, np.unique(joined[sure])) & (joined > 0)
-        held |= bag | (closed(bag, 4 * RIM) & other & ~grown(parts > 0, BESIDE))
+        held |= bag | (closed(bag, 4 * RIM) & other & beside)
     return held
 
 
