@@ -1,7 +1,7 @@
 """Many visitors at once: is every request answered, as if it were alone, and does memory come back?
 
     python benchmarks/load.py              200 requests of 20 visitors, at 4 steps with the bundled weights
-    python benchmarks/load.py --quick      4 requests of 2 visitors
+    python benchmarks/load.py --quick      2 requests of 2 visitors, two ways to end
     python benchmarks/load.py --only-ends  only how soon the next visitor's run begins
 
 Prints what was lost, how many answers differ from the same request asked alone, seconds at the 50th, 90th and
@@ -36,6 +36,7 @@ from serving import free_port  # noqa: E402
 KINDS = 5  # of requests, each of which is also asked alone
 AFTER = 10  # requests, after which memory is first read
 LONGEST_RUN = 20.0  # s, where a run meets the limit
+ENDS = ("leaves", "drops the stream", "stops")
 SETTLE = 10.0  # s after the last visitor has left, before memory is read again
 
 
@@ -103,8 +104,11 @@ class Visit:
         self._thread.join()
 
 
-def freed(app: App, how: str) -> float:
-    """Seconds from the end of a visitor's long run, however it ends, until the next one's run begins."""
+def freed(app: App, how: str, longest: float = 0.0) -> float:
+    """Seconds from the end of a visitor's long run, however it ends, until the next one's run begins.
+
+    longest  s that a run may take, where it meets the limit
+    """
     this, following = f"ends-{how[:5]}", f"waits-{how[:5]}"
     event, page = join(app, this, steps=100, samples=4), Visit(app.address, this)
     with ExitStack() as streams:
@@ -115,7 +119,7 @@ def freed(app: App, how: str) -> float:
         join(app, following, steps=4, samples=1)
         with listening(app, following) as next_one:
             next(line for line in next_one if "busy, position 1" in line)
-            ended = begun + LONGEST_RUN if how == "meets the time limit" else time.monotonic()
+            ended = begun + longest if longest else time.monotonic()
             if how == "leaves":
                 page.leave()
             elif how == "drops the stream":
@@ -157,21 +161,23 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=1e9, help="after that nothing more is asked")
     parser.add_argument("--only-ends", action="store_true", help="only the seconds until the next run begins")
-    parser.add_argument("--quick", action="store_true", help="4 requests of 2 visitors")
+    parser.add_argument("--quick", action="store_true", help="2 requests of 2 visitors, two ways to end")
     options = parser.parse_args()
     options.kinds, options.after, options.settle = KINDS, AFTER, SETTLE
+    longest, ends = LONGEST_RUN, ENDS
     if options.quick:
-        options.requests, options.visitors = 4, 2
-        options.kinds, options.after, options.settle = 2, 2, 0
+        options.requests, options.visitors = 2, 2
+        options.kinds, options.after, options.settle = 2, 1, 0
+        longest, ends = LONGEST_RUN / 3, ENDS[:1]
     with running() as app:
         if not options.only_ends:
             alone = [app.request(f"alone-{kind}", kind, options.steps)[0] for kind in range(options.kinds)]
             measure(app, alone, options)
-        for how in ("leaves", "drops the stream", "stops"):
+        for how in ends:
             print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}", flush=True)
-    with running("--longest-run", str(LONGEST_RUN)) as app:
+    with running("--longest-run", str(longest)) as app:
         how = "meets the time limit"
-        print(f"seconds to the next run when a visitor {how}: {freed(app, how):.1f}")
+        print(f"seconds to the next run when a visitor {how}: {freed(app, how, longest):.1f}")
 
 
 @contextmanager
