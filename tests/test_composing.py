@@ -821,6 +821,16 @@ def test_holes_that_are_surely_cloth_are_filled_and_legs_stay_apart():
     assert np.array_equal(front_of(picture, shown, Garment.LOWER, ReadsColours()), shown)
 
 
+def test_a_shadow_above_the_gap_between_legs_is_ground_and_a_pale_print_is_not():
+    """By its colour, whatever a reader says: here it takes all that is no white for cloth."""
+    picture, whole = shot_with()
+    gap, shadow, seam = _box(140, 230, 90, 102), _box(100, 140, 92, 100), _box(60, 90, 60, 68)
+    seen, shown = np.asarray(picture).copy(), np.where(gap, 0, whole).astype(np.uint8)
+    seen[whole > 0], seen[gap], seen[shadow | seam] = (90, 40, 40), 255, 232
+    front = front_of(Image.fromarray(seen), shown, Garment.LOWER, ReadsColours()) > 0
+    assert not front[shadow].any() and front[seam].all() and (front == (shown > 0))[~shadow].mean() > 0.99
+
+
 def test_strips_of_ground_are_taken_off_and_white_cloth_is_not():
     """A wedge between legs; as much of a garment as a reader may take for ground if it is of one colour."""
     picture, shown = shot_with()

@@ -51,7 +51,7 @@ CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
 SHADOW, UNDER = 0.22, 5.0  # of its brightness that a limb loses under a hem; px of the frame that it reaches
-ROUND = 0.5  # of its brightness that a limb loses at its edge
+ROUND, FALL = 0.55, 1.4  # of its brightness that a limb loses at its edge; how soon
 LIT = 0.24  # of its brightness that a limb's side gains towards the light, and loses away from it
 ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
 BEYOND = 1.5  # px of the frame that a limb may reach beyond the part map
@@ -219,7 +219,7 @@ class Behind:
             cv2.distanceTransform((self.garment < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / self.working.zoom
         )
         shadow = SHADOW * np.exp(-((below / UNDER) ** 2)) * of_limbs
-        return closed(told, known) * (1 - ROUND * edge**2 + lit - shadow)[..., None]
+        return closed(told, known) * (1 - ROUND * edge**FALL + lit - shadow)[..., None]
 
     def _light(self, face: NDArray[np.bool_]) -> tuple[float, float]:
         """How much of the light comes from the left, as on the face, and from above."""

@@ -10,16 +10,20 @@ from PIL import Image
 
 from leffa.composition.canvas import FRAME, Maps, sized
 from leffa.composition.cloth import LONGEST, small_mask
+from leffa.composition.flows import between
 from leffa.config import Garment
 from leffa.framing import Box
 from leffa.images import Letterbox, to_tensor
 from leffa.preprocess.garment.parsing import ABOVE_NECK, NECK_WIDE, ShotParser, ShotPart
-from leffa.preprocess.offline.drawing import closed
+from leffa.preprocess.offline.drawing import closed, opened
 
 ROOM = 0.08  # of the garment's longer side: what is looked at around it
 MOST_TAKEN = 0.065  # of what colours tell to be garment: more is no ground that came along
-THICK = 9.0  # px of a shot ``LONGEST`` px long: half the width of the widest strip of ground that came along
+THICK = 7.0  # px of a shot ``LONGEST`` px long: half the width of the widest strip of ground that came along
 SURE, LIKELY = 0.9, 0.7  # share of a pixel that is cloth; that is ground
+SHADOW, LIGHT, TINGE = 25.0, 6.0, 6.0  # in Lab: darker, lighter, of another hue than the ground between legs
+ALIKE = 0.12  # share of a garment that looks like its ground, above which nobody can tell
+BESIDE_GAP = 0.06  # of a garment's width: how far beside the gap between its legs that gap may go on
 CUT_OFF = 0.1  # share of a side of what is looked at: more garment than that goes on beyond it
 NOTCH = 24  # px of a shot ``LONGEST`` px long: what is lost
 MOST_TOLD = 3.0  # logarithm that one pixel tells of a neck at most
@@ -49,7 +53,9 @@ def front_of(
     if garment is not Garment.LOWER:  # whose legs are apart
         whole |= _lost(whole, 1 - ground > SURE)
     whole &= ~_taken_along(whole, ground > LIKELY)
-    if garment is not Garment.LOWER:
+    if garment is Garment.LOWER:
+        whole &= ~_up_between_legs(np.asarray(picture), whole)
+    else:
         whole &= ~_neck(picture, whole, parser)
     return np.where(whole, 255, 0).astype(np.uint8)
 
@@ -68,6 +74,27 @@ def _taken_along(shown: NDArray[np.bool_], ground: NDArray[np.bool_]) -> NDArray
     _, pieces = cv2.connectedComponents(taken.astype(np.uint8))
     thick = np.unique(pieces[depth > THICK * max(shown.shape) / LONGEST])
     return taken & ~np.isin(pieces, thick)
+
+
+def _up_between_legs(picture: NDArray[np.uint8], shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): where the ground between legs, or a shadow on it, goes on above the gap that is told."""
+    small = small_mask(shown) > 0
+    gap = between(small)
+    if not gap.any():
+        return np.zeros_like(shown)
+    lab = cv2.cvtColor(sized(picture, small.shape).astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    off = lab - np.median(lab[~small], axis=0)
+    like = (np.hypot(off[..., 1], off[..., 2]) < TINGE) & (off[..., 0] > -SHADOW) & (off[..., 0] < LIGHT)
+    if like[small].mean() > ALIKE:  # white trousers
+        return np.zeros_like(shown)
+    columns = np.flatnonzero(small.any(0))
+    beside = BESIDE_GAP * (columns[-1] - columns[0])
+    near = np.abs(np.arange(small.shape[1]) - np.median(np.nonzero(gap)[1])) < beside
+    _, pieces = cv2.connectedComponents((gap | (like & small & near)).astype(np.uint8))
+    taken = small & np.isin(pieces, np.unique(pieces[gap]))
+    taken &= ~opened(taken, THICK)
+    more: NDArray[np.bool_] = (sized(taken.astype(np.float32), shown.shape) > 0.5) & shown
+    return more
 
 
 @torch.no_grad()
