@@ -51,7 +51,7 @@ CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
 SHADOW, UNDER = 0.22, 5.0  # of its brightness that a limb loses under a hem; px of the frame that it reaches
-ROUND, FALL = 0.55, 1.4  # of its brightness that a limb loses at its edge; how soon
+ROUND = 0.5  # of its brightness that a limb loses at its edge
 LIT = 0.24  # of its brightness that a limb's side gains towards the light, and loses away from it
 ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
 BEYOND = 1.5  # px of the frame that a limb may reach beyond the part map
@@ -110,6 +110,8 @@ class Behind:
     def _limbs(self, painted: NDArray[np.bool_]) -> Maps:
         """(H, W) in [0, 1]: painted skin; where it meets a limb that is seen, it comes to its width."""
         seen, zoom = self._share(Seen.ARM, Seen.LEG) > 0.5, self.working.zoom
+        if not seen.any():
+            return outlined(self.working, painted, LIMB)
         away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5) / zoom
         inner = shut(painted | seen | (self.garment > 0.5), SLIT * zoom)
         depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 5) / zoom
@@ -215,11 +217,14 @@ class Behind:
         lit = (
             LIT * edge * (across * from_left + down * from_above) / length
         )  # depth rises away from the light
-        below = (
-            cv2.distanceTransform((self.garment < 0.5).astype(np.uint8), cv2.DIST_L2, 5) / self.working.zoom
-        )
-        shadow = SHADOW * np.exp(-((below / UNDER) ** 2)) * of_limbs
-        return closed(told, known) * (1 - ROUND * edge**FALL + lit - shadow)[..., None]
+        shadow = SHADOW * self._near(self.garment > 0.5, UNDER) * of_limbs
+        return closed(told, known) * (1 - ROUND * edge**2 + lit - shadow)[..., None]
+
+    def _near(self, what: NDArray[np.bool_], reach: float) -> Maps:
+        """(H, W) in [0, 1]: 1 on something, falling to 0 over a few times ``reach`` px of the frame."""
+        away = cv2.distanceTransform((~what).astype(np.uint8), cv2.DIST_L2, 5) / (reach * self.working.zoom)
+        near: Maps = np.exp(-(np.minimum(away, 9) ** 2))
+        return near
 
     def _light(self, face: NDArray[np.bool_]) -> tuple[float, float]:
         """How much of the light comes from the left, as on the face, and from above."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from leffa.composition.behind import Behind
+from leffa.composition.behind import CLOTHES, Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import LONGEST, extended, sure_cloth
 from leffa.composition.flows import (
@@ -33,7 +33,8 @@ from leffa.preprocess.offline.drawing import closed, disc, grown, opened, withou
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
-TINY = 0.012  # of the largest piece of what has to go: what is smaller was misread
+SPOT, AMIDST = 0.02, 0.5  # of the largest piece; share of what stays around a spot in a garment that stays
+TINY = 0.004  # of the largest piece of what has to go: what is smaller was misread
 SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
 AWAY = (5.0, 6.5)  # px of the frame from the person: from here on all is ground, whatever the parser says
 OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open to the filling
@@ -231,8 +232,26 @@ def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
     distance = cv2.distanceTransform(1 - person, cv2.DIST_L2, 5) / working.zoom
     away = np.clip((distance - AWAY[0]) / (AWAY[1] - AWAY[0]), 0, 1)
     likely = without_tiny(opened(np.maximum(kept, away) < KEPT, SPECK * working.zoom), TINY)
+    stays = (
+        share_of(scene.photo, scene.reading, working, [part for part in CLOTHES if part not in going]) > 0.5
+    )
+    likely &= ~_spots(likely, stays, working.zoom)
     gone = np.maximum(grown(likely, RIM * working.zoom), working.cut(scene.by_hand))
     return cv2.GaussianBlur(gone, (0, 0), 0.4 * working.zoom) * mask
+
+
+def _spots(likely: NDArray[np.bool_], stays: NDArray[np.bool_], zoom: float) -> NDArray[np.bool_]:
+    """(H, W): small pieces of what has to go that lie in the midst of a garment that stays: its pockets."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(likely.astype(np.uint8))
+    areas = stats[:, cv2.CC_STAT_AREA]
+    areas[0] = 0
+    spots = np.zeros_like(likely)
+    for number in np.flatnonzero((areas > 0) & (areas < SPOT * areas.max())):
+        piece = pieces == number
+        around = grown(piece, 2 * RIM * zoom) & ~piece
+        if stays[around].mean() > AMIDST:
+            spots |= piece
+    return spots
 
 
 def _laid_and_filled(

@@ -24,6 +24,7 @@ LEAST_FLARE, MOST_FLARE = (
 )  # of the width that the refinement says: below, it is right; above, it is not
 EVEN = 8.0  # px of the frame over which a skirt's sides are smoothed
 CORNER, MOST_CORNER = 8, 1.2  # rows of the frame at a hem that come to the width above; times as wide at most
+STEEPEST = 0.7  # px that a skirt's side goes out per row
 RAMP = 0.4  # of a skirt's length below the hips, over which it comes to its width
 BESIDE = 2.0  # px of the frame that the mask reaches beyond a skirt
 HEM = 0.02  # of a product shot's height: so near to its end a garment is no longer as wide as it is
@@ -85,7 +86,12 @@ def of_its_width(scene: Scene, refined: Refined) -> Refined:
     share[hem:] = share[hem - 1]
     share = cv2.GaussianBlur(share[:, None], (0, 0), EVEN)[:, 0]
     share *= np.minimum(squared / said, MOST_CORNER)
-    return _drawn(refined, span, np.minimum(share, _room(scene, span)))
+    room = _room(scene, span) * said
+    room[hem - CORNER :] = room[hem - CORNER]  # at its corners a skirt is less wide, not its room
+    for row in rows[1:]:  # no step where the mask has one
+        room[row] = min(room[row], room[row - 1] + STEEPEST)
+    room[rows] = np.minimum.accumulate(room[rows][::-1])[::-1]  # nor a belly
+    return _drawn(refined, span, np.maximum(np.minimum(share, room / said), 1))
 
 
 def _is_skirt(scene: Scene) -> bool:
