@@ -10,7 +10,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from leffa.errors import WeightsError
 from leffa.files import system_error
@@ -102,7 +104,6 @@ def _part(remote: RemoteFile, target: Path) -> Path:
 
 def _fetched(remote: RemoteFile, part: Path) -> bool:
     """One go, with huggingface_hub's own retries; False if it was cut but has brought something."""
-    import httpx2
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers
 
@@ -117,7 +118,7 @@ def _fetched(remote: RemoteFile, part: Path) -> bool:
                 expected_size=remote.size,
                 displayed_filename=remote.name,
             )
-        except httpx2.TransportError:
+        except http_client().TransportError:
             file.flush()
             if file.tell() <= before:
                 raise
@@ -125,10 +126,17 @@ def _fetched(remote: RemoteFile, part: Path) -> bool:
     return True
 
 
+def http_client() -> ModuleType:
+    """The library whose errors huggingface_hub raises: httpx2; before its version 2, on Python 3.10, httpx."""
+    try:
+        return import_module("httpx2")
+    except ModuleNotFoundError:
+        return import_module("httpx")
+
+
 @contextmanager
 def _in_a_sentence(name: str, revision: str, part: Path | None = None) -> Iterator[None]:
     """Turn what the network and the disk can do into WeightsErrors."""
-    import httpx2
     from huggingface_hub import errors
 
     try:
@@ -156,7 +164,7 @@ def _in_a_sentence(name: str, revision: str, part: Path | None = None) -> Iterat
                 f"{endpoint()} refuses {name} ({status}): log in with `hf auth login`, or set HF_TOKEN"
             ) from None
         raise WeightsError(f"{endpoint()} answered {status} when asked for {name}: try again later") from None
-    except httpx2.HTTPError as error:
+    except http_client().HTTPError as error:
         raise WeightsError(_unreachable(name, error, part)) from None
     except OSError as error:
         if is_disk_full(error):

