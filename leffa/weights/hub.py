@@ -127,7 +127,7 @@ def _fetched(remote: RemoteFile, part: Path) -> bool:
 
 
 def http_client() -> ModuleType:
-    """The library whose errors huggingface_hub raises: httpx2; before its version 2, on Python 3.10, httpx."""
+    """The library whose errors huggingface_hub raises: httpx2; before its version 2 (Python 3.10) httpx."""
     try:
         return import_module("httpx2")
     except ModuleNotFoundError:
