@@ -122,7 +122,7 @@ class Behind:
         for number in np.unique(pieces[visible & (away < JOINT)]):
             piece = pieces == number
             ends = seen & grown(piece, JOINT * zoom), piece & (away < JOINT)
-            if (2 * JOINT * zoom) ** 2 < piece.sum() > ends[1].sum() / ALONG:
+            if ends[0].any() and (2 * JOINT * zoom) ** 2 < piece.sum() > ends[1].sum() / ALONG:
                 there, here = (float(np.percentile(depth[end], WIDEST)) for end in ends)
                 wider = max(0.0, here - there * (WRIST if hands[ends[0]].mean() > 0.5 else 1))
                 thin |= piece & (depth < wider * np.exp(-((away / TAPER) ** 2)))
@@ -184,10 +184,9 @@ class Behind:
         return smooth + texture * (mirrored(self.photo, known) - smooth)
 
     def _skin(self, covers: Maps) -> Maps:
-        """The colours of the bare limbs that are seen, else of the face, carried on over round limbs."""
+        """The colours of the bare limbs and the neck that are seen, else of the face, on round limbs."""
         least = LEAST_SKIN * self.working.zoom**2
-        parts = self.scene.reading.parts[..., 0]
-        head = self.working.cut(np.isin(parts, HEAD)) > 0.5
+        head = self.working.cut(self.scene.reading.head) > 0.5
         face = self._inner(self._share(Seen.FACE) > SURE)
         limbs = self._inner(self._share(Seen.ARM, Seen.LEG) > SURE) | (face & ~head)
         face &= head
@@ -198,6 +197,11 @@ class Behind:
             told[face] = np.median(self.photo[face], axis=0)  # without eyes and lips
         weight = FACE_WEIGHT * min(1.0, max(limbs.sum(), least / 8) / max(face.sum(), 1))
         known = np.where(limbs, 1, weight * face).astype(np.float32)
+        return closed(told, known) * self._brightness(covers, face)[..., None]
+
+    def _brightness(self, covers: Maps, face: NDArray[np.bool_]) -> Maps:
+        """(H, W): what painted skin is multiplied by: limbs are round, lit as the face, shaded by a hem."""
+        parts = self.scene.reading.parts[..., 0]
         limb, trunk = (
             self.working.cut(where) > 0.5
             for where in ((parts > 0) & ~np.isin(parts, TRUNK), np.isin(parts, (*TORSO, *HEAD)))
@@ -212,13 +216,12 @@ class Behind:
         edge = edge.clip(0, 1) * of_limbs
         soft = cv2.GaussianBlur(depth, (0, 0), thick / 4)
         across, down = (cv2.Sobel(soft, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
-        length = np.maximum(np.hypot(across, down), 1e-3)
         from_left, from_above = self._light(face)
-        lit = (
-            LIT * edge * (across * from_left + down * from_above) / length
-        )  # depth rises away from the light
-        shadow = SHADOW * self._near(self.garment > 0.5, UNDER) * of_limbs
-        return closed(told, known) * (1 - ROUND * edge**2 + lit - shadow)[..., None]
+        turned = across * from_left + down * from_above  # depth rises away from the light
+        turned /= np.maximum(np.hypot(across, down), 1e-3)
+        shadow = self._near(self.garment > 0.5, UNDER) * of_limbs
+        brightness: Maps = 1 - ROUND * edge**2 + LIT * edge * turned - SHADOW * shadow
+        return brightness
 
     def _near(self, what: NDArray[np.bool_], reach: float) -> Maps:
         """(H, W) in [0, 1]: 1 on something, falling to 0 over a few times ``reach`` px of the frame."""

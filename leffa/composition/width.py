@@ -18,10 +18,7 @@ from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined
 
-LEAST_FLARE, MOST_FLARE = (
-    1.08,
-    1.6,
-)  # of the width that the refinement says: below, it is right; above, it is not
+MOST_FLARE = 1.6  # times the width that the refinement says
 EVEN = 8.0  # px of the frame over which a skirt's sides are smoothed
 CORNER, MOST_CORNER = 8, 1.2  # rows of the frame at a hem that come to the width above; times as wide at most
 STEEPEST = 0.7  # px that a skirt's side goes out per row
