@@ -30,7 +30,7 @@ test: $(VENV)/.dev
 
 test-browser: $(VENV)/.dev
 	@sh tests/browser/ensure_chromium.sh
-	$(RUN) -m pytest -m browser $(ARGS)
+	$(RUN) -m pytest -m browser -n logical --maxprocesses 2 $(ARGS)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
