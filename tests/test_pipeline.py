@@ -243,7 +243,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path, toy):
     with pytest.raises(WeightsError, match=r"not loaded: it holds more than tensors, .* not run"):
         toy.load_official(path)
     torch.save({"unet.conv_in.weight": Bomb()}, path)
-    with pytest.raises(WeightsError, match=r"not loaded: it asks for io\.open, .* not run"):
+    with pytest.raises(WeightsError, match=r"not loaded: it asks for _?io\.open, .* not run"):
         toy.load_official(path)
     assert not (tmp_path / "boom").exists()
     with pytest.raises(WeightsError, match="leffa download"):

@@ -55,7 +55,7 @@ def encode_densepose(
 
 
 def _to_unit(values: np.ndarray, largest: int = 255) -> np.ndarray:
-    return values.astype(np.float32) / largest * 2 - 1
+    return values.astype(np.float32) / int(largest) * 2 - 1  # by a Part, NumPy 2 would make float64 of it
 
 
 def _checked_parts(parts: np.ndarray) -> np.ndarray:

@@ -57,13 +57,18 @@ def packaged() -> Path | None:
 
 
 def fetched() -> Path:
-    """Folder for the models that were fetched, beside the other weights."""
-    return models.CHECKPOINTS / "mediapipe"
+    """Folder for the models that were fetched: beside the other weights, or where the repository has them."""
+    places = [folder / "mediapipe" for folder in (models.CHECKPOINTS, models.SHIPPED)]
+    return next((place for place in places if _are_in(place)), places[0])
+
+
+def _are_in(folder: Path) -> bool:
+    return all((folder / Path(name).name).is_file() for name in SHA256)
 
 
 def is_here() -> bool:
     """Whether the models are in an installed mediapipe or were fetched; they are not read."""
-    return packaged() is not None or all((fetched() / Path(name).name).is_file() for name in SHA256)
+    return packaged() is not None or _are_in(fetched())
 
 
 def paths() -> dict[str, Path]:
