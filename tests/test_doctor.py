@@ -67,6 +67,7 @@ def test_a_bare_machine(checkpoints, capsys, monkeypatch):
         return real(name)
 
     monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(pose_models, "fetched", lambda: checkpoints / "mediapipe")
     status, out, error = told(capsys)
     assert status == 2 and "there is nothing to run" in error and "leffa download" in error
     assert "onnxruntime      MISSING: human parsing" in out and "pip install onnxruntime" in out

@@ -135,6 +135,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(pose_models, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
     monkeypatch.setattr(pose_models, "packaged", lambda: None)
     monkeypatch.setattr(models, "CHECKPOINTS", tmp_path / "checkpoints")
+    monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
     return tmp_path
 
 
@@ -172,3 +173,14 @@ def test_neither_runtime_is_one_sentence(bare: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(LeffaError, match="neither is installed"):
         networks.load()
+
+
+def test_models_in_the_repository_serve_other_checkpoints_too(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(models, "CHECKPOINTS", models.SHIPPED)
+    pose_models.fetch(bare, lambda line: None)
+    monkeypatch.setattr(models, "CHECKPOINTS", tmp_path / "others")
+    assert pose_models.is_here() and all(
+        path.parent == models.SHIPPED / "mediapipe" for path in pose_models.paths().values()
+    )
