@@ -210,6 +210,10 @@ class Refuser:
         raise LeffaError(f"row {row.number} is refused")
 
 
+NAME_KEPT = 64 if sys.version_info[:2] == (3, 12) else 0
+"""Bytes of a file's name, which pathlib interns in Python 3.12, and what is interned there is never freed."""
+
+
 def peak_of(count, folder):
     """Bytes that Python holds at most over a run of so many refused rows."""
     rows = (Row(number, "a.png", "1.png", output=f"{number}.png") for number in range(count))
@@ -223,7 +227,7 @@ def peak_of(count, folder):
 def test_memory_is_flat_in_the_number_of_rows(tmp_path):
     done = run_here("print([peak_of(count, Path(sys.argv[1])) for count in (500, 4000)])", tmp_path)
     few, many = json.loads(done.stdout.splitlines()[-1])
-    assert len(results(tmp_path / "4000")) == 4000 and many < 1.2 * few
+    assert len(results(tmp_path / "4000")) == 4000 and many < 1.2 * few + 3500 * NAME_KEPT
 
 
 def test_a_full_disk_stops_the_run_which_goes_on_later(shop, monkeypatch):
