@@ -322,6 +322,14 @@ def test_the_opening_of_a_neck_is_between_the_shoulders_and_open_above():
     assert np.array_equal(neck_opening(dress.astype(np.uint8)) > 0, _box(20, 50, 80, 110))
 
 
+@pytest.mark.parametrize("garment", Garment)
+def test_a_product_shot_too_thin_to_have_a_neck_is_no_fault(scene, attention, garment):
+    shown = np.zeros_like(scene.shown)
+    for thread in (shown, np.where(np.arange(150) == 70, 255, shown).astype(np.uint8)):
+        composed = compose(replace(scene, shown=thread, garment=garment), attention, untrained(Shows.GARMENT))
+        assert not composed.silhouette.any()
+
+
 def test_cloth_far_from_what_is_said_to_be_covered_is_not_laid():
     covered, there = _box(50, 150, 50, 140), _box(50, 150, 50, 140) | _box(200, 240, 50, 140)
     assert not _landed(covered, there)[200:].any()

@@ -118,14 +118,14 @@ class Behind:
         hands = self.working.cut(np.isin(self.scene.reading.parts[..., 0], HANDS)) > 0.5
         visible = painted & (self.garment < 0.5)
         _, pieces = cv2.connectedComponents(visible.astype(np.uint8))
-        thin = np.zeros_like(painted)
+        thin, towards = np.zeros_like(painted), self._near(seen, TAPER)
         for number in np.unique(pieces[visible & (away < JOINT)]):
             piece = pieces == number
             ends = seen & grown(piece, JOINT * zoom), piece & (away < JOINT)
             if ends[0].any() and (2 * JOINT * zoom) ** 2 < piece.sum() > ends[1].sum() / ALONG:
                 there, here = (float(np.percentile(depth[end], WIDEST)) for end in ends)
                 wider = max(0.0, here - there * (WRIST if hands[ends[0]].mean() > 0.5 else 1))
-                thin |= piece & (depth < wider * np.exp(-((away / TAPER) ** 2)))
+                thin |= piece & (depth < wider * towards)
         kept = (painted | seen) & ~thin
         near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
         usual, even = (outlined(self.working, kept, waves) for waves in (LIMB, 3 * LIMB))
@@ -178,8 +178,7 @@ class Behind:
         known = (self._share(Seen.GROUND) > SURE) & ~grown(person, CLEAR * self.working.zoom)
         if known.sum() < LEAST_SKIN * self.working.zoom**2:
             return self.filled.copy()
-        away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5) / self.working.zoom
-        texture = np.exp(-((away / TEXTURE) ** 2))[..., None].astype(np.float32)
+        texture = self._near(known, TEXTURE)[..., None]
         smooth = closed(self.photo, known)
         return smooth + texture * (mirrored(self.photo, known) - smooth)
 

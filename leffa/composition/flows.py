@@ -166,8 +166,8 @@ def _beside(working: Working, kept: NDArray[np.bool_], worn: NDArray[np.bool_]) 
 def between(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(H, W): what has some of what is kept in its row on either side."""
     left, right = (np.maximum.accumulate(kept[:, ::way], axis=1)[:, ::way] for way in (1, -1))
-    between: NDArray[np.bool_] = left & right & ~kept
-    return between
+    found: NDArray[np.bool_] = left & right & ~kept
+    return found
 
 
 def _holes(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -219,6 +219,8 @@ def neck_opening(outline: NDArray[np.uint8]) -> Maps:
     cloth = outline > 0
     rows = np.flatnonzero(cloth.any(1))
     opening = between(cloth) & ~np.maximum.accumulate(cloth, axis=0)
+    if not len(rows):  # too thin for its rim to be taken off
+        return opening.astype(np.float32)
     opening[round(rows[0] + NECK_DEEP * (rows[-1] - rows[0])) :] = False
     return opening.astype(np.float32)
 

@@ -44,20 +44,25 @@ class Span:
             if not len(found):
                 continue
             centre = found[len(found) // 2]
-            left, right = centre - columns[centre::-1].argmin(), centre + columns[centre:].argmin()
-            left = -1 if columns[: centre + 1].all() else left
-            right = len(columns) if columns[centre:].all() else right
-            middle[row], half[row] = (left + right) / 2, (right - left - 1) / 2
+            left, right = _reach(columns, centre)
+            middle[row], half[row] = centre + (right - left) / 2, (left + right - 1) / 2
         return cls(middle, half)
+
+
+def _reach(columns: NDArray[np.bool_], centre: int) -> tuple[int, int]:
+    """How many columns from ``centre`` on, itself included, are of its piece, to the left and right."""
+    sides = columns[centre::-1], columns[centre:]
+    left, right = (len(side) if side.all() else int(side.argmin()) for side in sides)
+    return left, right
 
 
 def of_its_width(scene: Scene, refined: Refined) -> Refined:
     """What the refinement says, drawn wider below the hips where the product shot flares."""
-    if scene.garment not in (Garment.DRESS, Garment.LOWER) or scene.is_worn or not _is_skirt(scene):
+    if scene.garment not in (Garment.DRESS, Garment.LOWER) or scene.is_worn:
         return refined
     body = Body.of(scene)
     laid = laid_on_shot(scene, refined)
-    if body is None or not laid.any():
+    if body is None or not laid.any() or not _is_skirt(scene):
         return refined
     hips, hem = round(body.hips), int(np.flatnonzero(laid.any(1))[-1]) + 1
     places = scene.reference_region.places(refined.flow[0].numpy())
@@ -113,10 +118,8 @@ def _room(scene: Scene, span: Span) -> NDArray[np.float64]:
     mask = framed_mask(scene.mask, scene.region)[0, 0].numpy() > 0
     room = np.ones(len(mask))
     for row in np.flatnonzero(span.half):
-        middle = int(span.middle[row])
-        left = mask[row, middle::-1].argmin() if not mask[row, : middle + 1].all() else middle
-        right = mask[row, middle:].argmin() if not mask[row, middle:].all() else len(mask[row]) - middle
-        room[row] = max(1.0, (min(left, right) - BESIDE) / span.half[row])
+        narrower = min(_reach(mask[row], int(span.middle[row])))
+        room[row] = max(1.0, (narrower - BESIDE) / span.half[row])
     room[span.half == 0] = MOST_FLARE
     return room
 

@@ -308,7 +308,7 @@ def parser_batch(batch: Batch, grounds: Tensor, draw: Draw) -> Batch:
 
 
 def shot_batch(batch: Batch, draw: Draw) -> Batch:
-    """Product shots bent, in other light, blurred and grained; half of them from near, at their necks.
+    """Product shots bent, in other light, blurred and grained; most of them from near, at their necks.
 
     batch    photo (B, 3, H, W), seen (B, H, W) long
 
