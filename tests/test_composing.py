@@ -723,6 +723,17 @@ def test_long_trousers_reach_the_ankles_and_shorts_do_not(scene):
     assert of_its_length(drawn, refined) is refined
 
 
+def test_each_leg_of_long_trousers_reaches_its_own_ankle(scene):
+    drawn, refined = somebody(scene, ends=240, laid=190, garment=Garment.LOWER)
+    parts = drawn.reading.parts
+    parts[100:KNEES, 96:116, 0] = Part.RIGHT_UPPER_LEG_FRONT
+    parts[KNEES : ANKLES - 6, 96:116, 0] = Part.RIGHT_LOWER_LEG_FRONT
+    parts[ANKLES - 6 :, 96:] = 0  # the other stands further back
+    laid = of_its_length(drawn, refined).shows[0].argmax(0) == Shows.GARMENT
+    near, far = (np.flatnonzero(laid[:, side].any(1))[-1] + 1 for side in (slice(96), slice(96, None)))
+    assert near == pytest.approx(ANKLES, abs=1) and far == pytest.approx(ANKLES - 6, abs=1)
+
+
 # ---------------------------------------------------------------------------------------- how wide it falls
 
 

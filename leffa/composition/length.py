@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from leffa.composition.canvas import FRAME, Maps, framed_mask, warped
-from leffa.composition.reading import LOWER_ARMS
+from leffa.composition.reading import LEGS, LOWER_ARMS
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -73,26 +73,57 @@ def of_its_length(scene: Scene, refined: Refined) -> Refined:
         return refined
     body = Body.of(scene)
     said = refined.shows[0].argmax(0).numpy() == Shows.GARMENT
-    places = scene.reference_region.places(refined.flow[0].numpy())
     laid = laid_on_shot(scene, refined)
     if body is None or not laid.any():
         return refined
-    widths = laid.sum(1)
-    hem = float(np.flatnonzero(widths > HEM * widths.max())[-1] + 1)
-    if scene.garment is Garment.DRESS:
-        start, wanted = body.middle, _dress_hem(scene, places, body)
-        if wanted is not None and wanted > hem:
-            wanted = max(hem, min(wanted, _room(scene, body)))
-    else:
-        start, wanted = body.knees, _trousers_hem(scene, body, hem)
+    if scene.garment is Garment.LOWER:
+        return _trousers(scene, refined, said, laid, body)
+    places = scene.reference_region.places(refined.flow[0].numpy())
+    start, hem, wanted = body.middle, _hem(laid), _dress_hem(scene, places, body)
     if wanted is None or hem <= start:
         return refined
+    if wanted > hem:
+        wanted = max(hem, min(wanted, _room(scene, body)))
     share = float(np.clip((wanted - start) / (hem - start), *MOST_CHANGE))
     arms = _framed(scene, LOWER_ARMS) > 0
     is_shorter = share < SURELY_SHORTER and said[arms].sum() <= SLEEVED * arms.sum()
     if not is_shorter and share < 1 + LEAST_CHANGE:
         return refined
     return _drawn(refined, said, start, hem, start + share * (hem - start), body.ankles)
+
+
+def _hem(laid: NDArray[np.bool_]) -> float:
+    """Row of the frame at which what is laid (h, w) ends."""
+    widths = laid.sum(1)
+    return float(np.flatnonzero(widths > HEM * widths.max())[-1] + 1)
+
+
+def _trousers(
+    scene: Scene, refined: Refined, said: NDArray[np.bool_], laid: NDArray[np.bool_], body: Body
+) -> Refined:
+    """Trousers of full length drawn down to the ankle, each leg to its own; others as they are."""
+    measure = measure_silhouette(scene.shown > 127, Garment.LOWER)
+    if measure is None or measure.body_length < FULL_LENGTH:
+        return refined
+    room, start = _room(scene, body), body.knees
+    legs = np.stack(
+        [_framed(scene, [part for part in LEGS if part.name.startswith(side)]) for side in ("LEFT", "RIGHT")]
+    )
+    away = [cv2.distanceTransform(1 - _down_from(leg), cv2.DIST_L2, 5) for leg in legs]
+    shows, flow = refined.shows.clone(), refined.flow.movedim(-1, 1).clone()
+    for leg, own in zip(legs, (away[0] <= away[1], away[0] > away[1]), strict=True):
+        if leg.sum() < LEAST_TORSO or not (laid & own).any():
+            continue
+        ankle, hem = _rows(leg)[1], _hem(laid & own)
+        wanted = min(max(hem, min(ankle, room)), start + MOST_CHANGE[1] * (hem - start))
+        if hem > start and wanted - start > (1 + LEAST_CHANGE) * (hem - start):
+            drawn = _drawn(refined, said, start, hem, wanted, ankle)
+            here = torch.from_numpy(own)
+            shows, flow = (
+                torch.where(here, new, kept)
+                for new, kept in ((drawn.shows, shows), (drawn.flow.movedim(-1, 1), flow))
+            )
+    return Refined([flow.float()], shows.float())
 
 
 def laid_on_shot(scene: Scene, refined: Refined) -> NDArray[np.bool_]:
@@ -136,12 +167,13 @@ def _dress_hem(scene: Scene, places: Maps, body: Body) -> float | None:
     return min(body.middle + knees * (body.knees - body.middle), body.ankles - HEEL)
 
 
-def _trousers_hem(scene: Scene, body: Body, hem: float) -> float | None:
-    """Row of the frame at which trousers of full length end; None for others."""
-    measure = measure_silhouette(scene.shown > 127, Garment.LOWER)
-    if measure is None or measure.body_length < FULL_LENGTH:
-        return None
-    return max(hem, min(body.ankles, _room(scene, body)))
+def _down_from(leg: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A leg (h, w) in {0, 1} that goes on straight below its end."""
+    longer = leg.copy()
+    if leg.any():
+        last = int(_rows(leg)[1]) - 1
+        longer[last:] = leg[last]
+    return longer
 
 
 def _room(scene: Scene, body: Body) -> float:
