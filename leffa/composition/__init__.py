@@ -9,6 +9,7 @@ photo's own size. Ours, not the paper's.
     reading   what the photo shows
     flows     the refined flow and the silhouette
     length, width  how far down a garment reaches, how wide a skirt falls
+    sleeves   where they end on an arm
     cloth     the product shot's colours
     laying, pose   the two tasks
     wearer    a garment that somebody wears on its picture

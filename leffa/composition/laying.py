@@ -26,6 +26,7 @@ from leffa.composition.length import TORSO, UPPER_LEGS
 from leffa.composition.networks import Networks
 from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN, at_edges, share_of
 from leffa.composition.scene import Composition, Scene
+from leffa.composition.sleeves import ended_straight
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
@@ -72,6 +73,8 @@ def try_on(
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
     lands = _lands(scene, working, places)
     covered, places = landed(working, _said(scene, working, refined, places), lands, places)
+    if scene.garment is not Garment.LOWER:
+        covered, places = ended_straight(scene, working, covered, places)
     if scene.garment is Garment.UPPER:
         covered |= _down_to_the_waist(scene, working, covered) & (gone > 0.5)
     if scene.garment is Garment.LOWER:
