@@ -34,6 +34,7 @@ TOLD_EDGE, LEAST_AROUND = (
     18.0,
     0.01,
 )  # in Lab: so different, colours tell; share of what is around that is sure
+MOTLEY = 2.5  # times: colours that differ less than this from what is beside, as its own do, tell nothing
 HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
 HAIR_NEAR, LEAST_HAIR = 0.1, 40  # of the head's size; px of the frame: fewer do not tell a hair's colour
 HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the median colour
@@ -482,13 +483,13 @@ def by_colours(photo: Image.Image, reading: Reading, working: Working, part: See
     ground = share_of(photo, reading, working, (Seen.GROUND,))
     zoom, inside = working.zoom, share > 0.5
     lab = cv2.cvtColor(working.cut(np.asarray(photo.convert("RGB"))) / 255, cv2.COLOR_RGB2LAB)
-    own, known = _colours_around(lab, inside & ~grown(~inside, EDGE * zoom), zoom)
+    own, known, _ = _colours_around(lab, inside & ~grown(~inside, EDGE * zoom), zoom)
     told, any_told = np.ones_like(share), np.zeros_like(inside)
     for other in (clothes > 0.5, ground > 0.5):
-        beside, there = _colours_around(lab, other & ~grown(~other, EDGE * zoom), zoom)
+        beside, there, spread = _colours_around(lab, other & ~grown(~other, EDGE * zoom), zoom)
         way = own - beside
         apart = (way**2).sum(-1)
-        valid = known & there & (apart > TOLD_EDGE**2)
+        valid = known & there & (apart > np.maximum(TOLD_EDGE, MOTLEY * spread) ** 2)
         along = ((lab - beside) * way).sum(-1) / np.maximum(apart, 1.0)
         told = np.where(valid, np.minimum(told, np.clip(2 * along - 0.5, 0, 1)), told)
         any_told |= valid
@@ -499,11 +500,16 @@ def by_colours(photo: Image.Image, reading: Reading, working: Working, part: See
     return np.where(grown(whole, 1) | ~near, told, 0)
 
 
-def _colours_around(lab: Maps, where: NDArray[np.bool_], zoom: float) -> tuple[Maps, NDArray[np.bool_]]:
-    """(H, W, 3) mean colour of what of ``where`` is near, and (H, W) whether any is."""
-    weight = cv2.GaussianBlur(where.astype(np.float32), (0, 0), EDGE_AROUND * zoom)
-    total = cv2.GaussianBlur(lab * where[..., None].astype(np.float32), (0, 0), EDGE_AROUND * zoom)
-    return total / np.maximum(weight, 1e-4)[..., None], weight > LEAST_AROUND
+def _colours_around(lab: Maps, where: NDArray[np.bool_], zoom: float) -> tuple[Maps, NDArray[np.bool_], Maps]:
+    """(H, W, 3) mean colour of what of ``where`` is near; (H, W) whether any is; its colours' spread."""
+    there = where[..., None].astype(np.float32)
+    squares = (lab**2).sum(-1, keepdims=True)
+    sums = cv2.GaussianBlur(
+        np.dstack([lab, squares, np.ones_like(there)]) * there, (0, 0), EDGE_AROUND * zoom
+    )
+    means = sums[..., :4] / np.maximum(sums[..., 4:], 1e-4)
+    spread = np.sqrt(np.maximum(means[..., 3] - (means[..., :3] ** 2).sum(-1), 0))
+    return means[..., :3], sums[..., 4] > LEAST_AROUND, spread
 
 
 def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:
