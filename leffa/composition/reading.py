@@ -485,7 +485,8 @@ def by_colours(photo: Image.Image, reading: Reading, working: Working, part: See
     lab = cv2.cvtColor(working.cut(np.asarray(photo.convert("RGB"))) / 255, cv2.COLOR_RGB2LAB)
     own, known, _ = _colours_around(lab, inside & ~grown(~inside, EDGE * zoom), zoom)
     told, any_told = np.ones_like(share), np.zeros_like(inside)
-    for other in (clothes > 0.5, ground > 0.5):
+    held = working.unframed(reading.held[None])[..., 0] > 0.5
+    for other in ((clothes > 0.5) & ~held, ground > 0.5):
         beside, there, spread = _colours_around(lab, other & ~grown(~other, EDGE * zoom), zoom)
         way = own - beside
         apart = (way**2).sum(-1)
@@ -495,9 +496,17 @@ def by_colours(photo: Image.Image, reading: Reading, working: Working, part: See
         any_told |= valid
     near = grown(inside, EDGE * zoom) & grown(~inside, EDGE * zoom)
     told = np.where(near & any_told, told, share).astype(np.float32)
-    pieces = connected(told > 0.5)
-    whole = np.isin(pieces, np.unique(pieces[inside & ~near])) & (pieces > 0)
-    return np.where(grown(whole, 1) | ~near, told, 0)
+    core = inside & ~near
+    whole, hands = (_pieces_with(core, where) for where in (told > 0.5, inside))
+    result = np.where(grown(whole, 1) | ~near, told, 0)
+    return np.where(inside & ~hands, share, result).astype(np.float32)  # too thin to tell
+
+
+def _pieces_with(core: NDArray[np.bool_], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): the pieces of ``where`` that have some of a core."""
+    pieces = connected(where)
+    found: NDArray[np.bool_] = np.isin(pieces, np.unique(pieces[core & where])) & where
+    return found
 
 
 def _colours_around(lab: Maps, where: NDArray[np.bool_], zoom: float) -> tuple[Maps, NDArray[np.bool_], Maps]:
