@@ -29,11 +29,13 @@ from leffa.composition.pose import PIECES, similarity
 from leffa.composition.product import front_of
 from leffa.composition.reading import (
     _bare_beside_tops,
+    _cloth_beside_hands,
     _divided_at_the_waist,
     _hair_of_one_colour,
     _held_in_hands,
     _neck_like_the_face,
     _skin_like_the_face,
+    by_colours,
 )
 from leffa.composition.sleeves import ended_straight
 from leffa.composition.wearer import worn_garment
@@ -615,6 +617,44 @@ def test_a_bag_that_hangs_far_below_a_hand_beside_the_legs_is_held_whole():
         and held[strap & _box(154, 200, 0, 192)].mean() > 0.6
         and not held[:, 66:].any()
     )
+
+
+def test_a_bag_is_held_where_it_lies_before_a_leg_and_up_to_the_hand():
+    lab, parts = two_colours(0), np.zeros(FRAME, np.uint8)
+    bag, hand = _box(156, 190, 40, 76), _box(140, 152, 50, 62)
+    lab[bag] = RED
+    parts[hand], parts[120:250, 64:130] = Part.RIGHT_HAND, Part.RIGHT_UPPER_LEG_FRONT
+    held = _held_in_hands(cloths(None, _box(120, 250, 60, 140) | bag), lab, parts)
+    assert held[bag].mean() > 0.95
+    assert not held[:, 80:].any()
+
+
+def test_what_is_read_as_a_hand_and_has_the_trousers_colour_is_theirs():
+    lab, hand, wide = two_colours(0), _box(140, 160, 46, 60), _box(140, 160, 46, 66)
+    lab[hand] = RED
+    seen = cloths(None, _box(120, 250, 60, 140) & ~wide)
+    seen[0, :, wide] = 0
+    seen[0, Seen.ARM, wide] = 1
+    told = _cloth_beside_hands(seen, lab, hand)
+    assert (told[0, Seen.ARM][hand] == 1).all()
+    assert told[0, Seen.LOWER][wide & ~hand].mean() > 0.95  # but for its corners
+
+
+@pytest.mark.parametrize("misread", [-3, 3])
+def test_a_hand_ends_where_its_colour_does(misread):
+    """Read wider or narrower than it is by 1.5 px of the frame."""
+    picture = np.full((512, 384, 3), (60, 70, 110), np.uint8)
+    hand, read = (np.zeros((512, 384), bool) for _ in range(2))
+    hand[200:280, 150:200] = True
+    read[200 - misread : 280 + misread, 150 - misread : 200 + misread] = True
+    picture[hand] = (220, 170, 140)
+    shares = torch.zeros(1, len(Seen), *FRAME)
+    shares[0, Seen.ARM] = torch.from_numpy(cv2.resize(read.astype(np.float32), FRAME[::-1], interpolation=3))
+    shares[0, Seen.LOWER] = 1 - shares[0, Seen.ARM]
+    reading = replace(reading_of(Seen.LOWER), seen=shares)
+    working = Working(Region.whole((512, 384), FRAME), 1.0)
+    told = by_colours(Image.fromarray(picture), reading, working, Seen.ARM)
+    assert ((told > 0.5) != hand).sum() < 0.03 * hand.sum()
 
 
 def test_what_is_held_lies_before_the_new_garment(scene, attention):

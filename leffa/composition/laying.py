@@ -24,7 +24,7 @@ from leffa.composition.flows import (
 )
 from leffa.composition.length import TORSO, UPPER_LEGS
 from leffa.composition.networks import Networks
-from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN, at_edges, share_of
+from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN, at_edges, by_colours, share_of
 from leffa.composition.scene import Composition, Scene
 from leffa.composition.sleeves import ended_straight
 from leffa.config import Garment
@@ -110,10 +110,13 @@ def _in_front(scene: Scene, working: Working) -> Maps:
         ]
     )
     held = at_edges(scene.photo, working, scene.reading.held)
-    arms = share_of(scene.photo, scene.reading, working, (Seen.ARM,))
+    arms = by_colours(scene.photo, scene.reading, working, Seen.ARM)
     if scene.garment is not Garment.LOWER:  # that no arm is under; sleeves end at the hands
         hands = working.cut(np.isin(scene.reading.parts[..., 0], HANDS)) > 0.5
         arms = arms * grown(hands, RIM * working.zoom)
+    bag = held > 0.5
+    gripped = closed(bag | (arms > 0.5), 2 * RIM * working.zoom) & grown(bag, 2 * RIM * working.zoom)
+    held = np.maximum(held, gripped)
     return np.clip(4 * (hair + face + held + arms - 0.5) + 0.5, 0, 1)
 
 

@@ -17,7 +17,7 @@ from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import Letterbox
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import closed, disc, grown, opened, without_tiny
+from leffa.preprocess.offline.drawing import closed, connected, disc, grown, opened, without_tiny
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 from leffa.preprocess.offline.parts import body_coordinates
 
@@ -29,6 +29,12 @@ GUIDE_RADIUS, GUIDE_EDGE = (
     2.0,
     0.02,
 )  # of the guided filter: px of the frame; contrast of an edge worth keeping
+EDGE, EDGE_AROUND = 2.5, 3.5  # px of the frame: how far an edge may be misread; colours beside it are from
+TOLD_EDGE, LEAST_AROUND = (
+    18.0,
+    0.01,
+)  # in Lab: so different, colours tell; share of what is around that is sure
+MOTLEY = 2.5  # times: colours that differ less than this from what is beside, as its own do, tell nothing
 HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
 HAIR_NEAR, LEAST_HAIR = 0.1, 40  # of the head's size; px of the frame: fewer do not tell a hair's colour
 HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the median colour
@@ -48,8 +54,10 @@ MOST_TOLD, TOLD_AROUND = 3.0, 2.0  # logarithm that one pixel's colour tells at 
 TOLD_WEIGHT = 1.5  # of colours beside the parser's own answer
 WAISTS = range(-8, 49, 8)  # px of the frame above the hips
 TOLD_APART = 0.9  # share of each half of a dress whose colours must be its own, or it is one garment
+PALM, LEAST_HAND = 8.0, 40  # px of the frame: how far a hand reaches beyond its part; fewer are none
 GRASP = 32.0  # px of the frame that what is held may reach from the hand
 HANGS, BESIDE = 80.0, 4.0  # px of the frame: beside the body what hangs may reach further
+REACHES = 12.0  # px of the frame that a bag of a colour of its own reaches beyond what is surely one
 LEAST_HELD, MOST_HELD = 80, 0.4  # px of the frame; share of the garment near the hands
 LEAST_ALONE = 0.4  # of what lies near the hands: so much must lie away from them to know its colours
 HELD_EDGE = 10.0  # in Lab
@@ -120,6 +128,7 @@ def read_photo(
     seen = _bare_beside_tops(_skin_like_the_face(seen, lab), lab)
     seen = _cloth_of_one_colour(seen, lab)
     seen = _divided_at_the_waist(seen, lab, np.isin(framed[..., 0], LEGS))
+    seen = _cloth_beside_hands(seen, lab, np.isin(framed[..., 0], HANDS))
     held = torch.from_numpy(_held_in_hands(seen, lab, framed[..., 0])).float()
     return Reading(seen, body, silhouette, parts, held)
 
@@ -332,6 +341,24 @@ def _likelihood(lab: Maps, sure: NDArray[np.bool_]) -> Maps:
     return likely
 
 
+def _cloth_beside_hands(seen: Tensor, lab: Maps, hands: NDArray[np.bool_]) -> Tensor:
+    """What is read as a hand's and has the colours of the skirt or trousers beside it is theirs."""
+    bare = (seen[0, Seen.ARM] > 0.5).numpy()
+    near = grown(hands, PALM) & bare
+    if near.sum() < LEAST_HAND:
+        return seen
+    for cloth in (Seen.LOWER, Seen.DRESS):
+        own = (seen[0, cloth] > SURE_SKIN).numpy()
+        if own.sum() < LEAST_CLOTH:
+            continue
+        likelier = _likelihood(lab, own) > LIKELIER * _likelihood(lab, bare)
+        taken = torch.from_numpy(opened(likelier & near, 1))
+        seen = seen.clone()
+        seen[0, cloth] += seen[0, Seen.ARM] * taken
+        seen[0, Seen.ARM] *= ~taken
+    return seen
+
+
 def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """(h, w): a bag: what lies beside a hand before a skirt or trousers and has none of their colours.
 
@@ -355,7 +382,7 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
         limit = np.median(likely[alone]) - FOREIGN
         likely[_shade_of(lab, np.median(lab[alone], axis=0))] = 0
         foreign = (likely < limit) & (cv2.GaussianBlur(likely, (0, 0), TOLD_AROUND) < limit)
-        other = own | (seen[0, Seen.OTHER] > 0.5).numpy()
+        other = (seen[0, [cloth, Seen.OTHER]].sum(0) > 0.5).numpy()
         possible = other & near & ~like_skin & (likely < limit)
         piece = opened(closed(foreign & possible & ~arms & ~palms, RIM), 2 * RIM)
         _, pieces, stats, _ = cv2.connectedComponentsWithStats(piece.astype(np.uint8))
@@ -367,7 +394,13 @@ def _held_in_hands(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> NDArray
                 sure |= pieces == number
         _, joined = cv2.connectedComponents((sure | possible).astype(np.uint8))
         bag = np.isin(joined, np.unique(joined[sure])) & (joined > 0)
-        held |= bag | (closed(bag, 4 * RIM) & other & beside)
+        bag |= closed(bag, 4 * RIM) & other & beside
+        if bag.any():
+            bag |= closed(bag | bare, 3 * RIM) & other & near & ~bare
+            likelier = _likelihood(lab, bag) > LIKELIER * _likelihood(lab, alone & ~bag)
+            joined = connected(bag | (opened(likelier, 1) & other & grown(bag, REACHES) & ~bare))
+            bag = np.isin(joined, np.unique(joined[bag]))
+        held |= bag
     return held
 
 
@@ -437,6 +470,55 @@ def share_of(photo: Image.Image, reading: Reading, working: Working, parts: Sequ
     if key not in working.shares:
         working.shares[key] = at_edges(photo, working, reading.seen[0, list(parts)].sum(0))
     return working.shares[key]
+
+
+def by_colours(photo: Image.Image, reading: Reading, working: Working, part: Seen) -> Maps:
+    """(H, W) in [0, 1] at the working size: share of a part; where it ends, the colours on both sides tell.
+
+    Near an edge a pixel is as much of the part as its colour lies on the way from that of what is beside it
+    to its own.
+    """
+    share = share_of(photo, reading, working, (part,))
+    clothes = share_of(photo, reading, working, (Seen.UPPER, Seen.LOWER, Seen.DRESS))
+    ground = share_of(photo, reading, working, (Seen.GROUND,))
+    zoom, inside = working.zoom, share > 0.5
+    lab = cv2.cvtColor(working.cut(np.asarray(photo.convert("RGB"))) / 255, cv2.COLOR_RGB2LAB)
+    own, known, _ = _colours_around(lab, inside & ~grown(~inside, EDGE * zoom), zoom)
+    told, any_told = np.ones_like(share), np.zeros_like(inside)
+    held = working.unframed(reading.held[None])[..., 0] > 0.5
+    for other in ((clothes > 0.5) & ~held, ground > 0.5):
+        beside, there, spread = _colours_around(lab, other & ~grown(~other, EDGE * zoom), zoom)
+        way = own - beside
+        apart = (way**2).sum(-1)
+        valid = known & there & (apart > np.maximum(TOLD_EDGE, MOTLEY * spread) ** 2)
+        along = ((lab - beside) * way).sum(-1) / np.maximum(apart, 1.0)
+        told = np.where(valid, np.minimum(told, np.clip(2 * along - 0.5, 0, 1)), told)
+        any_told |= valid
+    near = grown(inside, EDGE * zoom) & grown(~inside, EDGE * zoom)
+    told = np.where(near & any_told, told, share).astype(np.float32)
+    core = inside & ~near
+    whole, hands = (_pieces_with(core, where) for where in (told > 0.5, inside))
+    result = np.where(grown(whole, 1) | ~near, told, 0)
+    return np.where(inside & ~hands, share, result).astype(np.float32)  # too thin to tell
+
+
+def _pieces_with(core: NDArray[np.bool_], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W): the pieces of ``where`` that have some of a core."""
+    pieces = connected(where)
+    found: NDArray[np.bool_] = np.isin(pieces, np.unique(pieces[core & where])) & where
+    return found
+
+
+def _colours_around(lab: Maps, where: NDArray[np.bool_], zoom: float) -> tuple[Maps, NDArray[np.bool_], Maps]:
+    """(H, W, 3) mean colour of what of ``where`` is near; (H, W) whether any is; its colours' spread."""
+    there = where[..., None].astype(np.float32)
+    squares = (lab**2).sum(-1, keepdims=True)
+    sums = cv2.GaussianBlur(
+        np.dstack([lab, squares, np.ones_like(there)]) * there, (0, 0), EDGE_AROUND * zoom
+    )
+    means = sums[..., :4] / np.maximum(sums[..., 4:], 1e-4)
+    spread = np.sqrt(np.maximum(means[..., 3] - (means[..., :3] ** 2).sum(-1), 0))
+    return means[..., :3], sums[..., 4] > LEAST_AROUND, spread
 
 
 def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:
