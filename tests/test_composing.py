@@ -48,7 +48,7 @@ from leffa.model.flow import FlowField, coordinates
 from leffa.model.pipeline import LeffaPipeline
 from leffa.model.refinement import Refined, Refinement, Shows
 from leffa.preprocess.garment.parsing import ShotParser, ShotPart
-from leffa.preprocess.garment.product import trimmed
+from leffa.preprocess.garment.product import foreground, trimmed
 from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, PhotoParser, Seen
 from leffa.synthetic.samples import Settings, make_redressed
@@ -896,6 +896,21 @@ def test_a_neck_is_no_front_and_its_edge_is_smooth(half, depth):
     edge = taken[:, 96 - half : 96 + half].sum(0)
     steepest = 1 + 2 * depth / half
     assert np.abs(np.diff(edge)).max() <= steepest and np.abs(edge - edge[::-1]).max() <= steepest
+
+
+def test_a_neck_that_is_faint_on_its_shot_is_found(shared):
+    """Black in dark blue."""
+    path = shared / "photos" / "paired" / "garment" / "06802_00.jpg"
+    if not path.is_file() or not networks.find().is_dir():
+        pytest.skip("needs the photographs and the bundled networks")
+    picture = Image.open(path).convert("RGB")
+    shown = foreground(np.asarray(picture))
+    front = front_of(picture, shown, Garment.UPPER, Networks.load(networks.find()).shot)
+    left, right = np.flatnonzero((shown > 0).any(0))[[0, -1]]
+    middle, width = (left + right) // 2, right - left
+    taken = ((shown > 0) & (front == 0))[: int(0.3 * len(shown)), middle - width // 4 : middle + width // 4]
+    deep = np.flatnonzero(taken.sum(0) > 0.015 * len(shown))
+    assert len(deep) > 0.1 * width and abs(deep.mean() - width // 4) < 0.05 * width
 
 
 @pytest.mark.parametrize(

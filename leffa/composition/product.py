@@ -15,7 +15,7 @@ from leffa.config import Garment
 from leffa.framing import Box
 from leffa.images import Letterbox, to_tensor
 from leffa.preprocess.garment.parsing import ABOVE_NECK, NECK_WIDE, ShotParser, ShotPart
-from leffa.preprocess.offline.drawing import closed, opened
+from leffa.preprocess.offline.drawing import closed, disc, opened
 
 ROOM = 0.08  # of the garment's longer side: what is looked at around it
 MOST_TAKEN = 0.065  # of what colours tell to be garment: more is no ground that came along
@@ -33,8 +33,11 @@ DEPTHS = np.geomspace(0.02, 0.65, 36)  # of its height: how far a neck reaches b
 SHAPES = (1.0, 1.4, 2.0, 3.0, 5.0)  # exponents of its edge: from a V to a U
 DOUBTS = (1.4, 1.0, 0.5, 0.5, 0.5)  # logarithm that what is read is believed less: most blots fit into a V
 DEEPEST = 1.2  # of its width: a neck's depth; a placket or a bow reaches further
-SURE_STEP = 6.0  # in Lab per px: where one colour ends and another begins
-STEP_TELLS = 8.0  # logarithm that an edge on such steps tells for each of its columns
+SURE_STEP = 2.0  # in Lab per px: where one colour ends and another begins
+SMOOTH = 1.0  # px over which a colour's slope is measured
+OUTLINE = 3.0  # px off the garment's outline: nearer to it a step is the ground's
+STEEPEST = 3.0  # px of an edge that one column tells of at most
+STEP_TELLS = 12.0  # logarithm that each px of an edge on such steps tells
 LEAST_TOLD = 0.6  # mean logarithm over a neck
 LEAST_NECK = 0.004  # of what is looked at from near: less is none
 
@@ -154,7 +157,7 @@ def _neck(picture: Image.Image, shown: NDArray[np.bool_], parser: ShotParser) ->
     told = np.clip(logits[ShotPart.INSIDE] - logits[ShotPart.CLOTH], -MOST_TOLD, MOST_TOLD)
     garment = np.pad(shown, room)
     small = sized(garment[place].astype(np.float32), FRAME) > 0.5
-    edge = _likeliest_edge(np.where(small, told, 0), small, _steps(near))
+    edge = _likeliest_edge(np.where(small, told, 0), small, _slopes(near, small))
     seen = np.zeros_like(garment)
     if edge is not None:
         columns = (np.arange(size[1]) + 0.5) * FRAME[1] / size[1] - 0.5
@@ -174,21 +177,20 @@ def _around_neck(shown: NDArray[np.bool_]) -> Box:
     )
 
 
-def _steps(picture: NDArray[np.uint8]) -> Maps:
-    """(h, w) in [0, 1]: how much of a step from one colour to another a pixel is on."""
+def _slopes(picture: NDArray[np.uint8], garment: NDArray[np.bool_]) -> Maps:
+    """(h, w, 2, 3): how fast the colours change to the right and down, in Lab per px; 0 along the outline."""
     lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    slopes = [
-        cv2.Scharr(cv2.GaussianBlur(lab, (0, 0), 1), cv2.CV_32F, *axis) / 32 for axis in ((1, 0), (0, 1))
-    ]
-    steps: Maps = np.minimum(np.linalg.norm(np.concatenate(slopes, -1), axis=-1) / SURE_STEP, 1)
-    return steps
+    lab = cv2.GaussianBlur(lab, (0, 0), SMOOTH)
+    slopes: Maps = np.stack([cv2.Scharr(lab, cv2.CV_32F, *axis) / 32 for axis in ((1, 0), (0, 1))], 2)
+    slopes[cv2.erode(garment.astype(np.uint8), disc(OUTLINE), borderValue=0) == 0] = 0
+    return slopes
 
 
-def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], steps: Maps) -> Maps | None:
+def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], slopes: Maps) -> Maps | None:
     """(w,) rows at which a neck ends, 0 beside it; None where none is likely.
 
-    told   (h, w), logarithm of how much likelier a pixel of the ``garment`` (h, w) is its inside than front
-    steps  (h, w) in [0, 1], where one colour ends and another begins
+    told    (h, w), logarithm of how much likelier a pixel of the ``garment`` (h, w) is its inside than front
+    slopes  (h, w, 2, 3), see ``_slopes``
     """
     height, width = told.shape
     above = np.vstack([np.zeros(width), told.cumsum(0)]).T  # (w, h + 1), all that is told above a row
@@ -208,11 +210,8 @@ def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], steps: Maps) -> Maps
         rows = (line + DEPTHS[:, None, None] * height * falls).clip(0, height)
         at = np.rint(rows).astype(int)
         areas = (at - top[inside]).clip(0).sum(-1)
-        sums = (
-            above[inside, at].sum(-1)
-            - areas * np.array(DOUBTS)
-            + STEP_TELLS * steps[at.clip(0, height - 1), inside].sum(-1)
-        )
+        sums = above[inside, at].sum(-1) - areas * np.array(DOUBTS)
+        sums += STEP_TELLS * _lengths(slopes, rows, inside)
         number = int(sums.argmax())
         if sums.flat[number] > best:
             best, depth = float(sums.flat[number]), DEPTHS[number // len(SHAPES)] * height / (2 * half)
@@ -223,3 +222,18 @@ def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], steps: Maps) -> Maps
     area = float((garment & (np.arange(height)[:, None] < found)).sum())
     is_neck = area > LEAST_NECK * told.size and best > LEAST_TOLD * area and depth < DEEPEST
     return found if is_neck else None
+
+
+def _lengths(slopes: Maps, rows: Maps, columns: NDArray[np.int64]) -> Maps:
+    """(...,) px of edges (..., columns) at which the colours change, and everywhere in the same way.
+
+    So a print's outline or a weave tells little, though each of its steps is a strong one.
+    """
+    falls = np.gradient(rows.astype(np.float32), axis=-1)
+    at = np.rint(rows).astype(int).clip(0, len(slopes) - 1)
+    here = slopes[at, columns]  # (..., columns, 2, 3)
+    length = np.hypot(1, falls)
+    across = (here[..., 1, :] - falls[..., None] * here[..., 0, :]) / length[..., None]
+    sure = across / np.sqrt((across**2).sum(-1, keepdims=True) + SURE_STEP**2)
+    lengths: Maps = np.linalg.norm((sure * np.minimum(length, STEEPEST)[..., None]).sum(-2), axis=-1)
+    return lengths
