@@ -387,7 +387,9 @@ def beside(scene, arm: np.ndarray, laid: np.ndarray, gone: np.ndarray, photo: np
     shows[:, Shows.GROUND] = 9
     pixels = photo.astype(np.float32)
     hidden = gone.astype(np.float32)
-    return Behind(scene, WORKING, Refined([], shows), pixels, laid.astype(np.float32), hidden, pixels)
+    return Behind(
+        scene, Working.of(scene.region), Refined([], shows), pixels, laid.astype(np.float32), hidden, pixels
+    )
 
 
 def test_a_slit_of_ground_between_an_arm_and_the_garment_is_the_arm_s(scene):
@@ -405,6 +407,26 @@ def test_a_painted_arm_beside_a_garment_is_round_and_has_the_hand_s_colour(scene
     behind = beside(scene, arm, laid, _box(80, 190, 10, 145), photo)
     lit = behind._skin(behind._limbs(arm))[150, 20:46, 0]
     assert lit[10:16].min() > 1.1 * max(lit[1], lit[-2]) and abs(lit[12] - 200) < 12
+
+
+def test_the_shaded_side_of_a_painted_limb_is_redder_than_its_middle(scene):
+    arm, laid = _box(80, 220, 20, 46), _box(50, 220, 46, 140)
+    photo = np.where(arm[..., None], (200, 150, 120), 230).astype(np.uint8)
+    behind = beside(scene, arm, laid, _box(80, 190, 10, 145), photo)
+    lit = behind._skin(behind._limbs(arm))[110:170, 20:46].mean(0)
+    assert lit[1, 0] / lit[1, 2] > 1.08 * lit[12, 0] / lit[12, 2]
+
+
+def test_painted_arms_have_the_colour_of_hands_and_not_of_dark_legs(scene):
+    """A small light hand beside a long painted arm, and large dark legs below."""
+    hand, legs, laid = _box(100, 116, 20, 46), _box(150, 250, 20, 140), _box(30, 140, 60, 140)
+    photo = np.where(hand[..., None], (220, 170, 140), np.where(legs[..., None], (120, 80, 60), 230))
+    behind = beside(scene, hand | legs, laid, _box(40, 100, 20, 46), photo.astype(np.uint8))
+    seen = behind.scene.reading.seen
+    seen[0, Seen.LEG], seen[0, Seen.ARM] = torch.from_numpy(legs).float(), torch.from_numpy(hand).float()
+    behind.scene.reading.parts[legs, 0] = Part.LEFT_UPPER_LEG_FRONT
+    arm = behind._skin(_box(40, 100, 20, 46).astype(np.float32))[45:60, 30:36]
+    assert np.median(arm[..., 0]) > 195
 
 
 def test_the_ground_s_texture_goes_on_beside_a_garment():
