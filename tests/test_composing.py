@@ -675,7 +675,7 @@ def test_a_hand_ends_where_its_colour_does(misread):
     shares[0, Seen.LOWER] = 1 - shares[0, Seen.ARM]
     reading = replace(reading_of(Seen.LOWER), seen=shares)
     working = Working(Region.whole((512, 384), FRAME), 1.0)
-    told = by_colours(Image.fromarray(picture), reading, working, Seen.ARM)
+    told = by_colours(Image.fromarray(picture), reading, working, Seen.ARM, np.ones(working.size, bool))
     assert ((told > 0.5) != hand).sum() < 0.03 * hand.sum()
 
 

@@ -110,10 +110,11 @@ def _in_front(scene: Scene, working: Working) -> Maps:
         ]
     )
     held = at_edges(scene.photo, working, scene.reading.held)
-    arms = by_colours(scene.photo, scene.reading, working, Seen.ARM)
+    seen = np.ones(working.size, bool)
     if scene.garment is not Garment.LOWER:  # that no arm is under; sleeves end at the hands
         hands = working.cut(np.isin(scene.reading.parts[..., 0], HANDS)) > 0.5
-        arms = arms * grown(hands, RIM * working.zoom)
+        seen = grown(hands, RIM * working.zoom)
+    arms = by_colours(scene.photo, scene.reading, working, Seen.ARM, seen)
     bag = held > 0.5
     gripped = closed(bag | (arms > 0.5), 2 * RIM * working.zoom) & grown(bag, 2 * RIM * working.zoom)
     held = np.maximum(held, gripped)

@@ -38,6 +38,7 @@ SMOOTH = 1.0  # px over which a colour's slope is measured
 OUTLINE = 3.0  # px off the garment's outline: nearer to it a step is the ground's
 STEEPEST = 3.0  # px of an edge that one column tells of at most
 STEP_TELLS = 12.0  # logarithm that each px of an edge on such steps tells
+STRIDE = 2  # columns: an edge's colours are looked at in every second
 LEAST_TOLD = 0.6  # mean logarithm over a neck
 LEAST_NECK = 0.004  # of what is looked at from near: less is none
 
@@ -211,7 +212,7 @@ def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], slopes: Maps) -> Map
         at = np.rint(rows).astype(int)
         areas = (at - top[inside]).clip(0).sum(-1)
         sums = above[inside, at].sum(-1) - areas * np.array(DOUBTS)
-        sums += STEP_TELLS * _lengths(slopes, rows, inside)
+        sums += STEP_TELLS * _lengths(slopes, rows[..., ::STRIDE], inside[::STRIDE])
         number = int(sums.argmax())
         if sums.flat[number] > best:
             best, depth = float(sums.flat[number]), DEPTHS[number // len(SHAPES)] * height / (2 * half)
@@ -225,15 +226,17 @@ def _likeliest_edge(told: Maps, garment: NDArray[np.bool_], slopes: Maps) -> Map
 
 
 def _lengths(slopes: Maps, rows: Maps, columns: NDArray[np.int64]) -> Maps:
-    """(...,) px of edges (..., columns) at which the colours change, and everywhere in the same way.
+    """(...,) px of edges (..., columns), at which the colours change, and everywhere in the same way.
+
+    columns  each ``STRIDE``-th of an edge
 
     So a print's outline or a weave tells little, though each of its steps is a strong one.
     """
-    falls = np.gradient(rows.astype(np.float32), axis=-1)
+    falls = np.gradient(rows.astype(np.float32), axis=-1) / STRIDE
     at = np.rint(rows).astype(int).clip(0, len(slopes) - 1)
     here = slopes[at, columns]  # (..., columns, 2, 3)
     length = np.hypot(1, falls)
     across = (here[..., 1, :] - falls[..., None] * here[..., 0, :]) / length[..., None]
     sure = across / np.sqrt((across**2).sum(-1, keepdims=True) + SURE_STEP**2)
-    lengths: Maps = np.linalg.norm((sure * np.minimum(length, STEEPEST)[..., None]).sum(-2), axis=-1)
+    lengths: Maps = STRIDE * np.linalg.norm((sure * np.minimum(length, STEEPEST)[..., None]).sum(-2), axis=-1)
     return lengths

@@ -472,21 +472,40 @@ def share_of(photo: Image.Image, reading: Reading, working: Working, parts: Sequ
     return working.shares[key]
 
 
-def by_colours(photo: Image.Image, reading: Reading, working: Working, part: Seen) -> Maps:
+def by_colours(
+    photo: Image.Image, reading: Reading, working: Working, part: Seen, within: NDArray[np.bool_]
+) -> Maps:
     """(H, W) in [0, 1] at the working size: share of a part; where it ends, the colours on both sides tell.
 
-    Near an edge a pixel is as much of the part as its colour lies on the way from that of what is beside it
-    to its own.
+    within  (H, W): where it is wanted; elsewhere 0
     """
     share = share_of(photo, reading, working, (part,))
+    result = np.zeros_like(share)
+    wanted = within & (share > 0.5)
+    if not wanted.any():
+        return np.where(within, share, result)
+    room = round((EDGE + 3 * EDGE_AROUND) * working.zoom)
+    rows, columns = (np.flatnonzero(wanted.any(axis)) for axis in (1, 0))
+    here = tuple(slice(max(0, at[0] - room), at[-1] + 1 + room) for at in (rows, columns))
     clothes = share_of(photo, reading, working, (Seen.UPPER, Seen.LOWER, Seen.DRESS))
     ground = share_of(photo, reading, working, (Seen.GROUND,))
-    zoom, inside = working.zoom, share > 0.5
-    lab = cv2.cvtColor(working.cut(np.asarray(photo.convert("RGB"))) / 255, cv2.COLOR_RGB2LAB)
+    held = working.unframed(reading.held[None])[..., 0] > 0.5
+    lab = cv2.cvtColor(working.cut(np.asarray(photo.convert("RGB")))[here] / 255, cv2.COLOR_RGB2LAB)
+    others = (clothes > 0.5) & ~held, ground > 0.5
+    result[:] = share
+    result[here] = _told_by_colours(share[here], [other[here] for other in others], lab, working.zoom)
+    return np.where(within, result, 0).astype(np.float32)
+
+
+def _told_by_colours(share: Maps, others: Sequence[NDArray[np.bool_]], lab: Maps, zoom: float) -> Maps:
+    """Near an edge a pixel is as much of the part as its colour is on the way to the part's from the other's.
+
+    share, others  (h, w) in [0, 1], of the part; (h, w) each, what may lie beside it
+    """
+    inside = share > 0.5
     own, known, _ = _colours_around(lab, inside & ~grown(~inside, EDGE * zoom), zoom)
     told, any_told = np.ones_like(share), np.zeros_like(inside)
-    held = working.unframed(reading.held[None])[..., 0] > 0.5
-    for other in ((clothes > 0.5) & ~held, ground > 0.5):
+    for other in others:
         beside, there, spread = _colours_around(lab, other & ~grown(~other, EDGE * zoom), zoom)
         way = own - beside
         apart = (way**2).sum(-1)

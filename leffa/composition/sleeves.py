@@ -1,5 +1,6 @@
 """Sleeves end straight across the arm, wherever on it the flow lets them end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -39,6 +40,13 @@ class Arm:
         width, length = np.sqrt(3 * np.maximum(spreads, 1e-6))  # of a rectangle
         return cls(middle, along, float(length), float(width))
 
+    def around(self, room: float, size: Sequence[int]) -> tuple[slice, slice]:
+        """The box of a map of this ``size`` that has all within ``room`` px of it."""
+        reach = np.abs(self.along) * self.length + room
+        last = np.array(size[1::-1]) - 1
+        low, high = (np.clip(self.middle + way * reach, 0, last).astype(int) for way in (-1, 1))
+        return slice(low[1], high[1] + 1), slice(low[0], high[0] + 1)
+
 
 def ended_straight(
     scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps
@@ -67,13 +75,15 @@ def _straight(
     arm: Arm, zoom: float, covered: NDArray[np.bool_], places: Maps
 ) -> tuple[NDArray[np.bool_], Maps]:
     """Where a sleeve ends on one part of an arm, what ends sooner or later is drawn along it."""
-    rows, columns = np.indices(covered.shape).astype(np.float32)
+    here = arm.around(arm.width + (BESIDE + MOST_ASKEW) * zoom, covered.shape)
+    rows, columns = np.mgrid[here].astype(np.float32)
     x, y = columns - arm.middle[0], rows - arm.middle[1]
     down = x * arm.along[0] + y * arm.along[1]
     across = (y * arm.along[0] - x * arm.along[1]) / zoom
     width = arm.width / zoom
-    strips = np.arange(-int(width + BESIDE), int(width + BESIDE) + 1)
-    ends = _ends(arm, down, np.rint(across).astype(int), strips, covered)
+    most = int(width + BESIDE)
+    strips = np.arange(-most, most + 1)
+    ends = _ends(arm, down, np.rint(across).astype(int) + most, len(strips), covered[here])
     on_arm = ends[np.abs(strips) <= width]
     if np.isfinite(on_arm).sum() < LEAST_WIDE:
         return covered, places
@@ -88,23 +98,20 @@ def _straight(
     to_x, to_y = (
         (at + moved * way).astype(np.float32) for at, way in zip((columns, rows), arm.along, strict=True)
     )
-    drawn: NDArray[np.bool_] = cv2.remap(covered.astype(np.uint8), to_x, to_y, cv2.INTER_NEAREST) > 0
-    return drawn, cv2.remap(places, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    drawn, flow = covered.copy(), places.copy()
+    drawn[here] = cv2.remap(covered.astype(np.uint8), to_x, to_y, cv2.INTER_NEAREST) > 0
+    flow[here] = cv2.remap(places, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return drawn, flow
 
 
 def _ends(
-    arm: Arm,
-    down: Maps,
-    strip: NDArray[np.int_],
-    strips: NDArray[np.int_],
-    covered: NDArray[np.bool_],
+    arm: Arm, down: Maps, strip: NDArray[np.int_], count: int, covered: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """(S,): how far ``down`` the arm each strip along it is covered; NaN where it does not end there."""
-    ends = np.full(len(strips), np.nan)
-    within = np.abs(down) < arm.length
-    for number, which in enumerate(strips):
-        here = within & (strip == which)
-        laid, bare = down[here & covered], down[here & ~covered]
-        if len(laid) and len(bare) and laid.min() < -arm.length / 2 and bare.max() > laid.max():
-            ends[number] = laid.max()
-    return ends
+    """(count,): how far ``down`` the arm each strip of it is covered; NaN where it does not end there."""
+    within = (np.abs(down) < arm.length) & (strip >= 0) & (strip < count)
+    laid, bare = within & covered, within & ~covered
+    first, last, open_end = (np.full(count, start) for start in (np.inf, -np.inf, -np.inf))
+    np.minimum.at(first, strip[laid], down[laid])
+    np.maximum.at(last, strip[laid], down[laid])
+    np.maximum.at(open_end, strip[bare], down[bare])
+    return np.where((first < -arm.length / 2) & (open_end > last), last, np.nan)
