@@ -822,6 +822,14 @@ def test_a_sleeve_ends_straight_across_its_arm_with_its_own_hem(scene):
     assert np.array_equal(drawn[:70], given[1][:70])
 
 
+def test_a_top_beside_an_arm_is_no_sleeve(scene):
+    person, covered, places = sleeved(scene, np.full(20, 50))
+    person.reading.parts[60:140, 66:110, 0] = Part.TORSO_FRONT
+    covered[50:100, 63:110] = True
+    drawn, flow = ended_straight(person, WORKING, covered, places)
+    assert np.array_equal(drawn, covered) and np.array_equal(flow, places)
+
+
 def test_a_sleeve_over_the_whole_arm_and_cloth_far_beyond_its_end_stay(scene):
     for ends in (np.full(20, 200), np.where(np.arange(20) < 3, 119, 80)):
         person, covered, places = sleeved(scene, ends)

@@ -16,6 +16,7 @@ BESIDE = 16.0  # px of the frame that a sleeve may be wider, on each side, than 
 MOST_ASKEW = 12.0  # px of the frame that an end is moved along the arm; what lies further off is no sleeve's
 EVEN = 1.5  # px of the frame, across the arm, over which an end is smoothed
 LEAST_WIDE = 4  # px of the frame: narrower sleeves have no end that could be askew
+APART = 3.0  # px of the frame over which a sleeve gives way to the cloth of the trunk beside it
 RAMP = 2.0  # times what it is moved: as far from its end a sleeve is drawn
 
 
@@ -52,14 +53,16 @@ def ended_straight(
     scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps
 ) -> tuple[NDArray[np.bool_], Maps]:
     """What is covered (H, W), and its flow (H, W, 2), with the ends of sleeves across their arms."""
+    parts = scene.reading.parts[..., 0]
     for side in ("LEFT", "RIGHT"):
-        upper, lower, hand = (
-            working.cut(np.isin(scene.reading.parts[..., 0], parts)) > 0.5 for parts in _arm(side)
+        upper, lower, hand = (working.cut(np.isin(parts, own)) > 0.5 for own in _arm(side))
+        others = (
+            working.cut((parts > 0) & ~np.isin(parts, [part for own in _arm(side) for part in own])) > 0.5
         )
         for part, below in ((upper, lower), (lower, hand)):
             arm = Arm.of(part, below, working.zoom)
             if arm is not None:
-                covered, places = _straight(arm, working.zoom, covered, places)
+                covered, places = _straight(arm, part, others, working.zoom, covered, places)
     return covered, places
 
 
@@ -72,18 +75,31 @@ def _arm(side: str) -> list[list[Part]]:
 
 
 def _straight(
-    arm: Arm, zoom: float, covered: NDArray[np.bool_], places: Maps
+    arm: Arm,
+    part: NDArray[np.bool_],
+    others: NDArray[np.bool_],
+    zoom: float,
+    covered: NDArray[np.bool_],
+    places: Maps,
 ) -> tuple[NDArray[np.bool_], Maps]:
-    """Where a sleeve ends on one part of an arm, what ends sooner or later is drawn along it."""
+    """Where a sleeve ends on one part of an arm, what ends sooner or later is drawn along it.
+
+    others  (H, W): the body without this arm; what is nearer to it is no sleeve
+    """
     here = arm.around(arm.width + (BESIDE + MOST_ASKEW) * zoom, covered.shape)
     rows, columns = np.mgrid[here].astype(np.float32)
     x, y = columns - arm.middle[0], rows - arm.middle[1]
     down = x * arm.along[0] + y * arm.along[1]
     across = (y * arm.along[0] - x * arm.along[1]) / zoom
     width = arm.width / zoom
+    to_arm, to_others = (
+        cv2.distanceTransform((~where[here]).astype(np.uint8), cv2.DIST_L2, 5) for where in (part, others)
+    )
+    of_arm = np.clip((to_others - to_arm) / (APART * zoom), 0, 1)
     most = int(width + BESIDE)
     strips = np.arange(-most, most + 1)
-    ends = _ends(arm, down, np.rint(across).astype(int) + most, len(strips), covered[here])
+    strip = np.where(of_arm > 0, np.rint(across).astype(int) + most, -1)
+    ends = _ends(arm, down, strip, len(strips), covered[here])
     on_arm = ends[np.abs(strips) <= width]
     if np.isfinite(on_arm).sum() < LEAST_WIDE:
         return covered, places
@@ -92,7 +108,7 @@ def _straight(
     known = np.abs(off) < MOST_ASKEW * zoom
     off = np.interp(strips, strips[known], off[known])
     off = cv2.GaussianBlur(off[:, None], (0, 0), EVEN, borderType=cv2.BORDER_REPLICATE)[:, 0]
-    moved = np.interp(across, strips, off)
+    moved = np.interp(across, strips, off) * of_arm
     moved *= np.clip(1 - np.abs(down - end) / (RAMP * MOST_ASKEW * zoom), 0, 1)
     moved *= np.clip((width + BESIDE - np.abs(across)) / (BESIDE / 2), 0, 1)
     to_x, to_y = (
