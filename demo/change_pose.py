@@ -1,25 +1,24 @@
 """The tab *Change pose*: person, pose, body, result."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
+from PIL import ImageOps
 
 from demo import examples, parts
 from demo.painting import Work, engine
 from demo.parts import LAST, QUIETLY
 from demo.photos import boxes, person_chosen, prepare, read
-from demo.pictures import EDITOR_SIDE, photo_url
+from demo.pictures import EDITOR_SIDE, part_colours, photo_url
 from demo.sessions import Session
 from demo.tab import Tab
 from demo.texts import problem, words
 from demo.try_on import MASK_WORDS
-from demo.views import part_colours
 from leffa.config import Task
 from leffa.errors import LeffaError
-
-if TYPE_CHECKING:
-    from leffa.preprocess.prepared import Prepared
+from leffa.preprocess.known_poses import mirrored
+from leffa.preprocess.prepared import Prepared
 
 TAB = Task.POSE_TRANSFER.value
 BODY_WORDS = {name: f"mask_{name}" for name in MASK_WORDS} | {"empty": "body_empty"}
@@ -176,13 +175,10 @@ class ChangePose(Tab):
         )
 
 
-def _turned(prepared: "Prepared") -> "Prepared":
+def _turned(prepared: Prepared) -> Prepared:
     """The pose with left and right exchanged; where the official networks look, they look again."""
-    from leffa.preprocess.known_poses import mirrored
-
     if not prepared.is_official:
         return mirrored(prepared)
-    from PIL import ImageOps
 
     anew = engine().prepare(ImageOps.mirror(prepared.photo), 0, Task.POSE_TRANSFER)
     left, top, right, bottom = prepared.box

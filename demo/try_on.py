@@ -13,6 +13,7 @@ from demo.sessions import Session
 from demo.slots import Slots
 from demo.tab import Tab
 from leffa.config import Task
+from leffa.preprocess.strokes import paint_strokes, parse_strokes
 
 TAB = Task.TRY_ON.value
 _NAMES = "empty alt alt_parts share brush eraser undo reset size parts tools person"
@@ -178,8 +179,6 @@ class TryOn(Tab):
 
     def edit(self, event: gr.EventData, request: gr.Request) -> None:
         """Take the visitor's strokes over."""
-        from leffa.preprocess.strokes import parse_strokes
-
         self._session(request).slots(TAB).strokes = parse_strokes(event.strokes)
 
     @property
@@ -222,8 +221,6 @@ class TryOn(Tab):
 
     def _area(self, slots: Slots) -> Any:
         """The mask with the visitor's strokes."""
-        from leffa.preprocess.strokes import paint_strokes
-
         return paint_strokes(slots.automatic, slots.strokes)
 
     def _work(self, session: Session, settings: Any) -> Work:
