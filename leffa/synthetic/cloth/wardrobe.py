@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from leffa.config import Garment as Kind
-from leffa.preprocess.labels import Parse
 from leffa.synthetic.body.hair import HairShape
 from leffa.synthetic.cloth.collars import collar
 from leffa.synthetic.cloth.garments import Garment, LegShape, SkirtShape, TopShape, dress, legs, skirt, top
@@ -297,10 +296,3 @@ def draw_expression(rng: np.random.Generator) -> dict[str, float]:
         for one in names:
             result[one] = max(result.get(one, 0.0), strength)
     return result
-
-
-LABELS_OF_KIND = {
-    Kind.UPPER: (Parse.UPPER_CLOTHES,),
-    Kind.LOWER: (Parse.PANTS, Parse.SKIRT),
-    Kind.DRESS: (Parse.DRESS,),
-}

@@ -76,9 +76,8 @@ def _bricks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     shifted = x * width / height * rows / ratio + (0.5 * (row % 2) if ratio > 1 else 0)
     column = np.floor(shifted)
     chance = np.modf(np.abs(np.sin(row * 12.9898 + column * 78.233) * 43758.5453))[0]
-    joint = np.minimum(np.abs(np.modf(y * rows)[0] - 0.5), np.abs(shifted - column - 0.5)) * 0
     gap = (np.modf(y * rows)[0] < 0.08) | (shifted - column < 0.08 / ratio)
-    return 1 + 0.2 * (chance - 0.5) + joint - 0.22 * gap
+    return 1 + 0.2 * (chance - 0.5) - 0.22 * gap
 
 
 def _wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

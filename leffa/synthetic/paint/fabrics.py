@@ -12,8 +12,16 @@ import torch
 from torch import Tensor
 
 from leffa.synthetic.paint.details import Detail, draw_details, sew
-from leffa.synthetic.paint.patterns import PAINTERS, Pattern, Weave, edge, mix, other_tile
-from leffa.synthetic.paint.table import FabricTable, Points
+from leffa.synthetic.paint.patterns import (
+    PAINTERS,
+    FabricTable,
+    Pattern,
+    Points,
+    Weave,
+    edge,
+    mix,
+    other_tile,
+)
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid
 
 FREQUENCY = {
