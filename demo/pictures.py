@@ -8,21 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from leffa.images import within
+
 SHOWN_SIDE = 1280  # px: no picture on the page is sent larger
 EDITOR_SIDE = 900
 THUMB_SIDE = 224
 
 
-def _shrunk_size(picture: Image.Image, side: int) -> tuple[int, int]:
-    scale = min(1.0, side / max(picture.size))
-    return max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-
-
 def photo_url(picture: Image.Image, side: int = SHOWN_SIDE, quality: int = 90) -> str:
     """A JPEG data address of the picture, shrunk to ``side``."""
-    buffer, size = io.BytesIO(), _shrunk_size(picture, side)
-    if size != picture.size:
-        picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    buffer, (height, width) = io.BytesIO(), within((picture.height, picture.width), side)
+    if (width, height) != picture.size:
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
     picture.convert("RGB").save(buffer, "JPEG", quality=quality, subsampling=0)
     return _address("jpeg", buffer.getvalue())
 
@@ -34,9 +31,8 @@ def thumb_url(picture: Image.Image) -> str:
 
 def mask_url(mask: NDArray[np.uint8]) -> str:
     """A PNG data address of a 0 / 255 map (H, W), shrunk for the editor."""
-    picture = Image.fromarray(mask)
-    buffer = io.BytesIO()
-    picture.resize(_shrunk_size(picture, EDITOR_SIDE), Image.Resampling.BILINEAR).save(buffer, "PNG")
+    buffer, (height, width) = io.BytesIO(), within((mask.shape[0], mask.shape[1]), EDITOR_SIDE)
+    Image.fromarray(mask).resize((width, height), Image.Resampling.BILINEAR).save(buffer, "PNG")
     return _address("png", buffer.getvalue())
 
 

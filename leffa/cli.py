@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING
 from leffa import __version__, doctor
 from leffa.batch import command as batch
 from leffa.batch import splits
-from leffa.config import Garment, Hem, Sleeve
+from leffa.config import Garment, Hem, Sleeve, Task
 from leffa.errors import LeffaError
+from leffa.explain import FLOW_PICTURES
+from leffa.files import MARK, check_outputs, in_words, write_json
 from leffa.metrics import command as metrics
 from leffa.run.placement import Memory
+from leffa.run.settings import Settings
 from leffa.synthetic import command as synthetic
 from leffa.training import command as training
 from leffa.weights import downloads
+from leffa.weights.models import find
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from leffa.run.result import Result
-    from leffa.run.settings import Settings
 
 EXIT_BAD_INPUT = 2
 EXIT_NOT_READ = 141  # as a shell tells of SIGPIPE
@@ -229,9 +232,7 @@ def _add_force(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _settings(options: argparse.Namespace) -> "Settings":
-    from leffa.run.settings import Settings
-
+def _settings(options: argparse.Namespace) -> Settings:
     return Settings(
         steps=options.steps,
         guidance_scale=options.guidance,
@@ -247,11 +248,10 @@ def _try_on(options: argparse.Namespace) -> None:
     from leffa.engine import Engine
     from leffa.images import load_image
     from leffa.preprocess.given_mask import read_mask
-    from leffa.weights.models import find
 
     output = _checked_output(options, options.person, options.reference, options.mask)
     settings = _settings(options)
-    settings.resolved(find(_task("try_on"), options.model))
+    settings.resolved(find(Task.TRY_ON, options.model))
     person, reference = load_image(options.person), load_image(options.reference)
     mask = read_mask(options.mask, invert=options.invert_mask) if options.mask else None
     engine = Engine(options.device, options.memory)
@@ -266,11 +266,10 @@ def _try_on(options: argparse.Namespace) -> None:
 def _pose(options: argparse.Namespace) -> None:
     from leffa.engine import Engine
     from leffa.images import load_image
-    from leffa.weights.models import find
 
     output = _checked_output(options, options.reference, options.pose)
     settings = _settings(options)
-    settings.resolved(find(_task("pose_transfer"), options.model))
+    settings.resolved(find(Task.POSE_TRANSFER, options.model))
     reference, pose = load_image(options.reference), load_image(options.pose)
     engine = Engine(options.device, options.memory)
     with _Bar() as bar:
@@ -284,7 +283,6 @@ def _mask(options: argparse.Namespace) -> None:
     from PIL import Image
 
     from leffa.engine import Engine
-    from leffa.files import check_outputs
     from leffa.images import check_output, load_image, save_atomically
     from leffa.preprocess.offline.masks import MaskOptions
 
@@ -310,16 +308,8 @@ def _app(options: argparse.Namespace) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "demo", *arguments])
 
 
-def _task(value: str):
-    from leffa.config import Task
-
-    return Task(value)
-
-
 def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
     """Where the result goes. Raises FileError unless everything that comes of the run may be written."""
-    from leffa.explain import FLOW_PICTURES
-    from leffa.files import check_outputs
     from leffa.images import check_output
 
     output = check_output(options.output)
@@ -330,7 +320,6 @@ def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
 
 def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
     """The picture, beside it the settings it was made with, and the flow's pictures."""
-    from leffa.files import MARK, in_words, write_json
     from leffa.images import save_atomically
 
     save_atomically(result.images[0], output, is_made=True)

@@ -44,16 +44,8 @@ _MADE = (
 """What IPTC calls a photograph in which a trained model painted: its Digital Source Type."""
 _ORIENTATION = 0x0112  # EXIF
 _UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    TypeError,
-    KeyError,
-    struct.error,
-    zlib.error,
-)
+    OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, struct.error, zlib.error,
+)  # fmt: skip
 _WRITE_OPTIONS: dict[str, tuple[str, dict[str, object]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -379,11 +371,6 @@ class Letterbox:
             )
         return cls(photo, frame, (frame[0] - height) // 2, (frame[1] - width) // 2, height, width, True)
 
-    @classmethod
-    def of(cls, image: Image.Image, frame: tuple[int, int]) -> "Letterbox":
-        """``fit`` for a PIL picture."""
-        return cls.fit((image.height, image.width), frame)
-
     def apply(self, image: Image.Image) -> Image.Image:
         """The RGB photo in its frame."""
         self._check((image.height, image.width), self.photo, "photo")
@@ -463,6 +450,12 @@ def _resize(image: Image.Image, height: int, width: int) -> Image.Image:
     if (image.height, image.width) == (height, width):
         return image.copy()
     return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """(height, width) of the same shape, the longer side at most ``longest`` pixels, none below one."""
+    scale = min(1.0, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def to_tensor(image: "Image.Image | NDArray[np.uint8]") -> "Tensor":
