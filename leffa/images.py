@@ -468,6 +468,13 @@ def to_tensor(image: "Image.Image | NDArray[np.uint8]") -> "Tensor":
     return torch.from_numpy(pixels).permute(2, 0, 1).to(torch.float32).div(127.5).sub(1.0).contiguous()
 
 
+def planes(values: NDArray) -> "Tensor":
+    """(C, H, W) from a map or picture (H, W, C), its values as they are."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+
+
 def to_pil(tensor: "Tensor") -> Image.Image:
     """RGB picture from (3, H, W) in [-1, 1]; the exact inverse of ``to_tensor``."""
     if tensor.ndim != 3 or tensor.shape[0] != 3:

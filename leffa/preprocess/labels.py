@@ -85,6 +85,11 @@ class Part(IntEnum):
     HEAD_LEFT = 24
 
 
+def parts_named(*words: str) -> tuple[Part, ...]:
+    """The parts whose names have all of these words in them, such as "LEFT" and "ARM"."""
+    return tuple(part for part in Part if all(word in part.name for word in words))
+
+
 # RGB of each ``Part`` in the picture that the released VITON-HD weights were trained with: OpenCV's PARULA
 # map (not viridis, which looks alike) at trunc(part * 255 / 24), and black for the background.
 PARULA: tuple[tuple[int, int, int], ...] = (

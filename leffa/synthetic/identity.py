@@ -1,13 +1,17 @@
 """What samples share: settings, splits, the random stream of each thing; and who may stand in a picture."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 import numpy as np
 
 from leffa.config import Garment as Kind
 from leffa.synthetic.body.baked import load_body
+
+_Name = TypeVar("_Name")
 
 
 class Split(str, Enum):
@@ -39,6 +43,12 @@ class Person:
 def generator(seed: int, split: Split, *path: int) -> np.random.Generator:
     """The random stream of one thing: the same numbers for the same path, whatever else is drawn."""
     return np.random.default_rng([seed, split.stream, *path])
+
+
+def weighted(rng: np.random.Generator, chances: Mapping[_Name, float]) -> _Name:
+    """One of the names, drawn by their chances, whatever those add up to."""
+    shares = np.array(list(chances.values()))
+    return list(chances)[int(rng.choice(len(shares), p=shares / shares.sum()))]
 
 
 @dataclass(frozen=True)

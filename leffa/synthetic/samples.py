@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from leffa.config import Task
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
+from leffa.images import planes
 from leffa.synthetic import POSE_SHARE
 from leffa.synthetic.body.mesh import Material
 from leffa.synthetic.identity import DEFAULTS, Settings, Split
@@ -236,14 +237,14 @@ def _lend(rng: np.random.Generator, scene: TryOnScene) -> tuple[TryOnScene, np.n
     shot = draw_shot(rng, scene.loan, (buffer.height, buffer.width))
     worn = buffer.material == scene.material
     moved, dyed = dress(buffer, worn, scene.loan, scene.product.coverage(), shot)
-    product = torch.from_numpy(np.ascontiguousarray(shot.picture.transpose(2, 0, 1)))
+    product = planes(shot.picture)
     return replace(scene, person=replace(scene.person, buffer=moved)), dyed, product, shot.cover
 
 
 def _truths(picture: Picture) -> dict[str, Tensor]:
     return {
         "labels": torch.from_numpy(picture.buffer.labels()),
-        "parts": torch.from_numpy(np.ascontiguousarray(picture.parts.transpose(2, 0, 1))),
+        "parts": planes(picture.parts),
         "landmarks": torch.from_numpy(picture.landmarks),
     }
 
@@ -292,7 +293,7 @@ def photographed(picture: Tensor, settings: Settings, damage: Damage) -> Tensor:
     """(3, H, W) in [0, 1] -> in [-1, 1], through a camera if the settings want one."""
     if settings.damage:
         shot = apply_damage(picture.permute(1, 2, 0).cpu().numpy(), damage)
-        picture = torch.from_numpy(np.ascontiguousarray(shot.transpose(2, 0, 1)))
+        picture = planes(shot)
     return picture * 2 - 1
 
 

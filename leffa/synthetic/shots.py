@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from leffa.images import planes
 from leffa.preprocess.garment.parsing import ShotPart
 from leffa.synthetic.body.figure import draw_layout, extent, lay_out
 from leffa.synthetic.body.mesh import join
@@ -77,7 +78,7 @@ def _lent(rng: np.random.Generator, settings: Settings) -> tuple[Tensor, np.ndar
     if loan is None:
         return _drawn(rng, settings)
     shot = draw_shot(rng, loan, settings.size)
-    picture = torch.from_numpy(np.ascontiguousarray(shot.picture.transpose(2, 0, 1)))
+    picture = planes(shot.picture)
     return picture, np.where(shot.cover >= 0.5, UNKNOWN, ShotPart.GROUND).astype(np.uint8)
 
 

@@ -39,29 +39,22 @@ VAE_EXAMPLES = "leffa train-vae --data packed:people --pictures cloth/ --steps 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", choices=list(PRESETS), required=True, help="stage of the schedule")
-    parser.add_argument(
-        "--data", action="append", required=True, metavar="KIND:WHERE", help=f"{HELP}; may be repeated"
+    add = parser.add_argument
+    start_from = (
+        "nothing (needs --vae), bundled, a saved pipeline's folder, an inpainting base folder, or "
+        "official:FILE (needs --base)"
     )
-    parser.add_argument(
-        "--held-out", metavar="KIND:WHERE", help="data to look at while training (its test split)"
-    )
-    parser.add_argument(
-        "--start",
-        required=True,
-        metavar="FROM",
-        help="nothing (needs --vae), bundled, a saved pipeline's folder, an inpainting base folder, "
-        "or official:FILE (needs --base)",
-    )
-    parser.add_argument("--vae", metavar="DIR", help="trained VAE, for --start nothing")
-    parser.add_argument("--base", metavar="DIR", help="base folder that gives official weights their shape")
-    parser.add_argument("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset"
-    )
-    parser.add_argument("--cache-latents", action="store_true", help="encode packed data once, beside it")
-    parser.add_argument("--workers", type=int, default=0, help="processes that read data")
-    parser.add_argument("--dry-run", action="store_true", help="two steps that leave nothing behind")
+    add("--preset", choices=list(PRESETS), required=True, help="stage of the schedule")
+    add("--data", action="append", required=True, metavar="KIND:WHERE", help=f"{HELP}; may be repeated")
+    add("--held-out", metavar="KIND:WHERE", help="data to look at while training (its test split)")
+    add("--start", required=True, metavar="FROM", help=start_from)
+    add("--vae", metavar="DIR", help="trained VAE, for --start nothing")
+    add("--base", metavar="DIR", help="base folder that gives official weights their shape")
+    add("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset")
+    add("--cache-latents", action="store_true", help="encode packed data once, beside it")
+    add("--workers", type=int, default=0, help="processes that read data")
+    add("--dry-run", action="store_true", help="two steps that leave nothing behind")
 
 
 def run(options: argparse.Namespace) -> None:

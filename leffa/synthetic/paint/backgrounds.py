@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from leffa.config import Garment
+from leffa.synthetic.identity import weighted
 from leffa.synthetic.paint.fabrics import draw_colour
 
 KINDS = {"studio": 0.36, "wall": 0.2, "room": 0.17, "street": 0.13, "green": 0.08, "clutter": 0.06}
@@ -34,9 +35,7 @@ def muted(rng: np.random.Generator, amount: float = 0.35) -> np.ndarray:
 def draw_background(rng: np.random.Generator, height: int, width: int, kind: str | None = None) -> np.ndarray:
     """A background (H, W, 3). ``kind`` is one of ``KINDS``, drawn if not given."""
     if kind is None:
-        names = list(KINDS)
-        chances = np.array([KINDS[name] for name in names])
-        kind = names[int(rng.choice(len(names), p=chances / chances.sum()))]
+        kind = weighted(rng, KINDS)
     picture = _DRAWERS[kind](rng, height, width)
     return np.clip(picture, 0, 1).astype(np.float32)
 

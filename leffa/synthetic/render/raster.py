@@ -58,6 +58,26 @@ def rasterise(
     if not len(kept):
         return empty
 
+    owner, pixel, (a, b, c), distance = _inside(corner, area, height, width)
+    if field is not None:
+        value = field[faces[kept]].astype(np.float32)[owner]
+        inside = a * value[:, 0] + b * value[:, 1] + c * value[:, 2] <= 0
+        owner, pixel, a, b, c, distance = (item[inside] for item in (owner, pixel, a, b, c, distance))
+    compared = distance if bias is None else distance + bias[kept].astype(np.float32)[owner]
+    nearest = np.full(height * width, np.inf, np.float32)
+    np.minimum.at(nearest, pixel, compared)
+    won = compared == nearest[pixel]
+    pixel = pixel[won]
+    face[pixel] = kept[owner[won]]
+    depth[pixel] = distance[won]
+    weights[pixel] = np.stack([a[won], b[won], c[won]], 1)
+    return empty
+
+
+def _inside(
+    corner: np.ndarray, area: np.ndarray, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
+    """Of every pixel in every triangle: owner, index, perspective-correct weights, and depth."""
     owner, x, y = _cover(corner, height, width)
     # Barycentric numerators relative to the first corner keep float32 exact enough for slivers.
     first, second, third = corner[:, 0], corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
@@ -78,20 +98,7 @@ def rasterise(
     b = b * inverse_depth[:, 1]
     c = c * inverse_depth[:, 2]
     distance = 1 / (a + b + c)
-    a, b, c = a * distance, b * distance, c * distance
-    if field is not None:
-        value = field[faces[kept]].astype(np.float32)[owner]
-        inside = a * value[:, 0] + b * value[:, 1] + c * value[:, 2] <= 0
-        owner, pixel, a, b, c, distance = (item[inside] for item in (owner, pixel, a, b, c, distance))
-    compared = distance if bias is None else distance + bias[kept].astype(np.float32)[owner]
-    nearest = np.full(height * width, np.inf, np.float32)
-    np.minimum.at(nearest, pixel, compared)
-    won = compared == nearest[pixel]
-    pixel = pixel[won]
-    face[pixel] = kept[owner[won]]
-    depth[pixel] = distance[won]
-    weights[pixel] = np.stack([a[won], b[won], c[won]], 1)
-    return empty
+    return owner, pixel, (a * distance, b * distance, c * distance), distance
 
 
 def _set_up(
