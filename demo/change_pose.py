@@ -8,7 +8,7 @@ from PIL import ImageOps
 
 from demo import examples, parts
 from demo.painting import Work, engine
-from demo.parts import LAST, QUIETLY
+from demo.parts import LAST
 from demo.photos import boxes, person_chosen, prepare, read
 from demo.pictures import EDITOR_SIDE, part_colours, photo_url
 from demo.sessions import Session
@@ -57,12 +57,10 @@ class ChangePose(Tab):
         self._connect_picture("person", self.person, self.person_note, look_at_person)
         self._connect_picture("pose", self.pose, self.pose_note, look_at_pose)
         for chooser in (self.people, self.poses):
-            chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **LAST).then(
-                *self._ready, **QUIETLY
-            )
+            self._on(chooser.pick, self.pick, self.mirror, [*self.pictures, self.body], **LAST)
         told = [self.pose_note, self.body]
-        self.mirror.input(self.set_mirror, self.mirror, told, **LAST).then(*self._ready, **QUIETLY)
-        self.body.choose(self.choose_person, self.mirror, told, **LAST).then(*self._ready, **QUIETLY)
+        self._on(self.mirror.input, self.set_mirror, self.mirror, told, **LAST)
+        self._on(self.body.choose, self.choose_person, self.mirror, told, **LAST)
 
     @property
     def _chosen(self) -> list[Any]:

@@ -458,6 +458,15 @@ def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
+def shrunk(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """A picture (H, W, C), its pixels averaged, ``within`` so many pixels; itself where it is no longer."""
+    height, width = within((image.shape[0], image.shape[1]), longest)
+    if (height, width) == image.shape[:2]:
+        return image
+    smaller: NDArray[np.uint8] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return smaller
+
+
 def to_tensor(image: "Image.Image | NDArray[np.uint8]") -> "Tensor":
     """(3, H, W) float32 in [-1, 1] from an RGB picture or (H, W, 3) uint8."""
     import torch

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from leffa.preprocess.labels import Landmark, Part
 from leffa.preprocess.offline.body import body_coordinates
+from leffa.preprocess.offline.drawing import Array, Canvas
 from leffa.preprocess.offline.shape import LEFT, RIGHT, SHAPE, SIDES, Side
 from leffa.preprocess.offline.skeleton import Skeleton, unit
 
 __all__ = ["NearestParts", "body_coordinates", "nearest_parts", "part_map"]
-
-Array = NDArray[np.float32]
 
 # Columns of the capsule table.
 _START, _END, _RADII, _DEPTHS, _BIAS = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8), 8
@@ -193,10 +192,9 @@ def _half_width(skeleton: Skeleton, left: Landmark, right: Landmark, extra: floa
 
 def _polygon_score(polygon: Array, depth: float, size: tuple[int, ...]) -> Array:
     """(H, W): 0 deep inside, 1 on the edge, more outside; ``depth`` pixels make one unit."""
-    inside = np.zeros(size, np.uint8)
-    limit = 8 * max(size)  # keeps far-off guesses within what fillPoly can take
-    corners = np.rint((np.clip(polygon, -limit, limit) - 0.5) * 16).astype(np.int32)
-    cv2.fillPoly(inside, [corners], 1, shift=4)
+    canvas = Canvas(size)
+    canvas.polygon(polygon)
+    inside = canvas.mask.astype(np.uint8)
     within = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
     without = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
     return np.where(inside > 0, np.maximum(1 - within / depth, 0), 1 + without / depth).astype(np.float32)

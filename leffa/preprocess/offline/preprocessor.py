@@ -6,13 +6,12 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment
 from leffa.errors import PersonError
-from leffa.images import within
+from leffa.images import shrunk
 from leffa.preprocess.labels import Landmark
 from leffa.preprocess.offline.masks import MaskOptions, agnostic_mask
 from leffa.preprocess.offline.parts import part_map
 from leffa.preprocess.offline.pose import Person, PoseEstimator
 from leffa.preprocess.offline.worn import is_worn, worn_region
-from leffa.preprocess.picture import size_of
 
 SURE = 0.5  # visibility of a landmark that is believed
 _LONGEST_SHOT = 768  # px: a garment's picture is looked at in this size
@@ -50,10 +49,7 @@ class OfflinePreprocessor:
 
     def take_off(self, image: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
         """(H, W) uint8, 255 = the garment that somebody wears in ``image`` (H, W, 3) uint8 RGB, else None."""
-        height, width = within(size_of(image), _LONGEST_SHOT)
-        small = image
-        if (height, width) != size_of(image):
-            small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        small = shrunk(image, _LONGEST_SHOT)
         try:
             person = self._estimator.estimate(small)[0]
         except PersonError:
