@@ -186,7 +186,7 @@ def make_pose_pair(index: int, settings: Settings = DEFAULTS) -> Sample:
     scene = _pose_pair_scene(index // settings.reuse, settings)
     rng = settings.generator(4, index)
     banks = own_banks(settings)
-    complexion = draw_complexion(rng, scene.female, scene.older)
+    complexion = draw_complexion(rng, scene.wearer.female, scene.wearer.older)
     fabrics = tuple(draw_garment_fabric(rng, banks, style) for style in scene.styles)
     shoes = draw_leather(rng)
     ground = draw_background(rng, *settings.size, "studio" if rng.random() < 0.75 else None)
@@ -264,7 +264,7 @@ def draw_try_on_looks(
     """Fresh looks of a scene: the person's, and the product shot's with the same cloth."""
     aside = rng.spawn(1)[0]  # what only some scenes have must not shift the draws of the others
     fabrics = tuple(draw_garment_fabric(rng, banks, style) for style in scene.styles)
-    complexion = draw_complexion(rng, scene.female, scene.older)
+    complexion = draw_complexion(rng, scene.wearer.female, scene.wearer.older)
     lights = len(scene.person.buffer.lights)
     kind = None if scene.snapshot or rng.random() < 0.45 else "studio"
     person = Look(

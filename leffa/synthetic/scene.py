@@ -80,9 +80,7 @@ class TryOnScene:
     product: GBuffer
     main: int
     styles: tuple[str, ...]
-    female: bool
-    older: bool
-    identity: int
+    wearer: Person
     snapshot: bool
     loan: Loan | None = None
     former: Former | None = None
@@ -107,9 +105,7 @@ class PosePairScene:
     target: Picture
     source: Picture
     styles: tuple[str, ...]
-    female: bool
-    older: bool
-    identity: int
+    wearer: Person
     snapshot: bool
 
 
@@ -303,7 +299,7 @@ def make_try_on_scene(index: int, settings: Settings = DEFAULTS, varied: bool = 
     """
     rng = settings.generator(1, index)
     kind = settings.kind or draw_kind(rng)
-    person, identity = draw_person(rng, settings.split, WOMEN[kind])
+    person, _ = draw_person(rng, settings.split, WOMEN[kind])
     figure, main = _draw_figure(rng, person, kind, settings.style)
     snapshot = bool(rng.random() < 0.4)
     posed = pose_figure(figure)
@@ -318,7 +314,7 @@ def make_try_on_scene(index: int, settings: Settings = DEFAULTS, varied: bool = 
         wider = 1 + 0.008 * abs(extras.tilt)
         product_camera = replace(product_camera, roll=extras.tilt, span=product_camera.span * wider)
     return _render(
-        rng, index, settings, kind, (person, identity), (figure, posed, camera), main,
+        rng, index, settings, kind, person, (figure, posed, camera), main,
         (meshes, product_camera), snapshot, None, extras,
     )  # fmt: skip
 
@@ -336,7 +332,7 @@ def make_lent_scene(
     if loan is None:
         return None
     template = draw_template(settings.split, loan.cut, loan.template)
-    person, identity = draw_person(rng, settings.split, 1.0 if template.female else WOMEN[kind])
+    person, _ = draw_person(rng, settings.split, 1.0 if template.female else WOMEN[kind])
     figure, main = _draw_figure(rng, person, kind, None, template.garment, from_behind=False)
     snapshot = bool(rng.random() < 0.4)
     posed = pose_figure(figure)
@@ -344,7 +340,7 @@ def make_lent_scene(
     extras, camera = _extras(varied, camera, posed, kind, settings.generator(12, index))
     meshes = template.meshes()
     return _render(
-        rng, index, settings, kind, (person, identity), (figure, posed, camera), main,
+        rng, index, settings, kind, person, (figure, posed, camera), main,
         (meshes, front_camera(meshes, settings.size)), snapshot, loan, extras,
     )  # fmt: skip
 
@@ -363,7 +359,7 @@ def _render(
     index: int,
     settings: Settings,
     kind: Kind,
-    who: tuple[Person, int],
+    person: Person,
     stage: tuple[Figure, Posed, Camera],
     main: int,
     laid_out: tuple[list[Mesh], Camera],
@@ -373,10 +369,9 @@ def _render(
 ) -> TryOnScene:
     """Draw product shot and person, with the flow between them, and the former outfit if it is wanted.
 
-    who       the person and the number of the identity
     laid_out  the garment's meshes and the camera of its product shot
     """
-    (person, identity), (figure, posed, camera), (meshes, product_camera) = who, stage, laid_out
+    (figure, posed, camera), (meshes, product_camera) = stage, laid_out
     size = settings.size
     product_view = draw(join(meshes), product_camera, *size)
     product = resolve(product_view, PRODUCT_LIGHTS)
@@ -406,9 +401,7 @@ def _render(
         product=product,
         main=main,
         styles=tuple(garment.style for garment in figure.garments),
-        female=person.female,
-        older=person.older,
-        identity=identity,
+        wearer=person,
         snapshot=snapshot,
         loan=loan,
         former=former,
@@ -421,7 +414,7 @@ def make_pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
     to the source."""
     rng, size = settings.generator(2, index), settings.size
     kind = draw_kind(rng)
-    person, identity = draw_person(rng, settings.split, WOMEN[kind])
+    person, _ = draw_person(rng, settings.split, WOMEN[kind])
     figure, _ = _draw_figure(rng, person, kind, None)
     snapshot = bool(rng.random() < 0.2)
     views, figures = [], []
@@ -442,8 +435,6 @@ def make_pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
         target=target,
         source=source,
         styles=tuple(garment.style for garment in figure.garments),
-        female=person.female,
-        older=person.older,
-        identity=identity,
+        wearer=person,
         snapshot=snapshot,
     )

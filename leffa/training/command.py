@@ -148,32 +148,20 @@ def run_vae(options: argparse.Namespace) -> None:
 
 
 def add_composition_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("network", choices=NETWORKS, help="which of the four")
-    parser.add_argument(
-        "--data",
-        action="append",
-        required=True,
-        metavar="packed:DIR",
-        help="may be repeated; for shot shots:N, so many product shots drawn for it",
-    )
-    parser.add_argument("--held-out", metavar="packed:DIR", help="what to tell figures of while training")
-    parser.add_argument("--minutes", type=float, required=True, metavar="N", help="of training in all")
-    parser.add_argument("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
-    parser.add_argument(
-        "--start",
-        choices=WORDS,
-        default="nothing",
-        help="weights to begin with: none, or the shipped ones (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--flat-start",
-        action="store_true",
-        help="refinement: from a flow that says nothing, to see what the attention flow is worth",
-    )
-    parser.add_argument("--grounds", metavar="DIR", help="parser: folder of pictures to put people before")
-    parser.add_argument(
-        "--textures", metavar="DIR", help=f"shot: folder of product shots, {LENT_SHOTS:.0%}% of the data"
-    )
+    add = parser.add_argument
+    add("network", choices=NETWORKS, help="which of the four")
+    data = "may be repeated; for shot shots:N, so many product shots drawn for it"
+    add("--data", action="append", required=True, metavar="packed:DIR", help=data)
+    add("--held-out", metavar="packed:DIR", help="what to tell figures of while training")
+    add("--minutes", type=float, required=True, metavar="N", help="of training in all")
+    add("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
+    weights = "weights to begin with: none, or the shipped ones (default: %(default)s)"
+    add("--start", choices=WORDS, default="nothing", help=weights)
+    flat = "refinement: from a flow that says nothing, to see what the attention flow is worth"
+    add("--flat-start", action="store_true", help=flat)
+    add("--grounds", metavar="DIR", help="parser: folder of pictures to put people before")
+    shots = f"shot: folder of product shots, {LENT_SHOTS:.0%}% of the data"
+    add("--textures", metavar="DIR", help=shots)
 
 
 def run_composition(options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ those pages); a file that has none here is checked against what the hub says whi
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from leffa.config import DensePoseEncoding
 
@@ -100,32 +101,28 @@ def _base(folder: str) -> tuple[PublishedFile, ...]:
 
 _SD_FOLDER = "stable-diffusion-inpainting"
 _SDXL_FOLDER = "stable-diffusion-xl-1.0-inpainting-0.1"
-_SD_PARAMETERS = (859_520_964, 859_544_004, 83_653_863)
-_SD_LINEAR = 2 * 270_049_280
-_SDXL_LINEAR = 2 * 2_227_404_800
-_SDXL_PARAMETERS = (2_562_218_244, 2_562_241_284, 83_653_863)
+_SD_SHAPE: dict[str, Any] = {
+    "kept": 3_610_000_000,
+    "base": _SD_FOLDER,
+    "parameters": (859_520_964, 859_544_004, 83_653_863),
+    "linear": 2 * 270_049_280,
+}
 
 VITON_HD = WeightSet(
     "viton-hd",
     "try-on of tops, trained on VITON-HD",
     (*_base(_SD_FOLDER), _large("virtual_tryon.pth", 7_211_000_000)),
-    kept=3_610_000_000,
     licence=_VITON_HD + _SD,
-    base=_SD_FOLDER,
     encoding=DensePoseEncoding.VITON_HD,
-    parameters=_SD_PARAMETERS,
-    linear=_SD_LINEAR,
+    **_SD_SHAPE,
 )
 DRESS_CODE = WeightSet(
     "dress-code",
     "try-on of tops, lower garments and dresses, trained on DressCode",
     (*_base(_SD_FOLDER), _large("virtual_tryon_dc.pth", 7_211_000_000)),
-    kept=3_610_000_000,
     licence=_DRESS_CODE + _SD,
-    base=_SD_FOLDER,
     encoding=DensePoseEncoding.DRESS_CODE,
-    parameters=_SD_PARAMETERS,
-    linear=_SD_LINEAR,
+    **_SD_SHAPE,
 )
 DEEP_FASHION = WeightSet(
     "deep-fashion",
@@ -135,8 +132,8 @@ DEEP_FASHION = WeightSet(
     licence=_DEEP_FASHION + _SDXL,
     base=_SDXL_FOLDER,
     encoding=DensePoseEncoding.POSE_DEMO,
-    parameters=_SDXL_PARAMETERS,
-    linear=_SDXL_LINEAR,
+    parameters=(2_562_218_244, 2_562_241_284, 83_653_863),
+    linear=2 * 2_227_404_800,
     has_float32_vae=True,
 )
 DENSEPOSE = WeightSet(

@@ -127,7 +127,7 @@ def wardrobe(tmp_path_factory):
 
 def test_every_clean_photograph_of_a_garment_lends_itself(wardrobe):
     folder, catalogue = wardrobe
-    assert catalogue.count() == {Garment.LOWER: 1, Garment.UPPER: 1}
+    assert {kind: len(own) for kind, own in catalogue.loans.items()} == {Garment.LOWER: 1, Garment.UPPER: 1}
     assert catalogue.draw(np.random.default_rng(0), Garment.DRESS) is None
     loans = catalogue.loans[Garment.UPPER][0]
     assert {loan.mirrored for loan in loans} == {False, True}

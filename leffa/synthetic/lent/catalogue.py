@@ -160,10 +160,6 @@ class Catalogue:
         own = photographs[int(rng.integers(len(photographs)))]
         return own[int(rng.integers(len(own)))]
 
-    def count(self) -> dict[Kind, int]:
-        """Photographs of every kind that lend themselves."""
-        return {kind: len(photographs) for kind, photographs in self.loans.items()}
-
 
 def catalogue_path(folder: Path, split: Split) -> Path:
     """Where the catalogue of a folder and a split is kept: in the user's cache, by the folder's content."""
