@@ -123,17 +123,13 @@ def _command(commands, name: str, summary: str, examples: str, run) -> argparse.
 
 
 def _add_try_on(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("person", metavar="PERSON", help="photo of the person")
-    parser.add_argument(
-        "reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible"
-    )
+    add = parser.add_argument
+    mask = "what to repaint, white on black, or opaque on transparent, at the photo's size"
+    add("person", metavar="PERSON", help="photo of the person")
+    add("reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible")
     _add_garment(parser)
-    parser.add_argument(
-        "--mask",
-        metavar="FILE",
-        help="what to repaint, white on black, or opaque on transparent, at the photo's size",
-    )
-    parser.add_argument("--invert-mask", action="store_true", help="repaint what is black in --mask instead")
+    add("--mask", metavar="FILE", help=mask)
+    add("--invert-mask", action="store_true", help="repaint what is black in --mask instead")
     _add_painting(parser)
 
 
@@ -144,18 +140,14 @@ def _add_pose(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_mask(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("person", metavar="PERSON", help="photo of the person")
+    add = parser.add_argument
+    reference = "picture of the garment: tells its kind, and whether the mask has room for it"
+    add("person", metavar="PERSON", help="photo of the person")
     _add_garment(parser)
-    parser.add_argument(
-        "--reference",
-        metavar="GARMENT",
-        help="picture of the garment: tells its kind, and whether the mask has room for it",
-    )
-    parser.add_argument(
-        "--sleeve", choices=[sleeve.value for sleeve in Sleeve], help="how far the mask follows the arms"
-    )
-    parser.add_argument("--hem", choices=[hem.value for hem in Hem], help="how far down the mask reaches")
-    parser.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
+    add("--reference", metavar="GARMENT", help=reference)
+    add("--sleeve", choices=[one.value for one in Sleeve], help="how far the mask follows the arms")
+    add("--hem", choices=[one.value for one in Hem], help="how far down the mask reaches")
+    add("-o", "--output", metavar="MASK", required=True, help="where to write it")
     _add_force(parser)
     _add_who(parser)
 
@@ -166,58 +158,35 @@ def _add_app(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_garment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--garment",
-        choices=[kind.value for kind in Garment],
-        help="its kind (default: as its outline tells, which is then said)",
-    )
+    kind = "its kind (default: as its outline tells, which is then said)"
+    parser.add_argument("--garment", choices=[one.value for one in Garment], help=kind)
 
 
 def _add_painting(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
-        required=True,
-        help="where to write the result; the settings go beside it, as OUT with the ending .json",
+    add = parser.add_argument
+    output = "where to write the result; the settings go beside it, as OUT with the ending .json"
+    pace = (
+        "fewer steps, the reference read once, guidance in part of the run only (docs/speed.md); the bundled "
+        "model is as quick in each (default: quality, the exact way)"
     )
+    compose = "keep the photo's own pixels and lay the garment by its flow (default: the model's)"
+    memory = "how sparingly to use the device's memory (default: what fits)"
+    modes = ["auto", *(mode.value for mode in Memory)]
+    add("-o", "--output", metavar="OUT", required=True, help=output)
     _add_force(parser)
-    parser.add_argument(
-        "--pace",
-        choices=["fast", "balanced", "quality"],
-        help="fewer steps, the reference read once, guidance in part of the run only (docs/speed.md); the "
-        "bundled model is as quick in each (default: quality, the exact way)",
-    )
-    parser.add_argument("--steps", type=int, help="sampling steps (default: the pace's, else the model's)")
-    parser.add_argument(
-        "--guidance", type=float, help="how strongly to follow the reference (default: the model's)"
-    )
-    parser.add_argument("--guidance-rescale", type=float, help="0 = off (default: the model's)")
-    parser.add_argument(
-        "--seed", type=int, default=-1, help="-1 draws one and reports it (default: %(default)s)"
-    )
-    parser.add_argument("--reuse-reference", action="store_true", help="read the reference once: faster")
-    parser.add_argument(
-        "--compose",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="keep the photo's own pixels and lay the garment by its flow (default: the model's)",
-    )
-    parser.add_argument(
-        "--no-detail", dest="compose", action="store_false", help="another name of --no-compose"
-    )
-    parser.add_argument("--model", help="weights to use (default: the best present)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
-    parser.add_argument(
-        "--memory",
-        default="auto",
-        choices=["auto", *(mode.value for mode in Memory)],
-        help="how sparingly to use the device's memory (default: what fits)",
-    )
+    add("--pace", choices=["fast", "balanced", "quality"], help=pace)
+    add("--steps", type=int, help="sampling steps (default: the pace's, else the model's)")
+    add("--guidance", type=float, help="how strongly to follow the reference (default: the model's)")
+    add("--guidance-rescale", type=float, help="0 = off (default: the model's)")
+    add("--seed", type=int, default=-1, help="-1 draws one and reports it (default: %(default)s)")
+    add("--reuse-reference", action="store_true", help="read the reference once: faster")
+    add("--compose", action=argparse.BooleanOptionalAction, default=None, help=compose)
+    add("--no-detail", dest="compose", action="store_false", help="another name of --no-compose")
+    add("--model", help="weights to use (default: the best present)")
+    add("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
+    add("--memory", default="auto", choices=modes, help=memory)
     _add_who(parser)
-    parser.add_argument(
-        "--flow", metavar="DIR", help="also write pictures of the attention flow into this folder"
-    )
+    add("--flow", metavar="DIR", help="also write pictures of the attention flow into this folder")
 
 
 def _add_who(parser: argparse.ArgumentParser) -> None:
@@ -225,11 +194,8 @@ def _add_who(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_force(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="write over files that leffa has not written; never over what the command reads",
-    )
+    force = "write over files that leffa has not written; never over what the command reads"
+    parser.add_argument("--force", action="store_true", help=force)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
