@@ -12,6 +12,7 @@ from leffa.data.sources import HELP, KINDS, Source
 from leffa.errors import LeffaError
 from leffa.report import report
 from leffa.training.settings import PRESETS, TrainingSettings
+from leffa.weights import models
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -297,7 +298,6 @@ def start(source: str, vae: str | None, base: str | None, encoding: DensePoseEnc
     from leffa.model import presets
     from leffa.model.library import AutoencoderKL
     from leffa.model.pipeline import LeffaPipeline
-    from leffa.weights import models
 
     if source == "nothing":
         if vae is None:
