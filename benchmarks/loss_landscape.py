@@ -27,10 +27,10 @@ from leffa.config import LeffaLossConfig
 from leffa.files import write_text
 from leffa.model.flow import box_flow, coarse_flow, coordinates, resize_flow, warp
 from leffa.model.losses import guide_error, warp_error
-from leffa.synthetic.identity import Split, generator
+from leffa.synthetic.identity import Settings, Split, generator
 from leffa.synthetic.paint.fabrics import Fabric
 from leffa.synthetic.paint.patterns import Pattern
-from leffa.synthetic.samples import Settings, draw_try_on_looks, load_banks, make_try_on
+from leffa.synthetic.samples import draw_try_on_looks, load_banks, make_try_on
 from leffa.synthetic.scene import make_try_on_scene
 
 SIZE = (128, 96)
@@ -76,7 +76,7 @@ def render(scenes: int, most: int) -> dict[str, Pictures]:
     settings = Settings(split=Split.VALIDATION, size=SIZE)
     banks, found = load_banks(settings.split), {"plain": [], "stripes": [], "print": []}
     for number in range(scenes):
-        scene = make_try_on_scene(number, settings.seed, settings.split, SIZE)
+        scene = make_try_on_scene(number, settings)
         for index in range(number * settings.reuse, (number + 1) * settings.reuse):
             rng = generator(settings.seed, settings.split, 3, index)
             cloth = draw_try_on_looks(rng, scene, settings, banks)[1].fabrics[0]

@@ -33,9 +33,9 @@ from leffa.preprocess.offline.colour_cues import Cues, find_cues
 from leffa.preprocess.offline.figure import Figure
 from leffa.preprocess.offline.masks import area_to_repaint
 from leffa.preprocess.offline.parts import part_map
-from leffa.synthetic.identity import Split, generator
+from leffa.synthetic.identity import Settings, Split, generator
 from leffa.synthetic.observation import HANDS, observe
-from leffa.synthetic.samples import Settings, make_try_on, to_bytes
+from leffa.synthetic.samples import make_try_on, to_bytes
 from leffa.synthetic.scene import make_try_on_scene
 
 Area = NDArray[np.bool_]
@@ -63,8 +63,9 @@ class Case:
 def cases(count: int) -> Iterator[Case]:
     """People in the garment that is to go."""
     for index in range(count):
-        scene = make_try_on_scene(index, SEED, Split.TEST, redressed=True, varied=index % 3 == 0)
-        sample = make_try_on(index, Settings(SEED, Split.TEST, reuse=1, redressed=True), scene)
+        settings = Settings(SEED, Split.TEST, reuse=1, redressed=True)
+        scene = make_try_on_scene(index, settings, varied=index % 3 == 0)
+        sample = make_try_on(index, settings, scene)
         old = sample.old_mask[0].numpy() > 0
         if not old.any():
             continue

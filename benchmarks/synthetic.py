@@ -12,9 +12,9 @@ import time
 
 import torch
 
-from leffa.synthetic.identity import Split, generator
+from leffa.synthetic.identity import Settings, Split, generator
 from leffa.synthetic.render.shading import shade
-from leffa.synthetic.samples import Settings, draw_try_on_looks, load_banks, make_try_on
+from leffa.synthetic.samples import draw_try_on_looks, load_banks, make_try_on
 from leffa.synthetic.scene import make_try_on_scene
 
 
@@ -30,9 +30,7 @@ def seconds_each(work, count: int) -> float:
 def measure(size: tuple[int, int], count: int) -> None:
     settings = Settings(size=size, reuse=1)
     scenes = []
-    scene_time = seconds_each(
-        lambda index: scenes.append(make_try_on_scene(index, 0, Split.TRAIN, size)), count
-    )
+    scene_time = seconds_each(lambda index: scenes.append(make_try_on_scene(index, settings)), count)
     banks = load_banks(Split.TRAIN)
 
     def shade_one(index: int) -> None:
@@ -54,7 +52,7 @@ def measure(size: tuple[int, int], count: int) -> None:
 def measure_gpu(size: tuple[int, int], batch: int = 32) -> None:
     banks = load_banks(Split.TRAIN, None, "cuda")
     settings = Settings(size=size)
-    scenes = [make_try_on_scene(index, 0, Split.TRAIN, size) for index in range(4)] * (batch // 4)
+    scenes = [make_try_on_scene(index, settings) for index in range(4)] * (batch // 4)
     looks = [
         draw_try_on_looks(generator(0, Split.TRAIN, 3, i), s, settings, banks)[0]
         for i, s in enumerate(scenes)

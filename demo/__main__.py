@@ -9,45 +9,7 @@ from leffa.errors import LeffaError
 
 def main() -> None:
     """Read the arguments and serve."""
-    parser = argparse.ArgumentParser(description="Leffa: try on clothes and change poses, and see why.")
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port (default: 7860 or the next free one)")
-    parser.add_argument("--mcp", action="store_true", help="also serve the endpoints as tools for agents")
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    public = parser.add_argument_group("where others reach it")
-    public.add_argument(
-        "--allow-host",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="a name the app is reached by, such as try.example.org or *.example.org; again for more (also "
-        "LEFFA_HOSTS, with commas). localhost and addresses in figures always work, other names do not",
-    )
-    public.add_argument("--auth", metavar="FILE", help="ask for a password; the file has lines name:password")
-    public.add_argument("--root-path", metavar="PATH", help="sub-path that a proxy serves the app under")
-    public.add_argument(
-        "--trust-proxy",
-        metavar="ADDRESS",
-        action="append",
-        default=[],
-        help="address or network of a proxy whose X-Forwarded-For says where visitors come from; again for "
-        "more. Without it all visitors behind a proxy count as one",
-    )
-    public.add_argument("--tls-cert", metavar="FILE", help="certificate, to serve over https")
-    public.add_argument("--tls-key", metavar="FILE", help="the certificate's key")
-    public.add_argument(
-        "--check", metavar="MODULE:FUNCTION", help="a check of every picture's content, see docs/misuse.md"
-    )
-    limits = Limits()
-    public.add_argument(
-        "--most-in-line", type=int, default=limits.in_line, help="runs at most, waiting ones included"
-    )
-    public.add_argument(
-        "--most-each", type=int, default=limits.each, help="of these, for one visitor's address"
-    )
-    public.add_argument(
-        "--longest-run", type=float, default=limits.seconds, metavar="SECONDS", help="a run may paint for"
-    )
+    parser = _parser()
     given = parser.parse_args()
     try:
         launch(
@@ -63,11 +25,42 @@ def main() -> None:
                 check=given.check,
                 mcp=given.mcp,
                 open_browser=given.open,
-                limits=Limits(given.most_in_line, given.most_each, limits.uploads, given.longest_run),
+                limits=Limits(given.most_in_line, given.most_each, seconds=given.longest_run),
             )
         )
     except LeffaError as error:
         parser.exit(2, f"leffa: {error}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Leffa: try on clothes and change poses, and see why.")
+    add = parser.add_argument
+    add("--host", help="address to listen on (default: 127.0.0.1)")
+    add("--port", type=int, help="port (default: 7860 or the next free one)")
+    add("--mcp", action="store_true", help="also serve the endpoints as tools for agents")
+    add("--open", action="store_true", help="open the page in a browser")
+    limits, add = Limits(), parser.add_argument_group("where others reach it").add_argument
+    known = (
+        "a name the app is reached by, such as try.example.org or *.example.org; again for more (also "
+        "LEFFA_HOSTS, with commas). localhost and addresses in figures always work, other names do not"
+    )
+    trusted = (
+        "address or network of a proxy whose X-Forwarded-For says where visitors come from; again for more. "
+        "Without it all visitors behind a proxy count as one"
+    )
+    add("--allow-host", metavar="NAME", action="append", default=[], help=known)
+    add("--auth", metavar="FILE", help="ask for a password; the file has lines name:password")
+    add("--root-path", metavar="PATH", help="sub-path that a proxy serves the app under")
+    add("--trust-proxy", metavar="ADDRESS", action="append", default=[], help=trusted)
+    add("--tls-cert", metavar="FILE", help="certificate, to serve over https")
+    add("--tls-key", metavar="FILE", help="the certificate's key")
+    add("--check", metavar="MODULE:FUNCTION", help="a check of every picture's content, see docs/misuse.md")
+    in_line = "runs at most, waiting ones included"
+    add("--most-in-line", type=int, default=limits.in_line, help=in_line)
+    add("--most-each", type=int, default=limits.each, help="of these, for one visitor's address")
+    may_paint = "a run may paint for"
+    add("--longest-run", type=float, default=limits.seconds, metavar="SECONDS", help=may_paint)
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,25 +1,24 @@
 """The tab *Change pose*: person, pose, body, result."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
+from PIL import ImageOps
 
 from demo import examples, parts
 from demo.painting import Work, engine
-from demo.parts import LAST, QUIETLY
+from demo.parts import LAST
 from demo.photos import boxes, person_chosen, prepare, read
-from demo.pictures import EDITOR_SIDE, photo_url
+from demo.pictures import EDITOR_SIDE, part_colours, photo_url
 from demo.sessions import Session
 from demo.tab import Tab
 from demo.texts import problem, words
 from demo.try_on import MASK_WORDS
-from demo.views import part_colours
 from leffa.config import Task
 from leffa.errors import LeffaError
-
-if TYPE_CHECKING:
-    from leffa.preprocess.prepared import Prepared
+from leffa.preprocess.known_poses import mirrored
+from leffa.preprocess.prepared import Prepared
 
 TAB = Task.POSE_TRANSFER.value
 BODY_WORDS = {name: f"mask_{name}" for name in MASK_WORDS} | {"empty": "body_empty"}
@@ -58,12 +57,10 @@ class ChangePose(Tab):
         self._connect_picture("person", self.person, self.person_note, look_at_person)
         self._connect_picture("pose", self.pose, self.pose_note, look_at_pose)
         for chooser in (self.people, self.poses):
-            chooser.pick(self.pick, self.mirror, [*self.pictures, self.body], **LAST).then(
-                *self._ready, **QUIETLY
-            )
+            self._on(chooser.pick, self.pick, self.mirror, [*self.pictures, self.body], **LAST)
         told = [self.pose_note, self.body]
-        self.mirror.input(self.set_mirror, self.mirror, told, **LAST).then(*self._ready, **QUIETLY)
-        self.body.choose(self.choose_person, self.mirror, told, **LAST).then(*self._ready, **QUIETLY)
+        self._on(self.mirror.input, self.set_mirror, self.mirror, told, **LAST)
+        self._on(self.body.choose, self.choose_person, self.mirror, told, **LAST)
 
     @property
     def _chosen(self) -> list[Any]:
@@ -176,13 +173,10 @@ class ChangePose(Tab):
         )
 
 
-def _turned(prepared: "Prepared") -> "Prepared":
+def _turned(prepared: Prepared) -> Prepared:
     """The pose with left and right exchanged; where the official networks look, they look again."""
-    from leffa.preprocess.known_poses import mirrored
-
     if not prepared.is_official:
         return mirrored(prepared)
-    from PIL import ImageOps
 
     anew = engine().prepare(ImageOps.mirror(prepared.photo), 0, Task.POSE_TRANSFER)
     left, top, right, bottom = prepared.box

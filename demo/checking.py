@@ -14,14 +14,12 @@ fails, the picture is refused: a check that does not work must not be one that l
 import importlib
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from leffa.errors import LeffaError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-Check = Callable[[str, "Image.Image"], str | None]
+Check = Callable[[str, Image.Image], str | None]
 LOG = logging.getLogger("leffa.demo")
 _CHECKS: list[Check] = []
 
@@ -41,7 +39,7 @@ def plug_in(named: str | None) -> None:
     _CHECKS.append(check)
 
 
-def check(role: str, picture: "Image.Image") -> None:
+def check(role: str, picture: Image.Image) -> None:
     """Raises LeffaError with the check's sentence, or with ours if it fails."""
     for one in _CHECKS:
         try:

@@ -4,26 +4,32 @@ import secrets
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
+import numpy as np
 from gradio.context import LocalContext
+from PIL import Image
 
 from demo import painting
-from demo.files import keep
 from demo.gate import PASSING
 from demo.history import Run
 from demo.mask_choices import HEMS, KINDS, PROTECTED, SLEEVES, MaskChoices
 from demo.painting import Work, engine
 from demo.photos import LOOKING, opened
+from demo.pictures import difference, part_colours
 from demo.sessions import PASSING_SECONDS, Session, Sessions, address_of
 from demo.slots import Picked, Slots
 from leffa.config import Garment, Task, sample_seed
 from leffa.errors import LeffaError
 from leffa.files import sha256
-
-if TYPE_CHECKING:
-    from leffa.preprocess.prepared import Prepared
+from leffa.preprocess.garment.kind import guess_kind
+from leffa.preprocess.garment.product import foreground
+from leffa.preprocess.given_mask import read_mask
+from leffa.preprocess.prepared import Prepared
+from leffa.provenance import read_record
+from leffa.run.settings import Settings
+from leffa.weights.models import MODELS
 
 PROGRESS = gr.Progress()  # the mark by which Gradio knows the argument
 
@@ -153,8 +159,6 @@ class Endpoints:
         Returns:
             The mask at the photo's size, white = repaint, and details: share painted and people found.
         """
-        from PIL import Image
-
         session = self._session(request)
         prepared = _prepared(_picture(session, person, "person"))
         shot = _picture(session, reference, "reference") if reference else None
@@ -166,7 +170,7 @@ class Endpoints:
             "garment": mask_choices.kind,
             "notes": [*prepared.notes, *told],
         }
-        return keep(session, Image.fromarray(area)), details
+        return session.keep(Image.fromarray(area)), details
 
     def parts(
         self,
@@ -181,12 +185,10 @@ class Endpoints:
         Returns:
             A picture with a colour for each part of the body, and details: the people found.
         """
-        from demo.views import part_colours
-
         session = self._session(request)
         prepared = _prepared(_picture(session, person, "person"))
         picture = part_colours(engine().parts(prepared))
-        return keep(session, picture), {"people": prepared.people, "notes": prepared.notes}
+        return session.keep(picture), {"people": prepared.people, "notes": prepared.notes}
 
     def measure_garment(
         self, reference: str, garment: str = "auto", request: gr.Request | None = None
@@ -271,7 +273,6 @@ class Endpoints:
         Returns:
             The pictures with their names, and details: the layers and timesteps there are.
         """
-        from demo.views import difference
         from leffa.explain.trace import field_on_photo
         from leffa.explain.views import flow_pictures
 
@@ -284,7 +285,7 @@ class Endpoints:
         pictures = flow_pictures(result, found.sample)
         pictures["difference"] = difference(result.photo, result.images[found.sample])
         session, flows = self._session(request), result.flows[found.sample]
-        files = [(keep(session, picture), name) for name, picture in pictures.items()]
+        files = [(session.keep(picture), name) for name, picture in pictures.items()]
         return files, {"layers": flows.layers, "timesteps": flows.timesteps}
 
     def read_settings(self, picture: str, request: gr.Request | None = None) -> dict:
@@ -296,8 +297,6 @@ class Endpoints:
         Returns:
             The record; found = false for any other picture.
         """
-        from leffa.provenance import read_record
-
         record = read_record(self._session(request).own(picture)) if picture else None
         return {"found": False} if record is None else {"found": True, **record}
 
@@ -307,8 +306,6 @@ class Endpoints:
         Returns:
             For each model its name, what it is good for, its tasks, the size it paints at and default steps.
         """
-        from leffa.weights.models import MODELS
-
         return {
             "models": [
                 {
@@ -392,10 +389,10 @@ class Endpoints:
         files = []
         for place in range(len(run.ranked)):
             run.chosen = place
-            files.append(keep(session, run.png()))
+            files.append(session.keep(run.png()))
         run.chosen = 0
         flow = flow_pictures(result, run.sample)["overlay"]
-        return files[0], keep(session, flow), files, details
+        return files[0], session.keep(flow), files, details
 
 
 def _progress_text(step: painting.Step) -> str:
@@ -422,7 +419,7 @@ def _picture(session: Session, path: str | None, name: str) -> Any:
     return opened(session.own(path), {"reference": "garment"}.get(name, name))
 
 
-def _prepared(image: Any, person: int = 0, task: Task = Task.TRY_ON) -> "Prepared":
+def _prepared(image: Any, person: int = 0, task: Task = Task.TRY_ON) -> Prepared:
     with LOOKING:
         return engine().prepare(image, person, task)
 
@@ -432,17 +429,10 @@ def _measured(picture: Any, garment: Garment) -> Any:
 
 
 def _guessed(picture: Any) -> Garment | None:
-    import numpy as np
-
-    from leffa.preprocess.garment.kind import guess_kind
-    from leffa.preprocess.garment.product import foreground
-
     return guess_kind(foreground(np.asarray(picture)) > 127)
 
 
 def _mask_of(session: Session, path: str | None) -> Any:
-    from leffa.preprocess.given_mask import read_mask
-
     if not path:
         return None
     with LOOKING:
@@ -486,7 +476,7 @@ def _kind(garment: Any) -> Garment:
 
 
 def _mask_choices(
-    prepared: "Prepared", shot: Any, garment: Any, sleeve: Any, hem: Any, protect: Any
+    prepared: Prepared, shot: Any, garment: Any, sleeve: Any, hem: Any, protect: Any
 ) -> tuple[MaskChoices, list[str]]:
     """What was asked for, with the kind of garment settled, and what should be told of it."""
     kept = PROTECTED if protect is None else protect
@@ -507,6 +497,4 @@ def _mask_choices(
 
 def _settings(steps: Any, guidance: Any, rescale: Any, seed: Any, samples: Any) -> Any:
     """As ``Settings`` wants them; those left empty are the model's, or drawn."""
-    from leffa.run.settings import Settings
-
     return Settings(steps, guidance, rescale, -1 if seed is None else seed, 1 if samples is None else samples)

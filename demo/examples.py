@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from PIL import Image
+
+from demo.pictures import thumb_url
 from demo.texts import say
 from leffa.config import Garment
 
@@ -80,9 +83,5 @@ def _folder(name: str, garment: Garment | None = None) -> tuple[Example, ...]:
 
 @cache
 def _thumb(name: str) -> str:
-    from PIL import Image
-
-    from demo.pictures import thumb_url
-
     with Image.open(ASSETS / name) as picture:
         return thumb_url(picture.convert("RGB"))

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -21,9 +21,9 @@ from demo.texts import doing, problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError
 from leffa.run.pace import RECIPES, Pace, recipe
-
-if TYPE_CHECKING:
-    from leffa.weights.models import Model
+from leffa.run.result import StoppedError
+from leffa.run.settings import Settings
+from leffa.weights.models import BUNDLED, Model, find
 
 LOG = logging.getLogger("leffa.demo")
 PACES = tuple(pace.value for pace in Pace)
@@ -58,10 +58,8 @@ def has_paces(task: Task) -> bool:
     return any(used.steps is not None and used.fits(own) for used in RECIPES.values())
 
 
-def _model(task: Task) -> "Model":
+def _model(task: Task) -> Model:
     """The one at hand, whose defaults the widgets show."""
-    from leffa.weights.models import BUNDLED, find
-
     try:
         return find(task)
     except LeffaError:
@@ -230,8 +228,6 @@ class GenerateStep:
         request: gr.Request,
     ) -> Iterator[tuple]:  # fmt: skip
         """Paint, and show how it goes. Errors become a sentence in the frame, never a trace."""
-        from leffa.run.result import StoppedError
-
         session = self._sessions.visit(request)
         language = session.language
         stop = session.stops[self.tab] = threading.Event()
@@ -285,8 +281,6 @@ class GenerateStep:
 
 def settings_of(steps: float, guidance: float, rescale: float, seed: float, samples: float, pace: Any) -> Any:
     """The engine's settings from the widgets' values. Raises LeffaError for what is no number, or no pace."""
-    from leffa.run.settings import Settings
-
     given: tuple[Any, ...] = (
         steps,
         guidance,

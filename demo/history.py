@@ -4,15 +4,18 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from demo.kept_runs import SHELF, Kept
-from demo.pictures import photo_url, thumb_url
+from demo.painting import engine
+from demo.pictures import difference, photo_url, thumb_url
+from demo.slots import Slots
 from demo.texts import say
 from leffa.config import Task, sample_seed
+from leffa.preprocess.prepared import Prepared
+from leffa.provenance import model_hash, png_bytes, record
+from leffa.run.result import Result
+from leffa.weights.models import MODELS
 
 if TYPE_CHECKING:
-    from demo.slots import Slots
     from leffa.explain.score import Scatter
-    from leffa.preprocess.prepared import Prepared
-    from leffa.run.result import Result
 
 
 class Run:
@@ -27,7 +30,7 @@ class Run:
     digests  slot -> SHA-256 of its picture's file
     """
 
-    def __init__(self, result: "Result", slots: "Slots", person: "Prepared", seconds: float):
+    def __init__(self, result: Result, slots: Slots, person: Prepared, seconds: float):
         from leffa.explain.score import rank
 
         self.key = secrets.token_urlsafe(9)
@@ -41,15 +44,15 @@ class Run:
         self._place = SHELF.put(Kept(result, slots, person))
 
     @property
-    def result(self) -> "Result":
+    def result(self) -> Result:
         return self._place.get().result
 
     @property
-    def slots(self) -> "Slots":
+    def slots(self) -> Slots:
         return self._place.get().slots
 
     @property
-    def person(self) -> "Prepared":
+    def person(self) -> Prepared:
         return self._place.get().person
 
     @property
@@ -89,7 +92,6 @@ class Run:
     def scatter(self) -> "list[Scatter]":
         """Parts of the body over which the shown picture's attention is scattered."""
         if self.sample not in self._scatter:
-            from demo.painting import engine
             from leffa.explain.score import scattered
 
             parts = engine().parts(self.person)[..., 0]
@@ -100,7 +102,6 @@ class Run:
         """Make the pictures of the shown sample's flow, once."""
         if self.sample in self._views:
             return
-        from demo.views import difference
         from leffa.explain.views import flow_pictures
 
         result, sample = self.result, self.sample
@@ -133,9 +134,6 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """All that repeats the shown picture."""
-        from leffa.provenance import model_hash, record
-        from leffa.weights.models import MODELS
-
         files = {slot: picked.digest for slot, picked in self.slots.pictures.items()}
         strokes = [stroke.as_dict() for stroke in self.slots.strokes]
         people = {
@@ -146,6 +144,4 @@ class Run:
 
     def png(self) -> bytes:
         """The shown picture as a PNG that carries its record."""
-        from leffa.provenance import png_bytes
-
         return png_bytes(self.result.images[self.sample], self.record())

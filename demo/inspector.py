@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
 from demo import parts
 from demo.labels import Labels
@@ -131,8 +132,6 @@ def _marks(found: "Trace", forward: bool, language: str) -> dict[str, Any]:
 
 
 def _heat_url(heat: np.ndarray) -> str:
-    from PIL import Image
-
     glow = np.zeros((*heat.shape, 4), np.uint8)
     glow[..., :3] = (224, 33, 138)
     glow[..., 3] = (heat * 215).astype(np.uint8)

@@ -10,17 +10,15 @@ import threading
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from demo.slots import Slots
 from leffa.errors import LeffaError
-
-if TYPE_CHECKING:
-    from demo.slots import Slots
-    from leffa.preprocess.prepared import Prepared
-    from leffa.run.result import Result
+from leffa.preprocess.prepared import Prepared
+from leffa.run.result import Result
 
 SHARE = 1 / 24  # of the machine's memory
 LEAST_BYTES, MOST_BYTES = 256_000_000, 1_500_000_000
@@ -39,9 +37,9 @@ class RunGoneError(LeffaError):
 class Kept:
     """What is heavy of a run, see ``demo.history.Run``."""
 
-    result: "Result"
-    slots: "Slots"
-    person: "Prepared"
+    result: Result
+    slots: Slots
+    person: Prepared
 
 
 class Place:

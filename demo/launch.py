@@ -14,8 +14,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo import checking, uploads
+from demo import checking, painting, uploads
 from demo.gate import Gate, Limits, Names
+from demo.painting import CLOSING, QUEUE
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
     _check_certificate(options)
     checking.plug_in(options.check)
     settle()
-    from demo import examples, painting, parts, theme
+    from demo import examples
     from demo.page import build
     from demo.sessions import Sessions
 
@@ -96,6 +97,18 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
     stopped = threading.Event()
     if wait:
         _stop_on_signals(stopped)
+    _serve(page, gate, options, wait)
+    painting.warm_up()
+    _sweep_behind(page, sessions, gate)
+    if wait:
+        _serve_until(stopped, page, sessions, gate)
+    return page
+
+
+def _serve(page: "gr.Blocks", gate: Gate, options: Options, is_told: bool) -> None:
+    """Start the server behind the gate; ``is_told`` on the terminal."""
+    from demo import examples, parts, theme
+
     try:
         page.launch(
             server_name=options.host,
@@ -109,7 +122,7 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
             inbrowser=options.open_browser,
             prevent_thread_lock=True,
             max_threads=options.limits.in_line + SPARE_THREADS,
-            quiet=not wait,
+            quiet=not is_told,
             show_error=True,
             footer_links=["api", "settings"],
             run_history=False,
@@ -126,11 +139,6 @@ def launch(options: Options | None = None, wait: bool = True) -> "gr.Blocks":
         )
     except OSError as error:
         raise LeffaError(f"the app cannot be served: {error}") from error
-    painting.warm_up()
-    _sweep_behind(page, sessions, gate)
-    if wait:
-        _serve_until(stopped, page, sessions, gate)
-    return page
 
 
 def _check_certificate(options: Options) -> None:
@@ -147,8 +155,6 @@ def _check_certificate(options: Options) -> None:
 
 
 def _gate(page: "gr.Blocks", sessions: "Sessions", options: Options, assets: str) -> Gate:
-    from demo.painting import QUEUE
-
     def event(named: Any) -> tuple[int, bool] | None:
         if isinstance(named, int):
             found = page.fns.get(named)
@@ -225,8 +231,6 @@ def _stop_on_signals(stopped: threading.Event) -> None:
 
 
 def _serve_until(stopped: threading.Event, page: "gr.Blocks", sessions: "Sessions", gate: Gate) -> None:
-    from demo.painting import CLOSING, QUEUE
-
     while page.is_running and not stopped.wait(0.5):
         pass
     gate.is_closing.set()

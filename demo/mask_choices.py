@@ -1,25 +1,24 @@
 """What a visitor chooses of the mask, the mask that follows, and the mask doctor's advice."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from demo import parts
 from demo.painting import engine
 from demo.photos import boxes
-from demo.pictures import EDITOR_SIDE, mask_url, photo_url
+from demo.pictures import EDITOR_SIDE, mask_url, part_colours, photo_url
 from demo.sessions import Session
 from demo.slots import Slots
 from demo.texts import say
-from demo.views import part_colours
 from leffa.config import Garment, Hem, Sleeve
 from leffa.errors import PersonError
-
-if TYPE_CHECKING:
-    from leffa.preprocess.advice import Advice
-    from leffa.preprocess.garment.measure import GarmentMeasure, Shortfall
-    from leffa.preprocess.offline.masks import MaskOptions
+from leffa.preprocess.advice import Advice, of_kind, of_lengths, of_person
+from leffa.preprocess.garment.kind import guess_kind
+from leffa.preprocess.garment.measure import GarmentMeasure, Shortfall, shortfall
+from leffa.preprocess.garment.product import foreground
+from leffa.preprocess.offline.masks import MaskOptions
 
 KINDS = tuple(kind.value for kind in Garment)
 SLEEVES = ("auto", *(sleeve.value for sleeve in Sleeve))
@@ -67,10 +66,8 @@ class MaskChoices:
         """For a record, as JSON can carry it."""
         return {**asdict(self), "protect": list(self.protect)}
 
-    def options(self) -> "MaskOptions":
+    def options(self) -> MaskOptions:
         """For the engine."""
-        from leffa.preprocess.offline.masks import MaskOptions
-
         return MaskOptions(
             sleeve=None if self.sleeve == "auto" else Sleeve(self.sleeve),
             hem=None if self.hem == "auto" else Hem(self.hem),
@@ -97,7 +94,7 @@ def mask_value(slots: Slots, mask_choices: MaskChoices) -> dict:
     }
 
 
-def measured(slots: Slots, mask_choices: MaskChoices) -> "GarmentMeasure | None":
+def measured(slots: Slots, mask_choices: MaskChoices) -> GarmentMeasure | None:
     """The garment's lengths, measured once for each kind; None where there is none or it cannot be told."""
     picked = slots.pictures.get("garment")
     if picked is None:
@@ -111,10 +108,8 @@ def measured(slots: Slots, mask_choices: MaskChoices) -> "GarmentMeasure | None"
     return picked.measure[mask_choices.kind]
 
 
-def lacking(slots: Slots, mask_choices: MaskChoices) -> "Shortfall | None":
+def lacking(slots: Slots, mask_choices: MaskChoices) -> Shortfall | None:
     """Where the garment is longer than the mask; None where it is not, or cannot be told."""
-    from leffa.preprocess.garment.measure import shortfall
-
     measure = measured(slots, mask_choices)
     if measure is None or "photo" not in slots.pictures:
         return None
@@ -136,25 +131,23 @@ def advice(session: Session, slots: Slots, mask_choices: MaskChoices) -> dict:
     return parts.warn(told, say(language, act) if act else "")
 
 
-def _found(slots: Slots, mask_choices: MaskChoices) -> "list[Advice]":
+def _found(slots: Slots, mask_choices: MaskChoices) -> list[Advice]:
     """What should be told of the visitor's pictures."""
-    from leffa.preprocess import advice as told
-
     photo = slots.pictures.get("photo")
     found = []
     if photo is not None and photo.prepared is not None:
-        found += told.of_person(photo.prepared.parts_in_frame()[..., 0], mask_choices.garment)
+        found += of_person(photo.prepared.parts_in_frame()[..., 0], mask_choices.garment)
     measured(slots, mask_choices)
     picked = slots.pictures.get("garment")
     if picked is not None and picked.measure[WORN]:
-        return [*found, told.Advice("worn", {"kind": mask_choices.kind})]
-    found += told.of_kind(mask_choices.garment, guessed(slots))
+        return [*found, Advice("worn", {"kind": mask_choices.kind})]
+    found += of_kind(mask_choices.garment, guessed(slots))
     if lacking(slots, mask_choices) is not None:
-        found += told.of_lengths(measured(slots, mask_choices), mask_choices.garment, mask_choices.options())
+        found += of_lengths(measured(slots, mask_choices), mask_choices.garment, mask_choices.options())
     return found
 
 
-def _said(language: str, found: "Advice") -> str:
+def _said(language: str, found: Advice) -> str:
     """In the visitor's words: kinds and lengths have names of their own there."""
     names = {"length": "length_", "kind": "kind_", "other": "kind_"}
     values = {
@@ -168,9 +161,6 @@ def _said(language: str, found: "Advice") -> str:
 
 def guessed(slots: Slots) -> Garment | None:
     """What kind the garment's outline shows, told once; None where there is none or it cannot be told."""
-    from leffa.preprocess.garment.kind import guess_kind
-    from leffa.preprocess.garment.product import foreground
-
     picked = slots.pictures.get("garment")
     if picked is None:
         return None
@@ -181,8 +171,6 @@ def guessed(slots: Slots) -> Garment | None:
 
 def mended(slots: Slots, mask_choices: MaskChoices) -> MaskChoices:
     """The choices with the kind that the garment has, or with the room that it needs."""
-    from leffa.preprocess.advice import of_kind
-
     picked = slots.pictures.get("garment")
     looks = None if picked is None or picked.measure.get(WORN) else guessed(slots)
     if looks is not None and of_kind(mask_choices.garment, looks):

@@ -8,7 +8,6 @@ import gradio as gr
 from demo import parts
 from demo.api import add_endpoints, speak_in_sentences
 from demo.change_pose import ChangePose
-from demo.files import keep
 from demo.labels import Labels
 from demo.parts import QUIETLY
 from demo.sessions import Sessions
@@ -16,6 +15,7 @@ from demo.texts import preferred, say
 from demo.try_on import TryOn
 from leffa.config import Garment, Task
 from leffa.errors import WeightsError
+from leffa.weights.models import find
 
 CACHE_SECONDS = (600, 6 * 3600)  # how often, and older than what, forgotten files are deleted
 
@@ -82,7 +82,7 @@ def _hand_over(sessions: Sessions, tabs: gr.Tabs, try_on: TryOn, change_pose: Ch
             run = session.current(tab)
             if run is None:
                 return (gr.skip(),) * (width + 1)
-            path = keep(session, run.result.images[run.sample])
+            path = session.keep(run.result.images[run.sample])
             return gr.update(selected=name), *other.accept(session, path)
 
         return take
@@ -121,8 +121,6 @@ def _foot(language: str) -> dict[str, str]:
 
 def _loaded() -> list[str]:
     """Names of the models that runs of this page will use."""
-    from leffa.weights.models import find
-
     names = []
     for task, garment in (*((Task.TRY_ON, kind) for kind in Garment), (Task.POSE_TRANSFER, None)):
         with suppress(WeightsError):

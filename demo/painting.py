@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from demo.checking import check
 from demo.gate import Limits
 from demo.gpu import gpu, on_shared_gpu
 from demo.queue import Queue
 from leffa.config import Task
 from leffa.errors import LeffaError
+from leffa.run.result import Result, StoppedError
+from leffa.run.settings import Settings
+from leffa.weights.models import find
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from leffa.engine import Engine
-    from leffa.run.result import Result
-    from leffa.run.settings import Settings
 
 FIXED_SECONDS = 1.5  # of a run beside its steps, until the first ones have been timed
 STEP_SECONDS = 0.7
@@ -40,17 +41,14 @@ class Work:
     task: Task
     person: Any
     reference: Any
-    settings: "Settings"
+    settings: Settings
     garment: str | None = None
     mask: Any = None
-    model: str | None = None
 
     @property
     def weight(self) -> int:
         """How much there is to do, in steps of one sample, counting those with guidance twice."""
-        from leffa.weights.models import find
-
-        model = find(self.task, self.model)
+        model = find(self.task)
         resolved = self.settings.resolved(model)
         first, last = resolved.recipe(model).guidance_interval
         guided = last - first if resolved.guidance_scale > 1 else 0
@@ -70,7 +68,7 @@ class Step:
 
     share: float
     what: str
-    preview: "Image.Image | None" = None
+    preview: Image.Image | None = None
     remaining: float | None = None
     ahead: int = 0
 
@@ -124,10 +122,6 @@ def warm_up() -> threading.Thread:
     """Bring in the heavy packages and the people finder behind the page; returns the thread that does it."""
 
     def work() -> None:
-        from PIL import Image
-
-        from leffa.errors import LeffaError
-
         with suppress(LeffaError):  # there is nobody in a white picture
             engine().prepare(Image.new("RGB", (256, 256), "white"))
 
@@ -143,46 +137,11 @@ def run(work: Work, stop: threading.Event, visitor: str = "") -> "Iterator[Step 
     are in line; ``StoppedError`` if ``stop`` was set, also while waiting; LeffaError if it took longer than a
     run may.
     """
-    from leffa.run.result import StoppedError
-
     events: queue.Queue = queue.Queue()
     weight = work.weight  # raises for settings that no model can do, before anybody waits
-    too_long = threading.Event()
-
-    def end_late() -> None:
-        too_long.set()
-        stop.set()
-
-    def wait_and_paint() -> None:
-        try:
-            with QUEUE.turn(
-                stop,
-                lambda ahead: events.put(Step(0, "waiting", ahead=ahead)),
-                visitor,
-                LIMITS.in_line,
-                LIMITS.each,
-            ) as may_go:
-                if CLOSING.is_set() or not may_go:
-                    raise StoppedError("The run was stopped.")
-                started = time.monotonic()
-                clock = threading.Timer(LIMITS.seconds, end_late)
-                clock.daemon = True
-                clock.start()
-                try:
-                    for event in _paint(work, None if on_shared_gpu() else stop):
-                        if on_shared_gpu() and stop.is_set():
-                            raise StoppedError("The run was stopped.")
-                        events.put(event)
-                finally:
-                    clock.cancel()
-                SPEED.learn(weight, time.monotonic() - started)
-        except StoppedError as stopped:
-            events.put(_ended(stopped, too_long.is_set()))
-        except BaseException as problem:
-            events.put(problem)
-
     context = contextvars.copy_context()  # a Space finds in it who asks for the GPU
-    threading.Thread(target=context.run, args=(wait_and_paint,), name="painting", daemon=True).start()
+    told = (_wait_and_paint, work, weight, stop, visitor, events)
+    threading.Thread(target=context.run, args=told, name="painting", daemon=True).start()
     started = None
     try:
         while True:
@@ -200,6 +159,41 @@ def run(work: Work, stop: threading.Event, visitor: str = "") -> "Iterator[Step 
             yield event
     finally:
         stop.set()  # a visitor who leaves takes the run along
+
+
+def _wait_and_paint(
+    work: Work, weight: int, stop: threading.Event, visitor: str, events: queue.Queue
+) -> None:
+    """Put into ``events`` what is to be told of a run, from its place in line to its result or error."""
+    too_long = threading.Event()
+
+    def end_late() -> None:
+        too_long.set()
+        stop.set()
+
+    def report(ahead: int) -> None:
+        events.put(Step(0, "waiting", ahead=ahead))
+
+    try:
+        with QUEUE.turn(stop, report, visitor, LIMITS.in_line, LIMITS.each) as may_go:
+            if CLOSING.is_set() or not may_go:
+                raise StoppedError("The run was stopped.")
+            started = time.monotonic()
+            clock = threading.Timer(LIMITS.seconds, end_late)
+            clock.daemon = True
+            clock.start()
+            try:
+                for event in _paint(work, None if on_shared_gpu() else stop):
+                    if on_shared_gpu() and stop.is_set():
+                        raise StoppedError("The run was stopped.")
+                    events.put(event)
+            finally:
+                clock.cancel()
+            SPEED.learn(weight, time.monotonic() - started)
+    except StoppedError as stopped:
+        events.put(_ended(stopped, too_long.is_set()))
+    except BaseException as problem:
+        events.put(problem)
 
 
 def _ended(stopped: LeffaError, too_long: bool) -> LeffaError:
@@ -235,17 +229,12 @@ def _paint(work: Work, stop: threading.Event | None) -> "Iterator[Step | Result]
     """
     events: queue.Queue = queue.Queue()
 
-    def report(share: float, what: str, preview: "Image.Image | None") -> None:
+    def report(share: float, what: str, preview: Image.Image | None) -> None:
         events.put(Step(share, what, preview))
 
     def paint() -> None:
         try:
-            shared: dict[str, Any] = {
-                "settings": work.settings,
-                "model": work.model,
-                "progress": report,
-                "stop": stop,
-            }
+            shared: dict[str, Any] = {"settings": work.settings, "progress": report, "stop": stop}
             if work.task is Task.TRY_ON:
                 result = engine(painting=True).try_on(
                     work.person, work.reference, work.garment or "upper", work.mask, **shared

@@ -4,7 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from demo import parts
 from demo.checking import check
@@ -16,11 +17,10 @@ from demo.texts import problem, say
 from leffa.config import Task
 from leffa.errors import LeffaError
 from leffa.files import sha256
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from leffa.preprocess.prepared import Prepared
+from leffa.images import load_image
+from leffa.preprocess.known_poses import known_pose
+from leffa.preprocess.prepared import Prepared
+from leffa.provenance import read_record
 
 Told = Callable[[str], dict]
 """A line to show, in the language it is asked for."""
@@ -74,21 +74,17 @@ def _read(
     return found(picked)
 
 
-def prepare(picked: Picked, tab: str, person: int = 0) -> "Prepared":
+def prepare(picked: Picked, tab: str, person: int = 0) -> Prepared:
     """The people in a picture, and one of them chosen; our own poses need not be searched for a body."""
-    if picked.example and picked.example.startswith(POSES):
-        from leffa.preprocess.known_poses import known_pose
-
-        if known := known_pose(picked.path):
-            return known
+    is_ours = picked.example is not None and picked.example.startswith(POSES)
+    if is_ours and (known := known_pose(picked.path)):
+        return known
     with LOOKING:
         return engine().prepare(picked.image, person, Task(tab))
 
 
-def opened(path: str | Path, role: str) -> "Image.Image":
+def opened(path: str | Path, role: str) -> Image.Image:
     """A file as a picture; not everybody's at once, for large ones take much memory to decode."""
-    from leffa.images import load_image
-
     with LOOKING:
         picture = load_image(path)
     check(role, picture)
@@ -97,8 +93,6 @@ def opened(path: str | Path, role: str) -> "Image.Image":
 
 def has_record(path: str) -> bool:
     """Whether a file is a PNG that tells of its run."""
-    from leffa.provenance import read_record
-
     try:
         return read_record(path) is not None
     except LeffaError:

@@ -1,33 +1,26 @@
-"""Pictures on their way to the browser, as data addresses: nothing of them is written to disk."""
+"""Pictures on their way to the browser, as data addresses: nothing of them is written to disk; and those that
+explain a result or an input, beyond the flow's."""
 
 import base64
 import io
-from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from leffa.images import within
 
 SHOWN_SIDE = 1280  # px: no picture on the page is sent larger
 EDITOR_SIDE = 900
 THUMB_SIDE = 224
 
 
-def shrunk(picture: Image.Image, side: int) -> Image.Image:
-    """The picture with its longer side at most ``side`` pixels."""
-    scale = min(1.0, side / max(picture.size))
-    if scale == 1:
-        return picture
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-
-
 def photo_url(picture: Image.Image, side: int = SHOWN_SIDE, quality: int = 90) -> str:
     """A JPEG data address of the picture, shrunk to ``side``."""
-    buffer = io.BytesIO()
-    shrunk(picture, side).convert("RGB").save(buffer, "JPEG", quality=quality, subsampling=0)
+    buffer, (height, width) = io.BytesIO(), within((picture.height, picture.width), side)
+    if (width, height) != picture.size:
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    picture.convert("RGB").save(buffer, "JPEG", quality=quality, subsampling=0)
     return _address("jpeg", buffer.getvalue())
 
 
@@ -36,13 +29,10 @@ def thumb_url(picture: Image.Image) -> str:
     return photo_url(picture, THUMB_SIDE, 84)
 
 
-def mask_url(mask: "NDArray[np.uint8]") -> str:
+def mask_url(mask: NDArray[np.uint8]) -> str:
     """A PNG data address of a 0 / 255 map (H, W), shrunk for the editor."""
-    picture = Image.fromarray(mask)
-    scale = min(1.0, EDITOR_SIDE / max(picture.size))
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    buffer = io.BytesIO()
-    picture.resize(size, Image.Resampling.BILINEAR).save(buffer, "PNG")
+    buffer, (height, width) = io.BytesIO(), within((mask.shape[0], mask.shape[1]), EDITOR_SIDE)
+    Image.fromarray(mask).resize((width, height), Image.Resampling.BILINEAR).save(buffer, "PNG")
     return _address("png", buffer.getvalue())
 
 
@@ -53,3 +43,24 @@ def png_url(content: bytes) -> str:
 
 def _address(kind: str, content: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def difference(before: Image.Image, after: Image.Image) -> Image.Image:
+    """How much each pixel has changed: black where it is the photo's own, to yellow for the full range."""
+    if before.size != after.size:
+        before = before.resize(after.size)
+    pixels = np.asarray(before.convert("RGB"), np.int16) - np.asarray(after.convert("RGB"), np.int16)
+    share = np.abs(pixels).max(-1).astype(np.float32) / 255
+    share = np.sqrt(share)[..., None]  # faint changes shall show
+    glow = np.concatenate([share * 255, share**1.5 * 220, share**4 * 90], -1)
+    return Image.fromarray(glow.round().clip(0, 255).astype(np.uint8))
+
+
+def part_colours(iuv: NDArray[np.uint8]) -> Image.Image:
+    """(H, W, 3) uint8 I, U, V as a picture: a hue for each part, darker towards its far end; grey ground."""
+    label, along = iuv[..., 0].astype(np.int32), iuv[..., 2].astype(np.float32) / 255
+    hue = (label * 97 % 256).astype(np.uint8)
+    hsv = np.stack([hue, np.full_like(hue, 150), (245 - 90 * along).astype(np.uint8)], -1)
+    picture = np.array(Image.fromarray(hsv, "HSV").convert("RGB"))
+    picture[label == 0] = (92, 98, 107)
+    return Image.fromarray(picture)

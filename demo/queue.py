@@ -20,10 +20,9 @@ class _Ticket:
 
 
 class Queue:
-    """At most ``places`` runs at once. Thread-safe."""
+    """One run at a time. Thread-safe."""
 
-    def __init__(self, places: int = 1):
-        self._places = places
+    def __init__(self) -> None:
         self._waiting: deque[_Ticket] = deque()
         self._changed = threading.Condition()
 
@@ -53,7 +52,7 @@ class Queue:
                 raise BusyError(f"you have {own} runs in line already: wait for them, or stop one")
             self._waiting.append(ticket)
             ahead = -1
-            while (before := self._before(ticket)) > 0 and not stop.is_set():
+            while (before := self._waiting.index(ticket)) > 0 and not stop.is_set():
                 if before != ahead:
                     ahead = before
                     report(before)
@@ -64,9 +63,6 @@ class Queue:
             with self._changed:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
-
-    def _before(self, ticket: _Ticket) -> int:
-        return max(0, self._waiting.index(ticket) - self._places + 1)
 
     def __len__(self) -> int:
         return len(self._waiting)

@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from demo import examples
+from demo.history import Run
+from demo.photos import prepare
 from demo.sessions import Session
 from demo.slots import Picked, Slots
 from leffa.config import Task
+from leffa.errors import LeffaError
+from leffa.files import sha256
+from leffa.images import load_image
+from leffa.preprocess.strokes import parse_strokes
+from leffa.provenance import model_hash, read_record
 from leffa.run.pace import Pace
-
-if TYPE_CHECKING:
-    from demo.history import Run
+from leffa.weights.models import MODELS
 
 SLOTS = {Task.TRY_ON.value: ("photo", "garment"), Task.POSE_TRANSFER.value: ("person", "pose")}
 
@@ -31,7 +36,7 @@ class Restored:
     same_weights: bool = True
 
 
-def from_run(run: "Run") -> Restored:
+def from_run(run: Run) -> Restored:
     """A run of this session."""
     used = run.settings
     return Restored(
@@ -42,8 +47,6 @@ def from_run(run: "Run") -> Restored:
 
 def read_png(session: Session, tab: str, path: str | None) -> Restored | None:
     """The run a PNG tells of; None for any other file. Errors as in ``from_record``."""
-    from leffa.provenance import read_record
-
     record = read_record(path) if path else None
     return None if record is None else from_record(session, tab, record)
 
@@ -53,9 +56,6 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
 
     Raises LeffaError if the record is of another task, or has values that make no sense.
     """
-    from leffa.errors import LeffaError
-    from leffa.preprocess.strokes import parse_strokes
-
     if record.get("task") != tab:
         raise LeffaError("this PNG was made with the other tab: restore it there")
     used, choices, slots = record["settings"], dict(record["choices"]), Slots()
@@ -85,9 +85,6 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
 
 
 def _has_weights(record: dict[str, Any]) -> bool:
-    from leffa.provenance import model_hash
-    from leffa.weights.models import MODELS
-
     model = MODELS.get(str(record.get("model")))
     return model is not None and model.is_present and model_hash(model) == record.get("model_sha256")
 
@@ -96,7 +93,6 @@ def _prepared(picked: Picked, tab: str, slot: str, people: Any) -> Picked:
     """The picture with its people found and the same one chosen; garments as they are."""
     if slot == "garment":
         return picked
-    from demo.photos import prepare
 
     person = people.get(slot) if isinstance(people, dict) else 0
     person = person if isinstance(person, int) else 0
@@ -113,15 +109,11 @@ def _known(session: Session, digest: str) -> Picked | None:
             if picked.digest == digest:
                 return picked
     if example := _examples().get(digest):
-        from leffa.images import load_image
-
         return Picked(load_image(example.path), str(example.path), digest, example=example.name)
     return None
 
 
 @cache
 def _examples() -> dict[str, examples.Example]:
-    from leffa.files import sha256
-
     everything = (*examples.people(), *examples.garments(), *examples.poses())
     return {sha256(str(example.path)): example for example in everything}

@@ -2,7 +2,9 @@
 
 import ipaddress
 import itertools
+import logging
 import secrets
+import tempfile
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -12,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from demo.kept_runs import BUDGET, bytes_of
 from demo.slots import Slots
-from demo.uploads import CLAIMS
+from demo.uploads import CLAIMS, home
 from leffa.errors import LeffaError
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ MOST_RUNS = 12  # kept of one visitor
 IDLE_SECONDS = 3600.0  # for clients that never say good-bye
 PASSING_SECONDS = 900.0  # for those of whom nobody knows whether they come back
 DEFAULT_LANGUAGE = "en"
+LOG = logging.getLogger("leffa.demo")
 
 
 @dataclass
@@ -72,6 +77,23 @@ class Session:
                 return file
         CLAIMS.release(file, self._number)
         raise LeffaError("this visit has ended: open the page again")
+
+    def keep(self, picture: Image.Image | bytes) -> str:
+        """Write a picture, or a PNG file's content, to last as long as the session; returns its path.
+
+        Raises LeffaError if the disk has no room for it.
+        """
+        try:
+            home().mkdir(parents=True, exist_ok=True)
+            file = Path(tempfile.mkdtemp(dir=home())) / "leffa.png"
+            if isinstance(picture, bytes):
+                file.write_bytes(picture)
+            else:
+                picture.save(file, "PNG")
+        except OSError:
+            LOG.warning("a result could not be written: the disk has no room, or is not to be written to")
+            raise LeffaError("there is no room for the result now: try again in some minutes") from None
+        return str(self.own(str(file)))
 
     def slots(self, tab: str) -> Slots:
         return self.tabs.setdefault(tab, Slots())

@@ -1,10 +1,9 @@
 """The pictures that a visitor has chosen on a tab."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from leffa.preprocess.prepared import Prepared
+from leffa.preprocess.prepared import Prepared
 
 
 @dataclass
@@ -22,7 +21,7 @@ class Picked:
     image: Any
     path: str
     digest: str
-    prepared: "Prepared | None" = None
+    prepared: Prepared | None = None
     measure: dict[str, Any] = field(default_factory=dict)
     example: str | None = None
 

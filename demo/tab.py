@@ -114,9 +114,11 @@ class Tab(ABC):
 
         looking = [note, self.generate.go, self.generate.reason]
         for event in (picture.upload, picture.clear):
-            event(look, None, looking, queue=False, **QUIETLY).then(*follow, **QUIETLY).then(
-                *self._ready, **QUIETLY
-            )
+            self._on(event(look, None, looking, queue=False, **QUIETLY).then, *follow)
+
+    def _on(self, event: Any, function: Any, inputs: Any, outputs: Any, **options: Any) -> None:
+        """What an event of the steps does; then the button is told whether it may be pressed."""
+        event(function, inputs, outputs, **(options or QUIETLY)).then(*self._ready, **QUIETLY)
 
     def _take(self, session: Session, chosen: dict[str, Example]) -> list[Any]:
         """Read examples into their slots; values of ``pictures``, of the others none."""
@@ -171,7 +173,7 @@ class Tab(ABC):
             (self.generate.history.pick, self.restore_run, None),
             (upload.upload, self.restore_png, upload),
         ):
-            event(function, inputs, self._restorable, **QUIETLY).then(*self._ready, **QUIETLY)
+            self._on(event, function, inputs, self._restorable)
 
     def restore_run(self, event: gr.EventData, request: gr.Request) -> tuple:
         """Bring back a run of this session, with its result."""

@@ -5,43 +5,18 @@ from gradio.themes.utils import colors, sizes
 
 from demo.parts import static_text
 
+# from 50, the lightest, to 950
 _INK = colors.Color(
-    name="ink",
-    c50="#f6f7f9",
-    c100="#eef0f3",
-    c200="#dfe3e8",
-    c300="#c8ced6",
-    c400="#98a1ad",
-    c500="#66707d",
-    c600="#4d5662",
-    c700="#373f4a",
-    c800="#232a33",
-    c900="#171c23",
-    c950="#0f1318",
-)
+    "#f6f7f9", "#eef0f3", "#dfe3e8", "#c8ced6", "#98a1ad", "#66707d",
+    "#4d5662", "#373f4a", "#232a33", "#171c23", "#0f1318", "ink",
+)  # fmt: skip
 _BLUE = colors.Color(
-    name="accent",
-    c50="#eef1ff",
-    c100="#dfe5ff",
-    c200="#c3cdff",
-    c300="#9fadff",
-    c400="#7d8cf8",
-    c500="#4f5fe0",
-    c600="#3f4dc9",
-    c700="#343fa6",
-    c800="#2c3585",
-    c900="#272f6b",
-    c950="#181c42",
-)
+    "#eef1ff", "#dfe5ff", "#c3cdff", "#9fadff", "#7d8cf8", "#4f5fe0",
+    "#3f4dc9", "#343fa6", "#2c3585", "#272f6b", "#181c42", "accent",
+)  # fmt: skip
 _SANS = [
-    "-apple-system",
-    "BlinkMacSystemFont",
-    "Segoe UI",
-    "Inter",
-    "Roboto",
-    "Noto Sans",
-    "Noto Sans CJK SC",
-]
+    "-apple-system", "BlinkMacSystemFont", "Segoe UI", "Inter", "Roboto", "Noto Sans", "Noto Sans CJK SC",
+]  # fmt: skip
 _MONO = ["ui-monospace", "SF Mono", "Cascadia Mono", "Roboto Mono", "Noto Sans Mono", "monospace"]
 
 

@@ -13,6 +13,7 @@ from demo.sessions import Session
 from demo.slots import Slots
 from demo.tab import Tab
 from leffa.config import Task
+from leffa.preprocess.strokes import paint_strokes, parse_strokes
 
 TAB = Task.TRY_ON.value
 _NAMES = "empty alt alt_parts share brush eraser undo reset size parts tools person"
@@ -59,28 +60,17 @@ class TryOn(Tab):
         follow = self.set_photo, [self.photo, *mask_choices], [self.photo_note, *seen]
         self._connect_picture("photo", self.photo, self.photo_note, follow)
         for event in (self.garment.upload, self.garment.clear):
-            event(
-                self.set_garment, [self.garment, *mask_choices], [self.garment_note, *seen], **QUIETLY
-            ).then(*self._ready, **QUIETLY)
+            self._on(event, self.set_garment, [self.garment, *mask_choices], [self.garment_note, *seen])
         for chooser in (self.people, self.garments):
-            chooser.pick(self.pick, mask_choices, [*self.pictures, self.kind, *seen], **LAST).then(
-                *self._ready, **QUIETLY
-            )
+            self._on(chooser.pick, self.pick, mask_choices, [*self.pictures, self.kind, *seen], **LAST)
         self.kind.input(self.show_kind, self.kind, self.garments, queue=False, **QUIETLY)
         for choice in mask_choices:
-            choice.input(self.set_choices, mask_choices, seen, **LAST).then(*self._ready, **QUIETLY)
-        self.doctor.act(self.mend, mask_choices, [self.kind, self.sleeve, self.hem, *seen], **QUIETLY).then(
-            *self._ready, **QUIETLY
-        )
-        self.mask.choose(self.choose_person, mask_choices, [self.photo_note, *seen], **LAST).then(
-            *self._ready, **QUIETLY
-        )
-        self.mask.edit(self.edit, None, None, queue=False, trigger_mode="multiple", **QUIETLY).then(
-            *self._ready, **QUIETLY
-        )
-        self.photo_note.act(self.restore_photo, None, self._restorable, **QUIETLY).then(
-            *self._ready, **QUIETLY
-        )
+            self._on(choice.input, self.set_choices, mask_choices, seen, **LAST)
+        self._on(self.doctor.act, self.mend, mask_choices, [self.kind, self.sleeve, self.hem, *seen])
+        self._on(self.mask.choose, self.choose_person, mask_choices, [self.photo_note, *seen], **LAST)
+        at_once: dict[str, Any] = {"queue": False, "trigger_mode": "multiple", **QUIETLY}
+        self._on(self.mask.edit, self.edit, None, None, **at_once)
+        self._on(self.photo_note.act, self.restore_photo, None, self._restorable)
 
     @property
     def _mask_choices(self) -> list[Any]:
@@ -178,8 +168,6 @@ class TryOn(Tab):
 
     def edit(self, event: gr.EventData, request: gr.Request) -> None:
         """Take the visitor's strokes over."""
-        from leffa.preprocess.strokes import parse_strokes
-
         self._session(request).slots(TAB).strokes = parse_strokes(event.strokes)
 
     @property
@@ -222,8 +210,6 @@ class TryOn(Tab):
 
     def _area(self, slots: Slots) -> Any:
         """The mask with the visitor's strokes."""
-        from leffa.preprocess.strokes import paint_strokes
-
         return paint_strokes(slots.automatic, slots.strokes)
 
     def _work(self, session: Session, settings: Any) -> Work:

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING
 from leffa import __version__, doctor
 from leffa.batch import command as batch
 from leffa.batch import splits
-from leffa.config import Garment, Hem, Sleeve
+from leffa.config import Garment, Hem, Sleeve, Task
 from leffa.errors import LeffaError
+from leffa.explain import FLOW_PICTURES
+from leffa.files import MARK, check_outputs, in_words, write_json
 from leffa.metrics import command as metrics
 from leffa.run.placement import Memory
+from leffa.run.settings import Settings
 from leffa.synthetic import command as synthetic
 from leffa.training import command as training
 from leffa.weights import downloads
+from leffa.weights.models import find
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from leffa.run.result import Result
-    from leffa.run.settings import Settings
 
 EXIT_BAD_INPUT = 2
 EXIT_NOT_READ = 141  # as a shell tells of SIGPIPE
@@ -120,17 +123,13 @@ def _command(commands, name: str, summary: str, examples: str, run) -> argparse.
 
 
 def _add_try_on(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("person", metavar="PERSON", help="photo of the person")
-    parser.add_argument(
-        "reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible"
-    )
+    add = parser.add_argument
+    mask = "what to repaint, white on black, or opaque on transparent, at the photo's size"
+    add("person", metavar="PERSON", help="photo of the person")
+    add("reference", metavar="GARMENT", help="photo of the garment, on a plain ground if possible")
     _add_garment(parser)
-    parser.add_argument(
-        "--mask",
-        metavar="FILE",
-        help="what to repaint, white on black, or opaque on transparent, at the photo's size",
-    )
-    parser.add_argument("--invert-mask", action="store_true", help="repaint what is black in --mask instead")
+    add("--mask", metavar="FILE", help=mask)
+    add("--invert-mask", action="store_true", help="repaint what is black in --mask instead")
     _add_painting(parser)
 
 
@@ -141,18 +140,14 @@ def _add_pose(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_mask(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("person", metavar="PERSON", help="photo of the person")
+    add = parser.add_argument
+    reference = "picture of the garment: tells its kind, and whether the mask has room for it"
+    add("person", metavar="PERSON", help="photo of the person")
     _add_garment(parser)
-    parser.add_argument(
-        "--reference",
-        metavar="GARMENT",
-        help="picture of the garment: tells its kind, and whether the mask has room for it",
-    )
-    parser.add_argument(
-        "--sleeve", choices=[sleeve.value for sleeve in Sleeve], help="how far the mask follows the arms"
-    )
-    parser.add_argument("--hem", choices=[hem.value for hem in Hem], help="how far down the mask reaches")
-    parser.add_argument("-o", "--output", metavar="MASK", required=True, help="where to write it")
+    add("--reference", metavar="GARMENT", help=reference)
+    add("--sleeve", choices=[one.value for one in Sleeve], help="how far the mask follows the arms")
+    add("--hem", choices=[one.value for one in Hem], help="how far down the mask reaches")
+    add("-o", "--output", metavar="MASK", required=True, help="where to write it")
     _add_force(parser)
     _add_who(parser)
 
@@ -163,58 +158,35 @@ def _add_app(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_garment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--garment",
-        choices=[kind.value for kind in Garment],
-        help="its kind (default: as its outline tells, which is then said)",
-    )
+    kind = "its kind (default: as its outline tells, which is then said)"
+    parser.add_argument("--garment", choices=[one.value for one in Garment], help=kind)
 
 
 def _add_painting(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-o",
-        "--output",
-        metavar="OUT",
-        required=True,
-        help="where to write the result; the settings go beside it, as OUT with the ending .json",
+    add = parser.add_argument
+    output = "where to write the result; the settings go beside it, as OUT with the ending .json"
+    pace = (
+        "fewer steps, the reference read once, guidance in part of the run only (docs/speed.md); the bundled "
+        "model is as quick in each (default: quality, the exact way)"
     )
+    compose = "keep the photo's own pixels and lay the garment by its flow (default: the model's)"
+    memory = "how sparingly to use the device's memory (default: what fits)"
+    modes = ["auto", *(mode.value for mode in Memory)]
+    add("-o", "--output", metavar="OUT", required=True, help=output)
     _add_force(parser)
-    parser.add_argument(
-        "--pace",
-        choices=["fast", "balanced", "quality"],
-        help="fewer steps, the reference read once, guidance in part of the run only (docs/speed.md); the "
-        "bundled model is as quick in each (default: quality, the exact way)",
-    )
-    parser.add_argument("--steps", type=int, help="sampling steps (default: the pace's, else the model's)")
-    parser.add_argument(
-        "--guidance", type=float, help="how strongly to follow the reference (default: the model's)"
-    )
-    parser.add_argument("--guidance-rescale", type=float, help="0 = off (default: the model's)")
-    parser.add_argument(
-        "--seed", type=int, default=-1, help="-1 draws one and reports it (default: %(default)s)"
-    )
-    parser.add_argument("--reuse-reference", action="store_true", help="read the reference once: faster")
-    parser.add_argument(
-        "--compose",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="keep the photo's own pixels and lay the garment by its flow (default: the model's)",
-    )
-    parser.add_argument(
-        "--no-detail", dest="compose", action="store_false", help="another name of --no-compose"
-    )
-    parser.add_argument("--model", help="weights to use (default: the best present)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
-    parser.add_argument(
-        "--memory",
-        default="auto",
-        choices=["auto", *(mode.value for mode in Memory)],
-        help="how sparingly to use the device's memory (default: what fits)",
-    )
+    add("--pace", choices=["fast", "balanced", "quality"], help=pace)
+    add("--steps", type=int, help="sampling steps (default: the pace's, else the model's)")
+    add("--guidance", type=float, help="how strongly to follow the reference (default: the model's)")
+    add("--guidance-rescale", type=float, help="0 = off (default: the model's)")
+    add("--seed", type=int, default=-1, help="-1 draws one and reports it (default: %(default)s)")
+    add("--reuse-reference", action="store_true", help="read the reference once: faster")
+    add("--compose", action=argparse.BooleanOptionalAction, default=None, help=compose)
+    add("--no-detail", dest="compose", action="store_false", help="another name of --no-compose")
+    add("--model", help="weights to use (default: the best present)")
+    add("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
+    add("--memory", default="auto", choices=modes, help=memory)
     _add_who(parser)
-    parser.add_argument(
-        "--flow", metavar="DIR", help="also write pictures of the attention flow into this folder"
-    )
+    add("--flow", metavar="DIR", help="also write pictures of the attention flow into this folder")
 
 
 def _add_who(parser: argparse.ArgumentParser) -> None:
@@ -222,16 +194,11 @@ def _add_who(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_force(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="write over files that leffa has not written; never over what the command reads",
-    )
+    force = "write over files that leffa has not written; never over what the command reads"
+    parser.add_argument("--force", action="store_true", help=force)
 
 
-def _settings(options: argparse.Namespace) -> "Settings":
-    from leffa.run.settings import Settings
-
+def _settings(options: argparse.Namespace) -> Settings:
     return Settings(
         steps=options.steps,
         guidance_scale=options.guidance,
@@ -247,11 +214,10 @@ def _try_on(options: argparse.Namespace) -> None:
     from leffa.engine import Engine
     from leffa.images import load_image
     from leffa.preprocess.given_mask import read_mask
-    from leffa.weights.models import find
 
     output = _checked_output(options, options.person, options.reference, options.mask)
     settings = _settings(options)
-    settings.resolved(find(_task("try_on"), options.model))
+    settings.resolved(find(Task.TRY_ON, options.model))
     person, reference = load_image(options.person), load_image(options.reference)
     mask = read_mask(options.mask, invert=options.invert_mask) if options.mask else None
     engine = Engine(options.device, options.memory)
@@ -266,11 +232,10 @@ def _try_on(options: argparse.Namespace) -> None:
 def _pose(options: argparse.Namespace) -> None:
     from leffa.engine import Engine
     from leffa.images import load_image
-    from leffa.weights.models import find
 
     output = _checked_output(options, options.reference, options.pose)
     settings = _settings(options)
-    settings.resolved(find(_task("pose_transfer"), options.model))
+    settings.resolved(find(Task.POSE_TRANSFER, options.model))
     reference, pose = load_image(options.reference), load_image(options.pose)
     engine = Engine(options.device, options.memory)
     with _Bar() as bar:
@@ -284,7 +249,6 @@ def _mask(options: argparse.Namespace) -> None:
     from PIL import Image
 
     from leffa.engine import Engine
-    from leffa.files import check_outputs
     from leffa.images import check_output, load_image, save_atomically
     from leffa.preprocess.offline.masks import MaskOptions
 
@@ -310,16 +274,8 @@ def _app(options: argparse.Namespace) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "demo", *arguments])
 
 
-def _task(value: str):
-    from leffa.config import Task
-
-    return Task(value)
-
-
 def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
     """Where the result goes. Raises FileError unless everything that comes of the run may be written."""
-    from leffa.explain import FLOW_PICTURES
-    from leffa.files import check_outputs
     from leffa.images import check_output
 
     output = check_output(options.output)
@@ -330,7 +286,6 @@ def _checked_output(options: argparse.Namespace, *inputs: str | None) -> Path:
 
 def _write(result: "Result", output: Path, options: argparse.Namespace) -> None:
     """The picture, beside it the settings it was made with, and the flow's pictures."""
-    from leffa.files import MARK, in_words, write_json
     from leffa.images import save_atomically
 
     save_atomically(result.images[0], output, is_made=True)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -117,17 +116,7 @@ class Region:
 
     def labels(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A map of the photo, (H, W, C), in the frame by nearest neighbour; 0 around it."""
-        framing = self.letterbox
-        inner = cv2.resize(
-            np.ascontiguousarray(values[self.box.slices]),
-            (framing.width, framing.height),
-            interpolation=cv2.INTER_NEAREST_EXACT,
-        )
-        framed = np.zeros((*framing.frame, values.shape[2]), values.dtype)
-        framed[framing.top : framing.top + framing.height, framing.left : framing.left + framing.width] = (
-            inner
-        )
-        return framed
+        return self.letterbox.apply_map(np.ascontiguousarray(values[self.box.slices]))
 
     def lay_back(self, inner: Image.Image, photo: Image.Image) -> Image.Image:
         """The photo with its box replaced by a picture of the box's size."""

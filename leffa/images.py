@@ -44,16 +44,8 @@ _MADE = (
 """What IPTC calls a photograph in which a trained model painted: its Digital Source Type."""
 _ORIENTATION = 0x0112  # EXIF
 _UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    TypeError,
-    KeyError,
-    struct.error,
-    zlib.error,
-)
+    OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, struct.error, zlib.error,
+)  # fmt: skip
 _WRITE_OPTIONS: dict[str, tuple[str, dict[str, object]]] = {
     ".png": ("PNG", {}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -379,11 +371,6 @@ class Letterbox:
             )
         return cls(photo, frame, (frame[0] - height) // 2, (frame[1] - width) // 2, height, width, True)
 
-    @classmethod
-    def of(cls, image: Image.Image, frame: tuple[int, int]) -> "Letterbox":
-        """``fit`` for a PIL picture."""
-        return cls.fit((image.height, image.width), frame)
-
     def apply(self, image: Image.Image) -> Image.Image:
         """The RGB photo in its frame."""
         self._check((image.height, image.width), self.photo, "photo")
@@ -465,6 +452,21 @@ def _resize(image: Image.Image, height: int, width: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
+def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """(height, width) of the same shape, the longer side at most ``longest`` pixels, none below one."""
+    scale = min(1.0, longest / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def shrunk(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """A picture (H, W, C), its pixels averaged, ``within`` so many pixels; itself where it is no longer."""
+    height, width = within((image.shape[0], image.shape[1]), longest)
+    if (height, width) == image.shape[:2]:
+        return image
+    smaller: NDArray[np.uint8] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return smaller
+
+
 def to_tensor(image: "Image.Image | NDArray[np.uint8]") -> "Tensor":
     """(3, H, W) float32 in [-1, 1] from an RGB picture or (H, W, 3) uint8."""
     import torch
@@ -473,6 +475,13 @@ def to_tensor(image: "Image.Image | NDArray[np.uint8]") -> "Tensor":
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         raise PictureError(f"A picture must be RGB, got an array of shape {pixels.shape}.")
     return torch.from_numpy(pixels).permute(2, 0, 1).to(torch.float32).div(127.5).sub(1.0).contiguous()
+
+
+def planes(values: NDArray) -> "Tensor":
+    """(C, H, W) from a map or picture (H, W, C), its values as they are."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
 
 
 def to_pil(tensor: "Tensor") -> Image.Image:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -16,10 +16,8 @@ from leffa.config import sample_seed
 from leffa.errors import PictureError
 from leffa.files import sha256
 from leffa.images import MOST_PIXELS, signature
-
-if TYPE_CHECKING:
-    from leffa.run.result import Result
-    from leffa.weights.models import Model
+from leffa.run.result import Result
+from leffa.weights.models import Model
 
 KEY = "leffa"
 FORMAT = 1
@@ -27,7 +25,7 @@ LARGEST = 1_000_000  # characters: no record of ours is nearly as long
 
 
 def record(
-    result: "Result", model_hash: str, files: Mapping[str, str], choices: Mapping[str, Any], sample: int = 0
+    result: Result, model_hash: str, files: Mapping[str, str], choices: Mapping[str, Any], sample: int = 0
 ) -> dict[str, Any]:
     """All that repeats a run: task, model, settings, choices, and hashes of its files. No names, no paths.
 
@@ -89,7 +87,7 @@ def read_record(path: str | Path) -> dict[str, Any] | None:
     return found
 
 
-def model_hash(model: "Model") -> str:
+def model_hash(model: Model) -> str:
     """SHA-256 over the weights of a model, in the order of their paths; read once."""
     files = sorted(model.folder.rglob("*.safetensors"))
     return _hash(tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))

@@ -51,8 +51,8 @@ from leffa.preprocess.garment.parsing import ShotParser, ShotPart
 from leffa.preprocess.garment.product import foreground, trimmed
 from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, PhotoParser, Seen
+from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings, make_redressed
-from leffa.synthetic.scene import Split
 from leffa.training.composition_rows import attention_of, field_of
 from leffa.weights import models
 

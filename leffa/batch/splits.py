@@ -116,8 +116,8 @@ def _deep_fashion(root: Path, options: argparse.Namespace) -> Iterator[_Pair]:
 def _rendered(source: Source, options: argparse.Namespace) -> Path:
     """Synthetic people in VITON-HD's layout, beside the results."""
     from leffa.synthetic.folder import FolderJob, write_folder
+    from leffa.synthetic.identity import Split
     from leffa.synthetic.samples import Settings
-    from leffa.synthetic.scene import Split
 
     folder = Path(options.out) / PEOPLE
     settings = Settings(seed=int(source.where), split=Split(options.split), size=(512, 384), reuse=1)

@@ -15,6 +15,7 @@ from leffa.data import files
 from leffa.data.files import Framed
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
+from leffa.images import planes
 from leffa.preprocess.encoding import encode_densepose
 
 LAYOUT = (
@@ -82,7 +83,7 @@ class DeepFashion(Dataset):
             person=person.tensor(),
             reference=reference.tensor(),
             mask=torch.ones(1, *size),
-            densepose=torch.from_numpy(np.ascontiguousarray(densepose.transpose(2, 0, 1))),
+            densepose=planes(densepose),
             loss_mask=torch.from_numpy(shown.astype(np.float32))[None],
         )
 

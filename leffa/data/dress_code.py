@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
@@ -14,6 +13,7 @@ from leffa.data import files
 from leffa.data.files import Framed
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
+from leffa.images import planes
 from leffa.preprocess.encoding import encode_densepose
 from leffa.preprocess.labels import Parse
 
@@ -132,7 +132,7 @@ class DressCode(Dataset):
             person=person.tensor(),
             reference=reference.tensor(),
             mask=person.repaint_mask(mask, worn),
-            densepose=torch.from_numpy(np.ascontiguousarray(densepose.transpose(2, 0, 1))),
+            densepose=planes(densepose),
             loss_mask=worn,
         )
 

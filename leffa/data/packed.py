@@ -9,7 +9,7 @@ pixel needs it; folders whose header does not say it were made with 4. With redr
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,8 @@ _OLD_FIELDS = {
     "old_mask": _FIELDS["mask"],
     "redressed": _FIELDS["done"],
 }
-_PICTURES, _MASKS = ("person", "reference"), ("mask", "loss_mask", "reference_mask")
+_PICTURES = ("person", "reference", "old_person")
+_MASKS = ("mask", "loss_mask", "reference_mask", "old_mask")
 
 
 def _fields(redressed: bool) -> dict[str, _Field]:
@@ -115,24 +116,29 @@ class PackedWriter:
         assert sample.reference_mask is not None and sample.flow is not None
         assert sample.visible is not None and sample.labels is not None
         rows = self._arrays
-        for name in _PICTURES:
-            rows[name][row] = ((getattr(sample, name) + 1) * 127.5).round().byte().numpy()
-        rows["densepose"][row] = (sample.densepose * 127).round().char().numpy()
-        for name in _MASKS:
-            rows[name][row] = np.packbits(getattr(sample, name).numpy() > 0.5, axis=-1)
-        rows["labels"][row] = sample.labels.numpy()
-        flow, visible = coarse_flow(
-            sample.flow[None], sample.visible[None], (rows["flow"].shape[1], rows["flow"].shape[2])
-        )
-        rows["flow"][row], rows["visible"][row] = flow[0].numpy(), visible[0].numpy()
-        if "redressed" in rows and sample.old_person is not None:
-            assert sample.old_labels is not None and sample.old_mask is not None
-            rows["old_person"][row] = ((sample.old_person + 1) * 127.5).round().byte().numpy()
-            rows["old_labels"][row] = sample.old_labels.numpy()
-            rows["old_mask"][row] = np.packbits(sample.old_mask.numpy() > 0.5, axis=-1)
-            rows["redressed"][row] = 1
+        grid = (rows["flow"].shape[1], rows["flow"].shape[2])
+        flow, visible = coarse_flow(sample.flow[None], sample.visible[None], grid)
+        sample = replace(sample, flow=flow[0], visible=visible[0])
+        for name, array in rows.items():
+            values = getattr(sample, name, None)
+            if values is not None:
+                array[row] = _stored(name, values)
+        if "redressed" in rows:
+            rows["redressed"][row] = sample.old_person is not None
         rows["kind"][row] = _KINDS.index(sample.garment)
         rows["done"][row] = 1
+
+
+def _stored(name: str, values: Tensor) -> np.ndarray:
+    """A sample's tensor as its array keeps it."""
+    if name in _PICTURES:
+        values = ((values + 1) * 127.5).round().byte()
+    elif name == "densepose":
+        values = (values * 127).round().char()
+    elif name in _MASKS:
+        return np.packbits(values.numpy() > 0.5, axis=-1)
+    array: np.ndarray = values.numpy()
+    return array
 
 
 class PackedDataset(Dataset):
@@ -161,33 +167,28 @@ class PackedDataset(Dataset):
 
     def picture(self, index: int, name: str) -> Tensor:
         """Only "person", "reference" or "old_person" of a sample, (3, H, W) in [-1, 1]."""
-        return torch.from_numpy(np.array(self._arrays[name][self.rows[index]])).float() / 127.5 - 1
+        return self._read(name, np.array(self._arrays[name][self.rows[index]]))
 
     def __getitem__(self, index: int) -> Sample:
         row = int(self.rows[index])
         arrays = {name: np.array(array[row]) for name, array in self._arrays.items()}
         garment = _KINDS[int(arrays["kind"])]
-        pictures = {name: torch.from_numpy(arrays[name]).float() / 127.5 - 1 for name in _PICTURES}
-        masks = {name: self._mask(arrays[name]) for name in _MASKS}
-        old: dict[str, Tensor] = {}
-        if arrays.get("redressed", 0):
-            old = {
-                "old_person": torch.from_numpy(arrays["old_person"]).float() / 127.5 - 1,
-                "old_labels": torch.from_numpy(arrays["old_labels"]),
-                "old_mask": self._mask(arrays["old_mask"]),
-            }
+        is_redressed = bool(arrays.get("redressed", 0))
         return Sample(
             name=f"{self.folder.name}-{row:06d}",
             task=Task.POSE_TRANSFER if garment is None else Task.TRY_ON,
             garment=garment,
-            **pictures,
-            **masks,
-            densepose=torch.from_numpy(arrays["densepose"]).float() / 127,
-            flow=torch.from_numpy(arrays["flow"]).float(),
-            visible=torch.from_numpy(arrays["visible"]).bool(),
-            labels=torch.from_numpy(arrays["labels"]),
-            **old,
-        )
+            **{name: self._read(name, array) for name, array in arrays.items()
+               if name not in ("kind", "done", "redressed") and (is_redressed or name not in _OLD_FIELDS)},
+        )  # fmt: skip
 
-    def _mask(self, bits: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.unpackbits(bits, axis=-1, count=self.size[1])).float()
+    def _read(self, name: str, array: np.ndarray) -> Tensor:
+        """The inverse of ``_stored``."""
+        if name in _MASKS:
+            return torch.from_numpy(np.unpackbits(array, axis=-1, count=self.size[1])).float()
+        values = torch.from_numpy(array)
+        if name in _PICTURES:
+            return values.float() / 127.5 - 1
+        if name == "densepose":
+            return values.float() / 127
+        return values.bool() if name == "visible" else values.float() if name == "flow" else values

@@ -101,9 +101,8 @@ class Source:
         return self._synthetic(size, split, count)
 
     def _synthetic(self, size: tuple[int, int], split: str, count: int | None) -> "Dataset":
-        from leffa.synthetic.identity import Split
-        from leffa.synthetic.people import MANY, SyntheticPeople
-        from leffa.synthetic.samples import Settings
+        from leffa.synthetic.identity import Settings, Split
+        from leffa.synthetic.samples import MANY, SyntheticPeople
 
         settings = Settings(seed=int(self.where), split=Split(split), size=size, reuse=1)
         return SyntheticPeople(settings, count or MANY)

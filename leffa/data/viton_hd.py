@@ -5,7 +5,6 @@ from enum import Enum
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -15,6 +14,7 @@ from leffa.data import files
 from leffa.data.files import Framed
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
+from leffa.images import planes
 from leffa.preprocess.encoding import encode_densepose
 from leffa.preprocess.labels import PARULA
 
@@ -107,7 +107,7 @@ class VitonHD(Dataset):
             values = picture.astype(np.float32) / 127.5 - 1
         else:
             values = encode_densepose(_parts(picture), self._encoding)
-        return torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1)))
+        return planes(values)
 
 
 def _files(name: str, garment: str) -> list[str]:

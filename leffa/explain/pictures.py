@@ -7,12 +7,14 @@ import colorsys
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.model.flow import FlowField, warp
 
 Picture = NDArray[np.uint8]
+ARROWS = 60  # about
 
 
 def place_colours(flow: NDArray[np.float32]) -> Picture:
@@ -36,15 +38,13 @@ def colour_wheel(size: tuple[int, int]) -> Picture:
     return place_colours(np.stack(np.meshgrid(x, y), -1))
 
 
-def legend(reference: Image.Image, strength: float = 0.6) -> Image.Image:
+def legend(reference: Image.Image) -> Image.Image:
     """The reference with the colours of its places laid over it: what the overlay's colours mean."""
     grey = reference.convert("L").convert("RGB")
-    return Image.blend(grey, Image.fromarray(colour_wheel((reference.height, reference.width))), strength)
+    return Image.blend(grey, Image.fromarray(colour_wheel((reference.height, reference.width))), 0.6)
 
 
-def overlay(
-    picture: Image.Image, field: FlowField, weight: NDArray[np.float32], strength: float = 0.75
-) -> Image.Image:
+def overlay(picture: Image.Image, field: FlowField, weight: NDArray[np.float32]) -> Image.Image:
     """The result in grey with the flow's colours over it.
 
     weight  (H, W) in [0, 1]: where to show the flow, such as the mask times the confidence
@@ -53,14 +53,12 @@ def overlay(
     colours = place_colours(field.flow.numpy()).astype(np.float32)
     # keep the shading of the picture: colours are laid over it like a glaze
     glaze = colours * (0.35 + 0.65 * grey / 255)
-    alpha = strength * weight[..., None]
+    alpha = 0.75 * weight[..., None]
     return Image.fromarray((grey * (1 - alpha) + glaze * alpha).round().astype(np.uint8))
 
 
 def warped_reference(reference: NDArray[np.uint8], field: FlowField) -> Picture:
     """The reference (any size) seen through the flow, (H, W, 3) at the flow's size."""
-    import torch
-
     tensor = torch.from_numpy(np.array(reference)).permute(2, 0, 1)[None].float()
     seen = warp(tensor, field.flow[None])[0].permute(1, 2, 0)
     return seen.round().clamp(0, 255).byte().numpy()
@@ -82,11 +80,7 @@ def heat(values: NDArray[np.float32], low: float, high: float) -> Picture:
 
 
 def arrows(
-    picture: Image.Image,
-    reference: Image.Image,
-    field: FlowField,
-    weight: NDArray[np.float32],
-    count: int = 60,
+    picture: Image.Image, reference: Image.Image, field: FlowField, weight: NDArray[np.float32]
 ) -> Image.Image:
     """Result and reference side by side, with lines from places of the result to where they look.
 
@@ -100,7 +94,7 @@ def arrows(
     sheet.paste(side, (width + gap, 0))
     canvas = np.array(sheet)
     inside = weight > 0.5
-    step = max(1, int((inside.sum() / max(count, 1)) ** 0.5))
+    step = max(1, int((inside.sum() / ARROWS) ** 0.5))
     places = [
         (r, c) for r in range(step // 2, height, step) for c in range(step // 2, width, step) if inside[r, c]
     ]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from leffa.explain import pictures
 from leffa.explain.views import shown_flow
 from leffa.model.confidence import confidence
-from leffa.preprocess.labels import Part
+from leffa.preprocess.labels import Part, parts_named
 from leffa.run.result import Result
 
 WORST_ERROR = 0.35  # mean colour difference, of the full range, that scores nothing
@@ -17,23 +17,9 @@ LEAST_SHARE = 0.3  # of a part's area: less scatter is not worth a word
 LEAST_AREA = 0.01  # of the painted area: smaller parts are not worth a word
 
 BODY: dict[str, tuple[Part, ...]] = {
-    "torso": (Part.TORSO_FRONT, Part.TORSO_BACK),
-    "left_arm": (
-        Part.LEFT_UPPER_ARM_INNER, Part.LEFT_UPPER_ARM_OUTER, Part.LEFT_LOWER_ARM_INNER,
-        Part.LEFT_LOWER_ARM_OUTER,
-    ),
-    "right_arm": (
-        Part.RIGHT_UPPER_ARM_INNER, Part.RIGHT_UPPER_ARM_OUTER, Part.RIGHT_LOWER_ARM_INNER,
-        Part.RIGHT_LOWER_ARM_OUTER,
-    ),
-    "left_leg": (
-        Part.LEFT_UPPER_LEG_FRONT, Part.LEFT_UPPER_LEG_BACK, Part.LEFT_LOWER_LEG_FRONT,
-        Part.LEFT_LOWER_LEG_BACK,
-    ),
-    "right_leg": (
-        Part.RIGHT_UPPER_LEG_FRONT, Part.RIGHT_UPPER_LEG_BACK, Part.RIGHT_LOWER_LEG_FRONT,
-        Part.RIGHT_LOWER_LEG_BACK,
-    ),
+    "torso": parts_named("TORSO"),
+    **{f"{side}_{limb}": parts_named(side.upper(), limb.upper())
+       for limb in ("arm", "leg") for side in ("left", "right")},
 }  # fmt: skip
 """Parts of the body that clothes are named after. Left and right are the person's own."""
 

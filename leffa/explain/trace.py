@@ -15,6 +15,7 @@ from leffa.config import MAX_TIMESTEP
 from leffa.errors import LeffaError
 from leffa.explain.views import laid_flow, shown_flow
 from leffa.framing import Region
+from leffa.images import within
 from leffa.model.flow import FlowField, certainty, merge, warp
 from leffa.run.result import Result
 
@@ -126,7 +127,7 @@ def to_result(
         field, lies = laid_flow(result, sample)
     else:
         field, lies = field_on_photo(result, sample, layer, timestep), shown_flow(result, sample)
-    size = _map_size((result.mask.shape[0], result.mask.shape[1]))
+    size = within((result.mask.shape[0], result.mask.shape[1]), MAP_SIDE)
     shown = cv2.resize(lies, size[::-1], interpolation=cv2.INTER_AREA)
     flow = cv2.resize(field.flow.numpy(), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     reference_width, reference_height = result.reference.size
@@ -208,11 +209,6 @@ def _peaks(heat: NDArray[np.float32], most: int) -> list[Place]:
         x, y = float((weights * columns).sum()) / own / width, float((weights * rows).sum()) / own / height
         places.append(Place(x, y, own / total))
     return sorted(places, key=lambda place: -place.weight)[:most]
-
-
-def _map_size(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, MAP_SIDE / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _pixel(x: float, y: float, size: tuple[int, int]) -> tuple[int, int]:

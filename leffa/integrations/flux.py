@@ -8,17 +8,14 @@ from diffusers.models.transformers.transformer_flux import FluxAttention
 from torch import Tensor
 
 from leffa.integrations.sequence import SequenceObserver
-from leffa.model.attention import LAYER_SUFFIX, split_heads
+from leffa.model.attention import LAYER_SUFFIX, LayerProcessor, split_heads
 
 
-class JointAttention:
+class JointAttention(LayerProcessor):
     """The stock Flux attention, of double and single blocks, that lets a ``SequenceObserver`` look.
 
     Pass ``joint_attention_kwargs={"observer": observer}`` with a forward.
     """
-
-    def __init__(self, layer: str):
-        self.layer = layer
 
     def __call__(
         self,

@@ -10,7 +10,7 @@ processors gives wrong gradients under checkpointing and breaks ``deepcopy``, wh
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -56,12 +56,33 @@ class StaticBank(dict[str, Tensor]):
         return self._projected[layer]
 
 
-def _project_out(attn: Attention, attended: Tensor) -> Tensor:
-    projected: Tensor = attn.to_out[1](attn.to_out[0](attended.transpose(1, 2).flatten(2)))
-    return projected
+def projected(attn: Attention, own: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries of the own tokens (B, N, channels), keys and values of ``tokens``, each split into heads."""
+    query, key, value = (
+        split_heads(project(states), attn.heads)
+        for project, states in ((attn.to_q, own), (attn.to_k, tokens), (attn.to_v, tokens))
+    )
+    return query, key, value
 
 
-class ReferenceWriter:
+def attended(attn: Attention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """What a self-attention layer gives for these, (B, N, channels)."""
+    heads = F.scaled_dot_product_attention(query, key, value, scale=attn.scale)
+    result: Tensor = attn.to_out[1](attn.to_out[0](heads.transpose(1, 2).flatten(2)))
+    return result
+
+
+class LayerProcessor:
+    """A processor that knows the name of its layer.
+
+    diffusers hands each one the keywords that it names, and what its stock ones take: that is not looked at.
+    """
+
+    def __init__(self, layer: str):
+        self.layer = layer
+
+
+class ReferenceWriter(LayerProcessor):
     """Plain self-attention of the reference UNet that leaves its input in the bank.
 
     ends  whether no later layer is read: the forward stops here then, except where gradients are wanted,
@@ -70,47 +91,31 @@ class ReferenceWriter:
 
     ends = False
 
-    def __init__(self, layer: str):
-        self.layer = layer
-
     def __call__(
-        self,
-        attn: Attention,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
-        bank: Bank | None = None,
+        self, attn: Attention, hidden_states: Tensor, *, bank: Bank | None = None, **stock: Any
     ) -> Tensor:
         if bank is not None:
             bank[self.layer] = hidden_states
             if self.ends and not torch.is_grad_enabled():
                 raise _AllRead
-        query, key, value = (
-            split_heads(project(hidden_states), attn.heads) for project in (attn.to_q, attn.to_k, attn.to_v)
-        )
-        return _project_out(attn, F.scaled_dot_product_attention(query, key, value, scale=attn.scale))
+        return attended(attn, *projected(attn, hidden_states, hidden_states))
 
 
-class ReferenceReader:
+class ReferenceReader(LayerProcessor):
     """Self-attention of the generative UNet over its own tokens and the bank's.
 
     Only the own tokens are queries: the official code also computes the rows of the reference tokens
     and throws them away.
     """
 
-    def __init__(self, layer: str):
-        self.layer = layer
-
     def __call__(
         self,
         attn: Attention,
         hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
+        *,
         bank: Bank | None = None,
         observer: AttentionObserver | None = None,
+        **stock: Any,
     ) -> Tensor:
         if bank is None:
             raise ValueError('the generative UNet needs cross_attention_kwargs={"bank": bank}')
@@ -122,22 +127,16 @@ class ReferenceReader:
         if reference.shape[0] != hidden_states.shape[0]:
             raise ValueError(f"a batch of {len(hidden_states)} cannot attend to a bank of {len(reference)}")
         own_tokens = hidden_states.shape[1]
-        query = split_heads(attn.to_q(hidden_states), attn.heads)
         if isinstance(bank, StaticBank):
-            key, value = (
-                torch.cat([split_heads(own, attn.heads), there], dim=2)
-                for own, there in zip(
-                    (attn.to_k(hidden_states), attn.to_v(hidden_states)),
-                    bank.projected(self.layer, attn, reference),
-                    strict=True,
-                )
-            )
+            query, *own = projected(attn, hidden_states, hidden_states)
+            static = bank.projected(self.layer, attn, reference)
+            key, value = (torch.cat(pair, dim=2) for pair in zip(own, static, strict=True))
         else:
             tokens = torch.cat([hidden_states, reference], dim=1)
-            key, value = (split_heads(project(tokens), attn.heads) for project in (attn.to_k, attn.to_v))
+            query, key, value = projected(attn, hidden_states, tokens)
         if observer is not None:
             observer(self.layer, query, key[:, :, :own_tokens], key[:, :, own_tokens:])
-        return _project_out(attn, F.scaled_dot_product_attention(query, key, value, scale=attn.scale))
+        return attended(attn, query, key, value)
 
 
 class SkipCrossAttention:
@@ -147,14 +146,7 @@ class SkipCrossAttention:
     """
 
     def __call__(
-        self,
-        attn: Attention,
-        hidden_states: Tensor,
-        encoder_hidden_states: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        temb: Tensor | None = None,
-        bank: Bank | None = None,
-        observer: AttentionObserver | None = None,
+        self, attn: Attention, hidden_states: Tensor, bank: Any = None, observer: Any = None, **stock: Any
     ) -> Tensor:
         return hidden_states
 

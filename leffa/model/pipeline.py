@@ -470,12 +470,8 @@ class LeffaPipeline(DiffusionPipeline):
         output_type: str,
     ) -> None:
         """Raise ValueError for what would fail later."""
-        for name, value in (
-            ("person", person),
-            ("reference", reference),
-            ("mask", mask),
-            ("densepose", densepose),
-        ):
+        given = {"person": person, "reference": reference, "mask": mask, "densepose": densepose}
+        for name, value in given.items():
             channels = MASK_CHANNELS if name == "mask" else 3
             if not isinstance(value, Tensor) or value.dim() != 4 or value.shape[1] != channels:
                 got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -502,11 +498,8 @@ class LeffaPipeline(DiffusionPipeline):
             raise ValueError(f"num_inference_steps must be 1 to {most}, got {num_inference_steps}")
         if isinstance(generator, list) and len(generator) != len(person):
             raise ValueError(f"generator is a list of {len(generator)} for a batch of {len(person)}")
-        shape = (
-            len(person),
-            self.vae.config.latent_channels,
-            *(s // self.downscale for s in person.shape[-2:]),
-        )
+        latent_size = (side // self.downscale for side in person.shape[-2:])
+        shape = (len(person), self.vae.config.latent_channels, *latent_size)
         if latents is not None and tuple(latents.shape) != shape:
             raise ValueError(f"latents must be {shape}, got {tuple(latents.shape)}")
         if output_type not in ("pil", "np", "pt", "latent"):

@@ -10,7 +10,6 @@ the condition of the model         encoding; labels says what the numbers of a m
 a mask corrected by hand           strokes
 """
 
-import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -22,16 +21,6 @@ from leffa.framing import Box
 
 if TYPE_CHECKING:
     from leffa.preprocess.offline.masks import MaskOptions
-    from leffa.preprocess.offline.pose import Person
-    from leffa.preprocess.offline.preprocessor import OfflinePreprocessor
-
-__all__ = ["Found", "MaskOptions", "OfflinePreprocessor", "Person", "Preprocessor"]
-
-_EXPORTS = {
-    "MaskOptions": "leffa.preprocess.offline.masks",
-    "OfflinePreprocessor": "leffa.preprocess.offline.preprocessor",
-    "Person": "leffa.preprocess.offline.pose",
-}
 
 
 class Found(Protocol):
@@ -66,9 +55,3 @@ class Preprocessor(Protocol[Somebody]):
         options: "MaskOptions | None" = None,
     ) -> NDArray[np.uint8]:
         """(H, W) uint8, 255 = repaint for a garment of this kind, 0 = keep."""
-
-
-def __getattr__(name: str):
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module 'leffa.preprocess' has no attribute {name!r}")

@@ -16,7 +16,7 @@ from leffa.errors import PersonError
 from leffa.preprocess.garment.kind import guess_kind
 from leffa.preprocess.garment.measure import GarmentMeasure, shortfall
 from leffa.preprocess.garment.shot import Shot, TakeOff
-from leffa.preprocess.labels import Part
+from leffa.preprocess.labels import Part, parts_named
 from leffa.preprocess.offline.masks import MaskOptions
 
 TEXTS = {
@@ -40,20 +40,7 @@ NO_LEGS = (
 )
 LOOKS = {Garment.UPPER: "a top", Garment.LOWER: "trousers, shorts or a skirt", Garment.DRESS: "a dress"}
 
-_HEAD = (Part.HEAD_RIGHT, Part.HEAD_LEFT)
-_TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
-_UPPER_LEGS = (
-    Part.RIGHT_UPPER_LEG_BACK,
-    Part.LEFT_UPPER_LEG_BACK,
-    Part.RIGHT_UPPER_LEG_FRONT,
-    Part.LEFT_UPPER_LEG_FRONT,
-)
-_LOWER_LEGS = (
-    Part.RIGHT_LOWER_LEG_BACK,
-    Part.LEFT_LOWER_LEG_BACK,
-    Part.RIGHT_LOWER_LEG_FRONT,
-    Part.LEFT_LOWER_LEG_FRONT,
-)
+_HEAD, _TORSO, _UPPER_LEGS, _LOWER_LEGS = map(parts_named, ("HEAD", "TORSO", "UPPER_LEG", "LOWER_LEG"))
 _SEATED = 0.2  # of the torso's height from its end to the thighs' middle: 0.21 to 0.39 of 30 people who stand
 _FORESHORTENED = (
     1.3  # shins to thighs: at most 1.1 of those who stand, 1.25 in a lunge, 1.4 of who is perched

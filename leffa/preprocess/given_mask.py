@@ -14,7 +14,7 @@ from PIL import Image
 
 from leffa.errors import PictureError
 from leffa.images import open_upright
-from leffa.preprocess.labels import Part
+from leffa.preprocess.labels import Part, parts_named
 
 MaskSource = str | os.PathLike[str] | IO[bytes] | Image.Image | NDArray[Any] | Any
 """A file, a PIL picture, or whatever numpy takes for an array."""
@@ -30,8 +30,7 @@ _COLOURED = 24  # of 255, between the channels
 _FLAT = 40  # of 255: a brush is of one colour to within this
 _EDGE_OF_HOLE = 0.5  # share of the border that is opaque around a hole
 _FLAT_PATCH = 0.03  # share of the picture in one mid-tone: an area that was greyed out, or a third label
-_HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
-_TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
+_HEAD, _TORSO = parts_named("HEAD"), parts_named("TORSO")
 _WHAT_WOULD_DO = "a mask is white where to repaint and black elsewhere"
 
 

@@ -85,35 +85,20 @@ class Part(IntEnum):
     HEAD_LEFT = 24
 
 
+def parts_named(*words: str) -> tuple[Part, ...]:
+    """The parts whose names have all of these words in them, such as "LEFT" and "ARM"."""
+    return tuple(part for part in Part if all(word in part.name for word in words))
+
+
 # RGB of each ``Part`` in the picture that the released VITON-HD weights were trained with: OpenCV's PARULA
 # map (not viridis, which looks alike) at trunc(part * 255 / 24), and black for the background.
 PARULA: tuple[tuple[int, int, int], ...] = (
-    (0, 0, 0),
-    (37, 60, 163),
-    (20, 80, 194),
-    (4, 97, 223),
-    (8, 110, 221),
-    (14, 122, 216),
-    (20, 132, 212),
-    (15, 144, 208),
-    (11, 156, 203),
-    (6, 166, 198),
-    (22, 173, 185),
-    (38, 179, 172),
-    (55, 185, 159),
-    (86, 187, 144),
-    (114, 189, 130),
-    (145, 191, 116),
-    (170, 189, 105),
-    (192, 188, 96),
-    (216, 186, 86),
-    (228, 192, 74),
-    (240, 199, 60),
-    (252, 206, 46),
-    (251, 220, 36),
-    (250, 235, 25),
-    (249, 251, 14),
-)
+    (0, 0, 0), (37, 60, 163), (20, 80, 194), (4, 97, 223), (8, 110, 221),
+    (14, 122, 216), (20, 132, 212), (15, 144, 208), (11, 156, 203), (6, 166, 198),
+    (22, 173, 185), (38, 179, 172), (55, 185, 159), (86, 187, 144), (114, 189, 130),
+    (145, 191, 116), (170, 189, 105), (192, 188, 96), (216, 186, 86), (228, 192, 74),
+    (240, 199, 60), (252, 206, 46), (251, 220, 36), (250, 235, 25), (249, 251, 14),
+)  # fmt: skip
 
 
 class Landmark(IntEnum):

@@ -15,15 +15,16 @@ from PIL import Image
 from leffa.config import Garment
 from leffa.errors import LeffaError
 from leffa.framing import Box
-from leffa.images import Letterbox, PictureSource, load_image
+from leffa.images import Letterbox, PictureSource, load_image, within
+from leffa.preprocess import Preprocessor
+from leffa.preprocess.offline.masks import MaskOptions
+from leffa.preprocess.offline.preprocessor import OfflinePreprocessor
 from leffa.weights import models
 from leffa.weights.models import Model
+from leffa.weights.published import CHOICES, PREPROCESS
 
 if TYPE_CHECKING:
-    from leffa.preprocess import Preprocessor
     from leffa.preprocess.official.preprocessor import OfficialNetworks
-    from leffa.preprocess.offline.masks import MaskOptions
-    from leffa.preprocess.offline.preprocessor import OfflinePreprocessor
 
 ANALYSIS_SIDE = 1024  # px: the offline preprocessor sees a photo no longer than this
 _BODY_MARGIN = 0.015  # clothes and hair around the body that DensePose sees, of the longer side
@@ -52,7 +53,7 @@ class Prepared:
     frame: Letterbox
     analysis: NDArray[np.uint8] = field(repr=False)
     found: Sequence[Any] = field(repr=False)
-    preprocessor: "Preprocessor[Any]" = field(repr=False)
+    preprocessor: Preprocessor[Any] = field(repr=False)
     remarks: tuple[str, ...] = ()
 
     @property
@@ -100,7 +101,7 @@ class Prepared:
     def _parts(self) -> NDArray[np.uint8]:
         return self.preprocessor.iuv(self.analysis, self.person)
 
-    def mask_in_frame(self, garment: Garment, options: "MaskOptions | None" = None) -> NDArray[np.uint8]:
+    def mask_in_frame(self, garment: Garment, options: MaskOptions | None = None) -> NDArray[np.uint8]:
         """(h, w) uint8, 255 = repaint, in the analysis picture."""
         return self.preprocessor.mask(self.analysis, self.person, garment, options)
 
@@ -164,14 +165,13 @@ class Preparation:
     def _analysis(photo: Image.Image) -> tuple[Letterbox, NDArray[np.uint8]]:
         """How the offline preprocessor sees a photo: the frame, and the picture in it."""
         size = (photo.height, photo.width)
-        scale = min(1.0, ANALYSIS_SIDE / max(size))
-        smaller = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+        smaller = within(size, ANALYSIS_SIDE)
         frame = Letterbox(size, smaller, 0, 0, *smaller)
         return frame, np.asarray(frame.apply(photo))
 
     @staticmethod
     def _found(
-        photo: Image.Image, frame: Letterbox, analysis: NDArray[np.uint8], preprocessor: "Preprocessor[Any]"
+        photo: Image.Image, frame: Letterbox, analysis: NDArray[np.uint8], preprocessor: Preprocessor[Any]
     ) -> Prepared:
         found = preprocessor.people(analysis)
         boxes = [_on_photo(somebody.box, frame) for somebody in found]
@@ -180,7 +180,6 @@ class Preparation:
     def _is_official(self, model: Model) -> bool:
         """Whether the model wants the official conditions and the networks for its task are here."""
         from leffa.preprocess.official.preprocessor import OfficialNetworks
-        from leffa.weights.published import CHOICES, PREPROCESS
 
         wanted = tuple(item for item in CHOICES.get(model.fetch or "", PREPROCESS) if item in PREPROCESS)
         return model.official_conditions and not OfficialNetworks.missing(self._checkpoints, wanted)
@@ -190,14 +189,12 @@ class Preparation:
             return (NO_OFFICIAL_CONDITIONS,)
         return ()
 
-    def _get_offline(self) -> "OfflinePreprocessor":
-        from leffa.preprocess.offline.preprocessor import OfflinePreprocessor
-
+    def _get_offline(self) -> OfflinePreprocessor:
         with self._lock:
             self._offline = self._offline or OfflinePreprocessor()
             return self._offline
 
-    def _official(self, model: Model) -> "Preprocessor[Any]":
+    def _official(self, model: Model) -> Preprocessor[Any]:
         from leffa.preprocess.official.preprocessor import OfficialNetworks, OfficialPreprocessor
 
         with self._lock:

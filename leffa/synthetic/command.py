@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from leffa.config import Garment
 from leffa.errors import LeffaError
 from leffa.synthetic import POSE_SHARE
 
@@ -19,66 +20,31 @@ leffa synth --count 6000 --out packed --packed --reuse 5 --size 256x192"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``leffa synth``."""
-    parser.add_argument("--count", type=int, required=True, help="number of samples")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder to write; a cut-off run goes on there"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="everything is drawn from it (default 0)")
-    parser.add_argument("--size", type=parse_size, default=(512, 384), metavar="HxW", help="default 512x384")
-    parser.add_argument(
-        "--split",
-        choices=("train", "validation", "test"),
-        default="train",
-        help="disjoint by person, garment, cloth and pose (default train)",
-    )
-    parser.add_argument(
-        "--kind",
-        choices=("all", "upper", "lower", "dress"),
-        default="all",
-        help="kind of garment to try on (default all)",
-    )
-    parser.add_argument(
-        "--reuse",
-        type=int,
-        default=1,
-        help="fresh colours, lights and grounds for each posed person (default 1)",
-    )
-    parser.add_argument(
-        "--textures",
-        type=Path,
-        metavar="DIR",
-        help="folder of garment photographs whose cloth some garments are made of",
-    )
-    parser.add_argument(
-        "--lent",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="share of product shots that are photographs of --textures themselves (default 0)",
-    )
-    parser.add_argument(
-        "--varied",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="share of scenes with bags, pictures cut anywhere, hangers, folded sleeves (default 0)",
-    )
-    parser.add_argument(
-        "--redressed",
-        action="store_true",
-        help="with --packed: every try-on sample also holds the same person in a former outfit",
-    )
-    parser.add_argument("--clean", action="store_true", help="no blur, grain or JPEG damage of a camera")
-    parser.add_argument(
-        "--packed", action="store_true", help="arrays that `leffa train` reads fast, try-on and pose pairs"
-    )
-    parser.add_argument(
-        "--pose-share",
-        type=float,
-        default=POSE_SHARE,
-        help="share of pose pairs among packed samples (default: %(default)s)",
-    )
-    parser.add_argument("--processes", type=int, help="default: one per core")
+    add = parser.add_argument
+    add("--count", type=int, required=True, help="number of samples")
+    add("--out", type=Path, required=True, help="folder to write; a cut-off run goes on there")
+    add("--seed", type=int, default=0, help="everything is drawn from it (default 0)")
+    add("--size", type=parse_size, default=(512, 384), metavar="HxW", help="default 512x384")
+    splits, kinds = ("train", "validation", "test"), ("all", "upper", "lower", "dress")
+    disjoint = "disjoint by person, garment, cloth and pose (default train)"
+    add("--split", choices=splits, default="train", help=disjoint)
+    add("--kind", choices=kinds, default="all", help="kind of garment to try on (default all)")
+    fresh = "fresh colours, lights and grounds for each posed person (default 1)"
+    add("--reuse", type=int, default=1, help=fresh)
+    cloth = "folder of garment photographs whose cloth some garments are made of"
+    add("--textures", type=Path, metavar="DIR", help=cloth)
+    lent = "share of product shots that are photographs of --textures themselves (default 0)"
+    add("--lent", type=float, default=0.0, metavar="SHARE", help=lent)
+    varied = "share of scenes with bags, pictures cut anywhere, hangers, folded sleeves (default 0)"
+    add("--varied", type=float, default=0.0, metavar="SHARE", help=varied)
+    former = "with --packed: every try-on sample also holds the same person in a former outfit"
+    add("--redressed", action="store_true", help=former)
+    add("--clean", action="store_true", help="no blur, grain or JPEG damage of a camera")
+    arrays = "arrays that `leffa train` reads fast, try-on and pose pairs"
+    add("--packed", action="store_true", help=arrays)
+    pairs = "share of pose pairs among packed samples (default: %(default)s)"
+    add("--pose-share", type=float, default=POSE_SHARE, help=pairs)
+    add("--processes", type=int, help="default: one per core")
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -94,9 +60,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> None:
     """Write the folder. Raises ``LeffaError`` with a sentence for the user."""
-    from leffa.synthetic.folder import FolderJob, with_kind, write_folder
-    from leffa.synthetic.identity import Split
-    from leffa.synthetic.samples import Settings
+    from leffa.synthetic.folder import FolderJob, write_folder
+    from leffa.synthetic.identity import Settings, Split
 
     for name in ("count", "reuse"):
         if getattr(args, name) < 1:
@@ -124,8 +89,8 @@ def run(args: argparse.Namespace) -> None:
         lent=args.lent,
         varied=args.varied,
         redressed=args.redressed,
+        kind=None if args.kind == "all" else Garment(args.kind),
     )
-    settings = with_kind(settings, args.kind)
     processes = args.processes or os.cpu_count() or 1
     if args.lent:
         from leffa.synthetic.lent.catalogue import prepare_catalogue

@@ -14,19 +14,22 @@ DIR/train|test/kinds.json                name -> kind of the garment
 import json
 import os
 from collections import defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
+from tqdm import tqdm
 
 from leffa import files
 from leffa.config import Garment
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
+from leffa.preprocess.encoding import parula_picture
 from leffa.preprocess.labels import Landmark, Parse
-from leffa.synthetic.identity import Split, generator
+from leffa.synthetic.identity import Settings, Split
 from leffa.synthetic.processes import spread
-from leffa.synthetic.samples import Settings, make_try_on, to_bytes
+from leffa.synthetic.samples import make_try_on, to_bytes
 from leffa.synthetic.scene import draw_kind
 
 FOLDERS = (
@@ -91,8 +94,6 @@ def write_folder(job: FolderJob, processes: int | None = None) -> None:
 
     Raises ``LeffaError`` if the folder holds samples of other settings.
     """
-    from tqdm import tqdm
-
     record = job.part / SETTINGS
     pairs = f"{job.part.name}_pairs.txt"
     files.check_folder(job.part, (*FOLDERS, SETTINGS, KINDS), _is_ours)
@@ -128,8 +129,6 @@ def _write_block(item: tuple[FolderJob, list[int]]) -> int:
 
 def write_sample(sample: Sample, part: Path, name: str) -> None:
     """Write one sample's files; the correspondence comes last and tells that the others are whole."""
-    from PIL import Image
-
     if sample.labels is None or sample.parts is None or sample.landmarks is None or sample.flow is None:
         raise ValueError(f"Sample {sample.name} is not a synthetic one: it has no labels or flow.")
     Image.fromarray(to_bytes(sample.person)).save(part / "image" / f"{name}.jpg", quality=95, subsampling=0)
@@ -147,7 +146,7 @@ def write_sample(sample: Sample, part: Path, name: str) -> None:
     parse = Image.fromarray(lip[sample.labels.numpy()])
     parse.putpalette(_palette())
     parse.save(part / "image-parse-v3" / f"{name}.png")
-    Image.fromarray(_part_colours(sample.parts[0].numpy())).save(
+    Image.fromarray(parula_picture(sample.parts[0].numpy())).save(
         part / "image-densepose" / f"{name}.jpg", quality=95
     )
     people = [{"person_id": [-1], "pose_keypoints_2d": _body_25(sample.landmarks.numpy())}]
@@ -165,22 +164,8 @@ def write_sample(sample: Sample, part: Path, name: str) -> None:
 
 def _palette() -> list[int]:
     """The PASCAL VOC palette that parse maps are usually shown in."""
-    table = np.zeros((256, 3), np.uint8)
-    for number in range(256):
-        rest = number
-        for bit in range(7, -1, -1):
-            for channel in range(3):
-                table[number, channel] |= ((rest >> channel) & 1) << bit
-            rest >>= 3
-    return table.ravel().tolist()
-
-
-def _part_colours(part: np.ndarray) -> np.ndarray:
-    """(H, W, 3) RGB: the rendering that the VITON-HD weights expect, black where there is no body."""
-    import cv2
-
-    coloured = cv2.applyColorMap((part.astype(np.float32) * 255 / 24).astype(np.uint8), cv2.COLORMAP_PARULA)
-    return np.where(part[..., None] > 0, coloured[..., ::-1], 0).astype(np.uint8)
+    bits = np.arange(256)[:, None] >> np.arange(9) & 1  # of red, green and blue in turn, the highest first
+    return (bits.reshape(256, 3, 3) << np.array([7, 6, 5])[:, None]).sum(1).ravel().tolist()
 
 
 def _body_25(landmarks: np.ndarray) -> list[float]:
@@ -197,7 +182,7 @@ def kinds_of(job: FolderJob) -> dict[str, str]:
     """Name of every sample -> kind of its garment, drawn again from the seed instead of being read."""
     kinds = {}
     for index in range(job.count):
-        rng = generator(job.settings.seed, job.settings.split, 1, index // job.settings.reuse)
+        rng = job.settings.generator(1, index // job.settings.reuse)
         kind = job.settings.kind or draw_kind(rng)
         kinds[sample_name(index)] = kind.value
     return kinds
@@ -213,8 +198,3 @@ def _write_pairs(job: FolderJob) -> None:
         step = job.settings.reuse % max(len(names), 1) or 1
         lines += [f"{name}.jpg {names[(i + step) % len(names)]}.jpg" for i, name in enumerate(names)]
     files.write_text(job.folder / f"{job.part.name}_pairs.txt", "\n".join(sorted(lines)) + "\n")
-
-
-def with_kind(settings: Settings, kind: str | None) -> Settings:
-    """The settings for one kind of garment, ``None`` or "all" = every kind."""
-    return settings if kind in (None, "all") else replace(settings, kind=Garment(kind))

@@ -2,10 +2,10 @@
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 
 from leffa.config import Garment
+from leffa.images import planes
 from leffa.preprocess.labels import Landmark, Parse, Part
 from leffa.preprocess.offline.jitter import damage_silhouette, jitter_landmarks
 from leffa.preprocess.offline.masks import agnostic_mask
@@ -48,7 +48,7 @@ def _limb_of(landmark: Landmark) -> str:
 def condition(landmarks: np.ndarray, silhouette: np.ndarray) -> Tensor:
     """The densepose condition (3, H, W) by the code that photos go through."""
     coordinates = body_coordinates(part_map(landmarks, silhouette))
-    return torch.from_numpy(np.ascontiguousarray(coordinates.transpose(2, 0, 1)).astype(np.float32))
+    return planes(coordinates)
 
 
 def garment_pixels(picture: Picture, garment: np.ndarray) -> np.ndarray:

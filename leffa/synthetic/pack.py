@@ -9,8 +9,9 @@ from tqdm import tqdm
 from leffa.data.packed import PackedWriter
 from leffa.errors import LeffaError
 from leffa.files import write_text
+from leffa.synthetic.identity import Settings
 from leffa.synthetic.processes import spread
-from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
+from leffa.synthetic.samples import is_pose_pair, make_pose_pair, make_try_on
 
 RECIPE = "synthetic.json"
 
@@ -48,9 +49,7 @@ def _keep_recipe(path: Path, recipe: dict) -> None:
 def _write_block(arguments: tuple[Path, int, Settings, float, int, int]) -> None:
     folder, count, settings, pose_share, first, block = arguments
     writer = PackedWriter(folder, count, settings.size, settings.redressed)
-    # every task's blocks are spread evenly: block b is a pose pair when b * share steps over an integer
-    is_pose = int((block + 1) * pose_share) > int(block * pose_share)
-    make = make_pose_pair if is_pose else make_try_on
+    make = make_pose_pair if is_pose_pair(block, pose_share) else make_try_on
     for look in range(settings.reuse):
         row = block * settings.reuse + look
         if row < count and row not in writer:

@@ -1,19 +1,24 @@
 """Samples for training and evaluation: scenes with fresh colours, light and camera each time."""
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from leffa.config import Garment, Task
+from leffa.config import Task
 from leffa.data.sample import Sample
 from leffa.errors import LeffaError
+from leffa.images import planes
+from leffa.synthetic import POSE_SHARE
 from leffa.synthetic.body.mesh import Material
-from leffa.synthetic.identity import Split, generator
+from leffa.synthetic.identity import DEFAULTS, Settings, Split
+from leffa.synthetic.lent.catalogue import Catalogue, load_catalogue
+from leffa.synthetic.lent.shot import draw_shot, dress
 from leffa.synthetic.observation import (
     condition,
     garment_pixels,
@@ -26,58 +31,20 @@ from leffa.synthetic.paint.backgrounds import draw_background, draw_product_grou
 from leffa.synthetic.paint.damage import Damage, apply_damage, draw_damage
 from leffa.synthetic.paint.fabrics import Fabric, draw_fabric, draw_leather
 from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting, product_lighting
+from leffa.synthetic.paint.photographs import load_pictures
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid, draw_print
 from leffa.synthetic.render.shading import Banks, shade
 from leffa.synthetic.scene import (
     Former,
     Picture,
-    PosePairScene,
     TryOnScene,
     make_lent_scene,
     make_pose_pair_scene,
     make_try_on_scene,
 )
 
-if TYPE_CHECKING:
-    from leffa.synthetic.lent.catalogue import Catalogue
-
-REUSE = 5
 PRINTS = 160
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What samples share.
-
-    seed      the same seed gives the same samples
-    split     see ``Split``
-    size      (height, width)
-    reuse     fresh shadings of each scene; neighbours share theirs, so shuffle within a few hundred
-    kind      only garments of this kind, None = all
-    style     only this style of garment (see ``wardrobe``), None = all
-    jitter    noise of the landmarks that condition and mask are made from, 1 = mediapipe's on photos
-    damage    whether cameras blur, grain and JPEG-code the pictures
-    textures  folder of garment photographs whose cloth is printed on some fabrics, None = none
-    lent      share of try-on scenes whose product shot is one of these photographs itself
-    varied    share of try-on scenes with bags, pictures cut anywhere and untidy product shots (``Extras``)
-    redressed whether try-on samples also hold the same person in a former outfit, see ``make_redressed``
-    """
-
-    seed: int = 0
-    split: Split = Split.TRAIN
-    size: tuple[int, int] = (256, 192)
-    reuse: int = REUSE
-    kind: Garment | None = None
-    style: str | None = None
-    jitter: float = 1.0
-    damage: bool = True
-    textures: str | os.PathLike | None = None
-    lent: float = 0.0
-    varied: float = 0.0
-    redressed: bool = False
-
-
-DEFAULTS = Settings()
+MANY = 1 << 20
 
 
 @lru_cache(maxsize=4)
@@ -87,60 +54,31 @@ def load_banks(split: Split, textures: str | None = None, device: str = "cpu") -
     prints = np.stack([draw_print(rng) for _ in range(PRINTS if split is Split.TRAIN else PRINTS // 4)])
     pictures = None
     if textures is not None:
-        from leffa.synthetic.paint.photographs import load_pictures
-
         pictures = Pyramid(load_pictures(textures, split), device, mirrored=True)
     return Banks(NoiseBank(device), Pyramid(prints, device), pictures)
 
 
+def own_banks(settings: Settings) -> Banks:
+    """The banks of these samples."""
+    return load_banks(settings.split, _name(settings.textures))
+
+
 @lru_cache(maxsize=3)
 def _try_on_scene(index: int, settings: Settings) -> TryOnScene:
-    lent, varied = generator(settings.seed, settings.split, 6, index).random(2) < (
-        settings.lent,
-        settings.varied,
-    )
-    if lent:
-        scene = _lent_scene(index, settings, bool(varied))
-        if scene is not None:
-            return scene
-    return make_try_on_scene(
-        index,
-        settings.seed,
-        settings.split,
-        settings.size,
-        settings.kind,
-        settings.style,
-        settings.redressed,
-        bool(varied),
-    )
+    lent, varied = settings.generator(6, index).random(2) < (settings.lent, settings.varied)
+    scene = make_lent_scene(index, settings, catalogue(settings), bool(varied)) if lent else None
+    return scene or make_try_on_scene(index, settings, bool(varied))
 
 
-def catalogue(settings: Settings) -> "Catalogue":
+def catalogue(settings: Settings) -> Catalogue:
     """The photographs that lend themselves. Raises LeffaError where ``settings`` names no folder of them."""
-    from leffa.synthetic.lent.catalogue import load_catalogue
-
     folder = _name(settings.textures)
     if folder is None:
         raise LeffaError("Product shots are lent by photographs: name their folder as textures.")
     return load_catalogue(folder, settings.split)
 
 
-def _lent_scene(index: int, settings: Settings, varied: bool) -> TryOnScene | None:
-    return make_lent_scene(
-        index,
-        settings.seed,
-        catalogue(settings),
-        settings.split,
-        settings.size,
-        settings.kind,
-        settings.redressed,
-        varied,
-    )
-
-
-@lru_cache(maxsize=3)
-def _pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
-    return make_pose_pair_scene(index, settings.seed, settings.split, settings.size)
+_pose_pair_scene = lru_cache(maxsize=3)(make_pose_pair_scene)
 
 
 def make_try_on(index: int, settings: Settings = DEFAULTS, scene: TryOnScene | None = None) -> Sample:
@@ -172,8 +110,8 @@ def _make_try_on(
     scene: TryOnScene,
     garish: tuple[float, float, float] | None = None,
 ) -> Sample:
-    rng = generator(settings.seed, settings.split, 3, index)
-    banks = load_banks(settings.split, _name(settings.textures))
+    rng = settings.generator(3, index)
+    banks = own_banks(settings)
     look, product_look = draw_try_on_looks(rng, scene, settings, banks)
     dyed, cover = None, scene.product.coverage()
     if scene.loan is None:
@@ -229,7 +167,7 @@ def _old_person(
     garish: tuple[float, float, float] | None,
 ) -> Tensor:
     """(3, H, W) in [-1, 1]: the person in the former outfit, under the same light and through one camera."""
-    rng = generator(settings.seed, settings.split, 9, index)
+    rng = settings.generator(9, index)
     gone = [number - Material.GARMENT for number in former.gone]
     fabrics = [
         draw_garment_fabric(rng, banks, style) if number in gone else look.fabrics[number]
@@ -245,12 +183,10 @@ def _old_person(
 
 def make_pose_pair(index: int, settings: Settings = DEFAULTS) -> Sample:
     """Pose-transfer sample number ``index``: the target pose as person, the source picture as reference."""
-    import cv2
-
     scene = _pose_pair_scene(index // settings.reuse, settings)
-    rng = generator(settings.seed, settings.split, 4, index)
-    banks = load_banks(settings.split, _name(settings.textures))
-    complexion = draw_complexion(rng, scene.female, scene.older)
+    rng = settings.generator(4, index)
+    banks = own_banks(settings)
+    complexion = draw_complexion(rng, scene.wearer.female, scene.wearer.older)
     fabrics = tuple(draw_garment_fabric(rng, banks, style) for style in scene.styles)
     shoes = draw_leather(rng)
     ground = draw_background(rng, *settings.size, "studio" if rng.random() < 0.75 else None)
@@ -296,21 +232,19 @@ def _lend(rng: np.random.Generator, scene: TryOnScene) -> tuple[TryOnScene, np.n
     Returns the scene with its flow into the photograph, the colours of the person's surfels, the product
     shot (3, H, W) in [0, 1] and the garment's share (H, W) of its pixels.
     """
-    from leffa.synthetic.lent.shot import draw_shot, dress
-
     assert scene.loan is not None
     buffer = scene.person.buffer
     shot = draw_shot(rng, scene.loan, (buffer.height, buffer.width))
     worn = buffer.material == scene.material
     moved, dyed = dress(buffer, worn, scene.loan, scene.product.coverage(), shot)
-    product = torch.from_numpy(np.ascontiguousarray(shot.picture.transpose(2, 0, 1)))
+    product = planes(shot.picture)
     return replace(scene, person=replace(scene.person, buffer=moved)), dyed, product, shot.cover
 
 
 def _truths(picture: Picture) -> dict[str, Tensor]:
     return {
         "labels": torch.from_numpy(picture.buffer.labels()),
-        "parts": torch.from_numpy(np.ascontiguousarray(picture.parts.transpose(2, 0, 1))),
+        "parts": planes(picture.parts),
         "landmarks": torch.from_numpy(picture.landmarks),
     }
 
@@ -320,12 +254,8 @@ def _name(textures: str | os.PathLike | None) -> str | None:
 
 
 def draw_garment_fabric(rng: np.random.Generator, banks: Banks, style: str) -> Fabric:
-    return draw_fabric(
-        rng,
-        style=style,
-        prints=len(banks.prints) if banks.prints else 0,
-        pictures=len(banks.pictures) if banks.pictures else 0,
-    )
+    """A fabric for a style of garment, see ``wardrobe``, with what the banks hold."""
+    return draw_fabric(rng, len(banks.prints or ()), len(banks.pictures or ()), style=style)
 
 
 def draw_try_on_looks(
@@ -334,7 +264,7 @@ def draw_try_on_looks(
     """Fresh looks of a scene: the person's, and the product shot's with the same cloth."""
     aside = rng.spawn(1)[0]  # what only some scenes have must not shift the draws of the others
     fabrics = tuple(draw_garment_fabric(rng, banks, style) for style in scene.styles)
-    complexion = draw_complexion(rng, scene.female, scene.older)
+    complexion = draw_complexion(rng, scene.wearer.female, scene.wearer.older)
     lights = len(scene.person.buffer.lights)
     kind = None if scene.snapshot or rng.random() < 0.45 else "studio"
     person = Look(
@@ -363,7 +293,7 @@ def photographed(picture: Tensor, settings: Settings, damage: Damage) -> Tensor:
     """(3, H, W) in [0, 1] -> in [-1, 1], through a camera if the settings want one."""
     if settings.damage:
         shot = apply_damage(picture.permute(1, 2, 0).cpu().numpy(), damage)
-        picture = torch.from_numpy(np.ascontiguousarray(shot.transpose(2, 0, 1)))
+        picture = planes(shot)
     return picture * 2 - 1
 
 
@@ -371,3 +301,25 @@ def to_bytes(picture: Tensor) -> np.ndarray:
     """(3, H, W) in [-1, 1] -> (H, W, 3) uint8."""
     values = ((picture + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(values.permute(1, 2, 0).numpy())
+
+
+def is_pose_pair(number: int, share: float) -> bool:
+    """Whether a sample is a pose pair, of which there are a ``share``: both tasks are spread evenly."""
+    return int((number + 1) * share) > int(number * share)
+
+
+class SyntheticPeople(Dataset):
+    """Rows 0 .. ``count`` - 1, each a pure function of its number and the settings; nothing is kept on disk.
+
+    With ``settings.reuse`` 1 every row is another person. A row takes a core a fraction of a second, so
+    give a loader workers, or pack a folder once if the same people may come again.
+    """
+
+    def __init__(self, settings: Settings, count: int = MANY):
+        self._settings, self._count = settings, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Sample:
+        return (make_pose_pair if is_pose_pair(index, POSE_SHARE) else make_try_on)(index, self._settings)

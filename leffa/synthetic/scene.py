@@ -7,7 +7,16 @@ import numpy as np
 from leffa.config import Garment as Kind
 from leffa.preprocess.labels import Landmark
 from leffa.synthetic.body.bags import Bag, bag_meshes, draw_bag
-from leffa.synthetic.body.figure import Figure, Posed, body_mesh, draw_layout, extent, lay_out, pose_figure
+from leffa.synthetic.body.figure import (
+    Figure,
+    Layout,
+    Posed,
+    body_mesh,
+    draw_layout,
+    extent,
+    lay_out,
+    pose_figure,
+)
 from leffa.synthetic.body.landmarks import project_landmarks
 from leffa.synthetic.body.mesh import Material, Mesh, join
 from leffa.synthetic.body.pose_library import BACK_VIEWS, POSES, SEATED_VIEWS, SIDE_VIEWS, random_pose
@@ -15,7 +24,7 @@ from leffa.synthetic.body.poses import Pose
 from leffa.synthetic.cloth.drape import Drape
 from leffa.synthetic.cloth.garments import Garment
 from leffa.synthetic.cloth.wardrobe import draw_expression, draw_former, draw_hair, draw_outfit
-from leffa.synthetic.identity import WOMEN, Person, Split, draw_person, generator
+from leffa.synthetic.identity import DEFAULTS, WOMEN, Person, Settings, draw_person
 from leffa.synthetic.lent.catalogue import Catalogue, Loan, draw_template, front_camera
 from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.correspond import correspondence
@@ -71,9 +80,7 @@ class TryOnScene:
     product: GBuffer
     main: int
     styles: tuple[str, ...]
-    female: bool
-    older: bool
-    identity: int
+    wearer: Person
     snapshot: bool
     loan: Loan | None = None
     former: Former | None = None
@@ -98,9 +105,7 @@ class PosePairScene:
     target: Picture
     source: Picture
     styles: tuple[str, ...]
-    female: bool
-    older: bool
-    identity: int
+    wearer: Person
     snapshot: bool
 
 
@@ -149,10 +154,10 @@ def draw_camera(rng: np.random.Generator, posed: Posed, kind: Kind | None, snaps
     return Camera(target, float(span), float(distance), float(pitch), float(roll), shift)
 
 
-def draw_lights(rng: np.random.Generator, count: int = 2) -> np.ndarray:
-    """(count, 3) unit vectors towards the lights: before and above the person, spread to both sides."""
+def draw_lights(rng: np.random.Generator) -> np.ndarray:
+    """(2, 3) unit vectors towards the lights: before and above the person, spread to both sides."""
     lights = []
-    for number in range(count):
+    for number in range(2):
         side = rng.uniform(0.1, 1.3) * (1 if number % 2 else -1)
         up = rng.uniform(0.1, 1.0)
         lights.append([np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)])
@@ -244,6 +249,12 @@ class Extras:
     folds: tuple[float, float] | None = None
     tilt: float = 0.0
 
+    def fold(self, layout: Layout) -> Layout:
+        """How the product shot is laid out then."""
+        if self.folds is None:
+            return layout
+        return replace(layout, arms=min(layout.arms, 16.0), flat=0.5 * layout.flat, folds=self.folds)
+
 
 NO_EXTRAS = Extras()
 
@@ -280,78 +291,57 @@ def crop(rng: np.random.Generator, camera: Camera, posed: Posed, kind: Kind) -> 
     return replace(camera, target=target, span=span, distance=max(camera.distance, 1.2 * span), shift=shift)
 
 
-def make_try_on_scene(
-    index: int,
-    seed: int,
-    split: Split = Split.TRAIN,
-    size: tuple[int, int] = (256, 192),
-    kind: Kind | None = None,
-    style: str | None = None,
-    redressed: bool = False,
-    varied: bool = False,
-) -> TryOnScene:
+def make_try_on_scene(index: int, settings: Settings = DEFAULTS, varied: bool = False) -> TryOnScene:
     """Scene number ``index``: G-buffers of person and product shot, with exact flow between them.
 
-    ``redressed`` adds the person's former outfit and changes nothing else; ``varied`` draws ``Extras``.
+    ``settings.redressed`` adds the person's former outfit and changes nothing else; ``varied`` draws
+    ``Extras``.
     """
-    rng = generator(seed, split, 1, index)
-    kind = kind or draw_kind(rng)
-    person, identity = draw_person(rng, split, WOMEN[kind])
-    figure, main = _draw_figure(rng, person, kind, style)
+    rng = settings.generator(1, index)
+    kind = settings.kind or draw_kind(rng)
+    person, _ = draw_person(rng, settings.split, WOMEN[kind])
+    figure, main = _draw_figure(rng, person, kind, settings.style)
     snapshot = bool(rng.random() < 0.4)
     posed = pose_figure(figure)
     camera = draw_camera(rng, posed, kind, snapshot)
-    extras, camera = _extras(varied, camera, posed, kind, generator(seed, split, 12, index))
+    extras, camera = _extras(varied, camera, posed, kind, settings.generator(12, index))
 
     garment = figure.garments[main]
     shape = person.coefficients * rng.uniform(0, 1)
-    layout = draw_layout(rng)
-    if extras.folds is not None:
-        layout = replace(layout, arms=min(layout.arms, 16.0), flat=0.5 * layout.flat, folds=extras.folds)
-    meshes = lay_out(garment, layout, shape)
-    product_camera = frame_product(rng, *extent(meshes), size)
+    meshes = lay_out(garment, extras.fold(draw_layout(rng)), shape)
+    product_camera = frame_product(rng, *extent(meshes), settings.size)
     if extras.tilt:
         wider = 1 + 0.008 * abs(extras.tilt)
         product_camera = replace(product_camera, roll=extras.tilt, span=product_camera.span * wider)
     return _render(
-        rng, f"{split.value}-{seed}-{index:06d}", kind, (person, identity), (figure, posed, camera), main,
-        (meshes, product_camera), size, snapshot,
-        extras=extras, before=generator(seed, split, 8, index) if redressed else None,
+        rng, index, settings, kind, person, (figure, posed, camera), main,
+        (meshes, product_camera), snapshot, None, extras,
     )  # fmt: skip
 
 
 def make_lent_scene(
-    index: int,
-    seed: int,
-    catalogue: Catalogue,
-    split: Split = Split.TRAIN,
-    size: tuple[int, int] = (256, 192),
-    kind: Kind | None = None,
-    redressed: bool = False,
-    varied: bool = False,
+    index: int, settings: Settings, catalogue: Catalogue, varied: bool = False
 ) -> TryOnScene | None:
     """Scene number ``index`` with a garment that a photograph can stand for; None if the kind has none.
 
     Nobody is seen from behind: a photograph shows but the front.
     """
-    rng = generator(seed, split, 5, index)
-    kind = kind or draw_kind(generator(seed, split, 1, index))  # as in the scene whose place it takes
+    rng = settings.generator(5, index)
+    kind = settings.kind or draw_kind(settings.generator(1, index))  # as in the scene whose place it takes
     loan = catalogue.draw(rng, kind)
     if loan is None:
         return None
-    template = draw_template(split, loan.cut, loan.template)
-    person, identity = draw_person(rng, split, 1.0 if template.female else WOMEN[kind])
+    template = draw_template(settings.split, loan.cut, loan.template)
+    person, _ = draw_person(rng, settings.split, 1.0 if template.female else WOMEN[kind])
     figure, main = _draw_figure(rng, person, kind, None, template.garment, from_behind=False)
     snapshot = bool(rng.random() < 0.4)
     posed = pose_figure(figure)
     camera = draw_camera(rng, posed, kind, snapshot)
-    extras, camera = _extras(varied, camera, posed, kind, generator(seed, split, 12, index))
+    extras, camera = _extras(varied, camera, posed, kind, settings.generator(12, index))
     meshes = template.meshes()
-    name = f"lent-{split.value}-{seed}-{index:06d}"
     return _render(
-        rng, name, kind, (person, identity), (figure, posed, camera), main,
-        (meshes, front_camera(meshes, size)), size, snapshot, loan,
-        extras=extras, before=generator(seed, split, 8, index) if redressed else None,
+        rng, index, settings, kind, person, (figure, posed, camera), main,
+        (meshes, front_camera(meshes, settings.size)), snapshot, loan, extras,
     )  # fmt: skip
 
 
@@ -366,24 +356,23 @@ def _extras(
 
 def _render(
     rng: np.random.Generator,
-    name: str,
+    index: int,
+    settings: Settings,
     kind: Kind,
-    who: tuple[Person, int],
+    person: Person,
     stage: tuple[Figure, Posed, Camera],
     main: int,
     laid_out: tuple[list[Mesh], Camera],
-    size: tuple[int, int],
     snapshot: bool,
-    loan: Loan | None = None,
-    extras: Extras = NO_EXTRAS,
-    before: np.random.Generator | None = None,
+    loan: Loan | None,
+    extras: Extras,
 ) -> TryOnScene:
-    """Draw product shot and person, with the flow between them, and with ``before`` the former outfit.
+    """Draw product shot and person, with the flow between them, and the former outfit if it is wanted.
 
-    who       the person and the number of the identity
     laid_out  the garment's meshes and the camera of its product shot
     """
-    (person, identity), (figure, posed, camera), (meshes, product_camera) = who, stage, laid_out
+    (figure, posed, camera), (meshes, product_camera) = stage, laid_out
+    size = settings.size
     product_view = draw(join(meshes), product_camera, *size)
     product = resolve(product_view, PRODUCT_LIGHTS)
 
@@ -395,7 +384,8 @@ def _render(
     lights = draw_lights(rng)
     picture = take_picture(posed, camera, size, lights, view, flow)
     former = None
-    if before is not None:
+    if settings.redressed:
+        before = settings.generator(8, index)
         garments, gone = draw_former(before, kind, person.female, list(figure.garments), main)
         old = pose_figure(replace(figure, garments=tuple(garments)))
         old = replace(old, meshes=[*old.meshes, *carried])
@@ -405,15 +395,13 @@ def _render(
             tuple(garment.style for garment in garments),
         )
     return TryOnScene(
-        name=name,
+        name=f"{'lent-' if loan else ''}{settings.split.value}-{settings.seed}-{index:06d}",
         kind=kind,
         person=picture,
         product=product,
         main=main,
         styles=tuple(garment.style for garment in figure.garments),
-        female=person.female,
-        older=person.older,
-        identity=identity,
+        wearer=person,
         snapshot=snapshot,
         loan=loan,
         former=former,
@@ -421,14 +409,12 @@ def _render(
     )
 
 
-def make_pose_pair_scene(
-    index: int, seed: int, split: Split = Split.TRAIN, size: tuple[int, int] = (256, 192)
-) -> PosePairScene:
+def make_pose_pair_scene(index: int, settings: Settings) -> PosePairScene:
     """Pose pair number ``index``: one person in one outfit, two poses and cameras, exact flow from the target
     to the source."""
-    rng = generator(seed, split, 2, index)
+    rng, size = settings.generator(2, index), settings.size
     kind = draw_kind(rng)
-    person, identity = draw_person(rng, split, WOMEN[kind])
+    person, _ = draw_person(rng, settings.split, WOMEN[kind])
     figure, _ = _draw_figure(rng, person, kind, None)
     snapshot = bool(rng.random() < 0.2)
     views, figures = [], []
@@ -445,12 +431,10 @@ def make_pose_pair_scene(
     target = take_picture(*figures[0], size, lights, views[0], flow)
     source = take_picture(*figures[1], size, lights, views[1])
     return PosePairScene(
-        name=f"pair-{split.value}-{seed}-{index:06d}",
+        name=f"pair-{settings.split.value}-{settings.seed}-{index:06d}",
         target=target,
         source=source,
         styles=tuple(garment.style for garment in figure.garments),
-        female=person.female,
-        older=person.older,
-        identity=identity,
+        wearer=person,
         snapshot=snapshot,
     )

@@ -9,17 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from leffa.images import planes
 from leffa.preprocess.garment.parsing import ShotPart
 from leffa.synthetic.body.figure import draw_layout, extent, lay_out
 from leffa.synthetic.body.mesh import join
 from leffa.synthetic.cloth.wardrobe import draw_outfit
-from leffa.synthetic.identity import WOMEN, draw_person, generator
+from leffa.synthetic.identity import DEFAULTS, WOMEN, Settings, draw_person
+from leffa.synthetic.lent.shot import draw_shot
 from leffa.synthetic.paint.backgrounds import draw_product_ground, hang_up
 from leffa.synthetic.paint.damage import draw_damage
 from leffa.synthetic.paint.looks import Look, draw_complexion, product_lighting
 from leffa.synthetic.render.gbuffer import GBuffer, draw, resolve
 from leffa.synthetic.render.shading import shade
-from leffa.synthetic.samples import DEFAULTS, Settings, draw_garment_fabric, load_banks, photographed
+from leffa.synthetic.samples import catalogue, draw_garment_fabric, own_banks, photographed
 from leffa.synthetic.scene import PRODUCT_LIGHTS, draw_extras, draw_kind, frame_product
 
 UNKNOWN = 255
@@ -34,7 +36,7 @@ def make_shot(index: int, settings: Settings = DEFAULTS) -> tuple[Tensor, np.nda
     A share ``settings.lent`` are photographs; their garment is ``UNKNOWN``. The same number and settings give
     the same shot.
     """
-    rng = generator(settings.seed, settings.split, 13, index)
+    rng = settings.generator(13, index)
     if rng.random() < settings.lent:
         picture, parts = _lent(rng, settings)
     else:
@@ -47,12 +49,10 @@ def _drawn(rng: np.random.Generator, settings: Settings) -> tuple[Tensor, np.nda
     person, _ = draw_person(rng, settings.split, WOMEN[kind])
     garments, main = draw_outfit(rng, kind, person.female, settings.style)
     extras, layout = draw_extras(rng), draw_layout(rng)
-    if extras.folds is not None:
-        layout = replace(layout, arms=min(layout.arms, 16.0), flat=0.5 * layout.flat, folds=extras.folds)
-    meshes = lay_out(garments[main], layout, person.coefficients * rng.uniform(0, 1))
+    meshes = lay_out(garments[main], extras.fold(layout), person.coefficients * rng.uniform(0, 1))
     camera = replace(frame_product(rng, *extent(meshes), settings.size), roll=extras.tilt / 2)
     buffer = resolve(draw(join(meshes), camera, *settings.size), PRODUCT_LIGHTS)
-    banks = load_banks(settings.split, None if settings.textures is None else str(settings.textures))
+    banks = own_banks(settings)
     cover = buffer.coverage()
     ground = draw_product_ground(rng, *settings.size)
     if rng.random() < HUNG:
@@ -74,14 +74,11 @@ def _drawn(rng: np.random.Generator, settings: Settings) -> tuple[Tensor, np.nda
 
 def _lent(rng: np.random.Generator, settings: Settings) -> tuple[Tensor, np.ndarray]:
     """A photograph as a product shot. Raises LeffaError where ``settings`` names no folder of them."""
-    from leffa.synthetic.lent.shot import draw_shot
-    from leffa.synthetic.samples import catalogue
-
     loan = catalogue(settings).draw(rng, settings.kind or draw_kind(rng))
     if loan is None:
         return _drawn(rng, settings)
     shot = draw_shot(rng, loan, settings.size)
-    picture = torch.from_numpy(np.ascontiguousarray(shot.picture.transpose(2, 0, 1)))
+    picture = planes(shot.picture)
     return picture, np.where(shot.cover >= 0.5, UNKNOWN, ShotPart.GROUND).astype(np.uint8)
 
 

@@ -12,6 +12,7 @@ from leffa.data.sources import HELP, KINDS, Source
 from leffa.errors import LeffaError
 from leffa.report import report
 from leffa.training.settings import PRESETS, TrainingSettings
+from leffa.weights import models
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -39,29 +40,22 @@ VAE_EXAMPLES = "leffa train-vae --data packed:people --pictures cloth/ --steps 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", choices=list(PRESETS), required=True, help="stage of the schedule")
-    parser.add_argument(
-        "--data", action="append", required=True, metavar="KIND:WHERE", help=f"{HELP}; may be repeated"
+    add = parser.add_argument
+    start_from = (
+        "nothing (needs --vae), bundled, a saved pipeline's folder, an inpainting base folder, or "
+        "official:FILE (needs --base)"
     )
-    parser.add_argument(
-        "--held-out", metavar="KIND:WHERE", help="data to look at while training (its test split)"
-    )
-    parser.add_argument(
-        "--start",
-        required=True,
-        metavar="FROM",
-        help="nothing (needs --vae), bundled, a saved pipeline's folder, an inpainting base folder, "
-        "or official:FILE (needs --base)",
-    )
-    parser.add_argument("--vae", metavar="DIR", help="trained VAE, for --start nothing")
-    parser.add_argument("--base", metavar="DIR", help="base folder that gives official weights their shape")
-    parser.add_argument("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset"
-    )
-    parser.add_argument("--cache-latents", action="store_true", help="encode packed data once, beside it")
-    parser.add_argument("--workers", type=int, default=0, help="processes that read data")
-    parser.add_argument("--dry-run", action="store_true", help="two steps that leave nothing behind")
+    add("--preset", choices=list(PRESETS), required=True, help="stage of the schedule")
+    add("--data", action="append", required=True, metavar="KIND:WHERE", help=f"{HELP}; may be repeated")
+    add("--held-out", metavar="KIND:WHERE", help="data to look at while training (its test split)")
+    add("--start", required=True, metavar="FROM", help=start_from)
+    add("--vae", metavar="DIR", help="trained VAE, for --start nothing")
+    add("--base", metavar="DIR", help="base folder that gives official weights their shape")
+    add("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset")
+    add("--cache-latents", action="store_true", help="encode packed data once, beside it")
+    add("--workers", type=int, default=0, help="processes that read data")
+    add("--dry-run", action="store_true", help="two steps that leave nothing behind")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -155,32 +149,20 @@ def run_vae(options: argparse.Namespace) -> None:
 
 
 def add_composition_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("network", choices=NETWORKS, help="which of the four")
-    parser.add_argument(
-        "--data",
-        action="append",
-        required=True,
-        metavar="packed:DIR",
-        help="may be repeated; for shot shots:N, so many product shots drawn for it",
-    )
-    parser.add_argument("--held-out", metavar="packed:DIR", help="what to tell figures of while training")
-    parser.add_argument("--minutes", type=float, required=True, metavar="N", help="of training in all")
-    parser.add_argument("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
-    parser.add_argument(
-        "--start",
-        choices=WORDS,
-        default="nothing",
-        help="weights to begin with: none, or the shipped ones (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--flat-start",
-        action="store_true",
-        help="refinement: from a flow that says nothing, to see what the attention flow is worth",
-    )
-    parser.add_argument("--grounds", metavar="DIR", help="parser: folder of pictures to put people before")
-    parser.add_argument(
-        "--textures", metavar="DIR", help=f"shot: folder of product shots, {LENT_SHOTS:.0%}% of the data"
-    )
+    add = parser.add_argument
+    add("network", choices=NETWORKS, help="which of the four")
+    data = "may be repeated; for shot shots:N, so many product shots drawn for it"
+    add("--data", action="append", required=True, metavar="packed:DIR", help=data)
+    add("--held-out", metavar="packed:DIR", help="what to tell figures of while training")
+    add("--minutes", type=float, required=True, metavar="N", help="of training in all")
+    add("--run", required=True, metavar="DIR", dest="folder", help="the same again resumes")
+    weights = "weights to begin with: none, or the shipped ones (default: %(default)s)"
+    add("--start", choices=WORDS, default="nothing", help=weights)
+    flat = "refinement: from a flow that says nothing, to see what the attention flow is worth"
+    add("--flat-start", action="store_true", help=flat)
+    add("--grounds", metavar="DIR", help="parser: folder of pictures to put people before")
+    shots = f"shot: folder of product shots, {LENT_SHOTS:.0%}% of the data"
+    add("--textures", metavar="DIR", help=shots)
 
 
 def run_composition(options: argparse.Namespace) -> None:
@@ -316,7 +298,6 @@ def start(source: str, vae: str | None, base: str | None, encoding: DensePoseEnc
     from leffa.model import presets
     from leffa.model.library import AutoencoderKL
     from leffa.model.pipeline import LeffaPipeline
-    from leffa.weights import models
 
     if source == "nothing":
         if vae is None:

@@ -65,24 +65,18 @@ def train(
     model.freeze(settings.freeze)
     if settings.checkpointing:
         model.enable_checkpointing()
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    average = EMAModel(trained, decay=settings.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75)
-    average.to(device)
+    learner = _Learner(model, settings)
 
     # 2. Resume
-    resumed = checkpoint.load_latest(run / CHECKPOINTS)
     first_step = 0
-    if resumed:
+    if resumed := checkpoint.load_latest(run / CHECKPOINTS):
         settings.check_resumes(run / SETTINGS, origin)
         first_step, state = resumed
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.load_state_dict(state["average"])
-        average.to(device)
+        learner.load(state)
+    learner.average.to(device)
     if accelerator.is_main_process:
         settings.write(run / SETTINGS, origin)
-    model, optimizer = accelerator.prepare(model, optimizer)
+    model, optimizer = accelerator.prepare(model, learner.optimizer)
 
     # 3. Steps
     logger = RunLogger(run, accelerator.is_main_process, first_step)
@@ -94,34 +88,64 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate_at(step)
         losses = _step(accelerator, model, pipeline, batches, settings, step)
-        accelerator.clip_grad_norm_(trained, settings.clip)
+        accelerator.clip_grad_norm_(learner.trained, settings.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        average.step(trained)
+        learner.average.step(learner.trained)
 
         done = step + 1
         if done % settings.log_every == 0 or done == last:
             logger.losses(done, losses, settings)
         if held_out is not None and (done % settings.evaluate_every == 0 or done == settings.steps):
-            with averaged(average, trained):
+            with learner.averaged():
                 _evaluate(pipeline, held_out, logger, done, settings)
         if accelerator.is_main_process and (done % settings.save_every == 0 or done == last):
-            state = {
-                "model": accelerator.unwrap_model(model).state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "average": average.state_dict(),
-            }
-            checkpoint.save(run / CHECKPOINTS, done, state)
+            checkpoint.save(run / CHECKPOINTS, done, learner.state())
     logger.close()
 
     # 4. The finished pipeline, with the averaged weights
     if last < settings.steps:
         return None
     if accelerator.is_main_process:
-        with averaged(average, trained):
+        with learner.averaged():
             pipeline.save_pretrained(run / MODEL)
     accelerator.wait_for_everyone()
     return run / MODEL
+
+
+class _Learner:
+    """A model with its optimiser and its averaged weights: all that a checkpoint holds."""
+
+    def __init__(self, model: torch.nn.Module, settings: TrainingSettings):
+        self.model = model
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.trained, lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.average = EMAModel(
+            self.trained, decay=settings.ema, use_ema_warmup=True, inv_gamma=1.0, power=0.75
+        )
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "optimizer": self.optimizer, "average": self.average}
+
+    def state(self) -> dict[str, Any]:
+        return {name: part.state_dict() for name, part in self._parts.items()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside the block the model has its averaged weights."""
+        self.average.store(self.trained)
+        self.average.copy_to(self.trained)
+        try:
+            yield
+        finally:
+            self.average.restore(self.trained)
 
 
 def check_run(run: Path) -> Path:
@@ -156,17 +180,6 @@ def _step(
             losses = compute_losses(model, pipeline.scheduler, batch, settings, generator)
             accelerator.backward(losses.total)
     return losses
-
-
-@contextmanager
-def averaged(average: EMAModel, parameters: list[torch.nn.Parameter]) -> Iterator[None]:
-    """Inside the block the parameters hold their averaged values."""
-    average.store(parameters)
-    average.copy_to(parameters)
-    try:
-        yield
-    finally:
-        average.restore(parameters)
 
 
 def _evaluate(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leffa.errors import WeightsError
 from leffa.report import report
-from leffa.weights import hub, pose_models
+from leffa.weights import hub, models, pose_models
 from leffa.weights.checksums import Checksums, Stamp
 from leffa.weights.published import CHOICES, REPOSITORY, REVISION, PublishedFile, WeightSet
 
@@ -53,34 +53,23 @@ class Request:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--what",
-        choices=[*CHOICES, pose_models.NAME],
-        default="tryon",
-        help="the task whose weights are fetched, with the preprocessors it needs; people: what finds "
-        "them where mediapipe cannot be installed (default: %(default)s)",
+    add = parser.add_argument
+    what = (
+        "the task whose weights are fetched, with the preprocessors it needs; people: what finds them where "
+        "mediapipe cannot be installed (default: %(default)s)"
     )
-    parser.add_argument(
-        "--folder", metavar="DIR", help="where to keep them (default: checkpoints/, or LEFFA_CHECKPOINTS)"
-    )
-    parser.add_argument(
-        "--dtype", choices=DTYPES, default="float16", help="of the generator (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--keep-raw", action="store_true", help="keep the published files beside the converted ones"
-    )
-    parser.add_argument(
-        "--from", dest="source", metavar="DIR", help="a folder that already has the published files"
-    )
-    parser.add_argument("--revision", metavar="COMMIT", help="another commit than the pinned one")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be fetched")
+    add("--what", choices=[*CHOICES, pose_models.NAME], default="tryon", help=what)
+    add("--folder", metavar="DIR", help="where to keep them (default: checkpoints/, or LEFFA_CHECKPOINTS)")
+    add("--dtype", choices=DTYPES, default="float16", help="of the generator (default: %(default)s)")
+    add("--keep-raw", action="store_true", help="keep the published files beside the converted ones")
+    add("--from", dest="source", metavar="DIR", help="a folder that already has the published files")
+    add("--revision", metavar="COMMIT", help="another commit than the pinned one")
+    add("--dry-run", action="store_true", help="only say what would be fetched")
 
 
 def run(options: argparse.Namespace) -> None:
-    from leffa.weights.models import CHECKPOINTS
-
     request = Request(
-        folder=Path(options.folder) if options.folder else CHECKPOINTS,
+        folder=Path(options.folder) if options.folder else models.CHECKPOINTS,
         revision=options.revision,
         dtype=options.dtype,
         keep_raw=options.keep_raw,
@@ -96,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
             )
         return pose_models.fetch(request.source, dry_run=options.dry_run)
     download(options.what, request, dry_run=options.dry_run)
-    if not options.dry_run and request.folder.resolve() != CHECKPOINTS.resolve():
+    if not options.dry_run and request.folder.resolve() != models.CHECKPOINTS.resolve():
         report(f"set LEFFA_CHECKPOINTS={request.folder.resolve()} so that they are found there")
 
 

@@ -4,11 +4,13 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import WeightsError
 from leffa.intactness import fault_of, how_to_mend
 from leffa.weights import published
+from leffa.weights.published import WeightSet
 
 SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
 """Folder of the weights that the repository ships."""
@@ -89,37 +91,41 @@ class Model:
 _SD = Cost(step=14.08, once=28.09)
 _SDXL = Cost(step=18.80, once=19.57)
 
-VITON_HD = Model(
-    name="viton-hd",
-    title="Leffa as published, trained on VITON-HD: photo-realistic try-on of tops",
+
+def _as_published(weights: WeightSet, title: str, fetch: str, **settings: Any) -> Model:
+    return Model(
+        name=weights.name,
+        title=f"Leffa as published, trained on {title}",
+        folder=CHECKPOINTS / weights.name,
+        size=(1024, 768),
+        licence=weights.licence,
+        fetch=fetch,
+        **settings,
+    )
+
+
+VITON_HD = _as_published(
+    published.VITON_HD,
+    "VITON-HD: photo-realistic try-on of tops",
+    "tryon",
     tasks=(Task.TRY_ON,),
-    folder=CHECKPOINTS / published.VITON_HD.name,
-    size=(1024, 768),
     garments=(Garment.UPPER,),
     cost=_SD,
-    licence=published.VITON_HD.licence,
-    fetch="tryon",
 )
-DRESS_CODE = Model(
-    name="dress-code",
-    title="Leffa as published, trained on DressCode: photo-realistic try-on of all kinds of garment",
+DRESS_CODE = _as_published(
+    published.DRESS_CODE,
+    "DressCode: photo-realistic try-on of all kinds of garment",
+    "tryon-dresscode",
     tasks=(Task.TRY_ON,),
-    folder=CHECKPOINTS / published.DRESS_CODE.name,
-    size=(1024, 768),
     mask_recipe="dress-code",
     cost=_SD,
-    licence=published.DRESS_CODE.licence,
-    fetch="tryon-dresscode",
 )
-DEEP_FASHION = Model(
-    name="deep-fashion",
-    title="Leffa as published, trained on DeepFashion: photo-realistic pose transfer",
+DEEP_FASHION = _as_published(
+    published.DEEP_FASHION,
+    "DeepFashion: photo-realistic pose transfer",
+    "pose",
     tasks=(Task.POSE_TRANSFER,),
-    folder=CHECKPOINTS / published.DEEP_FASHION.name,
-    size=(1024, 768),
     cost=_SDXL,
-    licence=published.DEEP_FASHION.licence,
-    fetch="pose",
 )
 BUNDLED = Model(
     name="bundled",

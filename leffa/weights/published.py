@@ -5,6 +5,7 @@ those pages); a file that has none here is checked against what the hub says whi
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from leffa.config import DensePoseEncoding
 
@@ -78,6 +79,21 @@ class WeightSet:
         return max(self.files, key=lambda file: file.size)
 
 
+SHA256 = {
+    "virtual_tryon_dc.pth": "c42a83129b885528457a49f9bb9bcb02b5c96e8c7d007421e29e45c73ce626bf",
+    "pose_transfer.pth": "3d8c4acf1e6737a846a67690ac4e109fc7cf4bc7a8186fe4f73115274182a766",
+    "densepose/model_final_162be9.pkl": "b8a7382001b16e453bad95ca9dbc68ae8f2b839b304cf90eaf5c27fbdb4dae91",
+    "openpose/body_pose_model.pth": "25a948c16078b0f08e236bda51a385d855ef4c153598947c28c0d47ed94bb746",
+    "humanparsing/parsing_atr.onnx": "04c7d1d070d0e0ae943d86b18cb5aaaea9e278d97462e9cfb270cbbe4cd977f4",
+    "humanparsing/parsing_lip.onnx": "8436e1dae96e2601c373d1ace29c8f0978b16357d9038c17a8ba756cca376dbc",
+}
+"""Of the large files, as the hub's pages state it."""
+
+
+def _large(name: str, size: int) -> PublishedFile:
+    return PublishedFile(name, size, SHA256.get(name))
+
+
 def _base(folder: str) -> tuple[PublishedFile, ...]:
     names = ("scheduler/scheduler_config.json", "unet/config.json", "vae/config.json")
     return tuple(PublishedFile(f"{folder}/{name}", 1000) for name in names)
@@ -85,82 +101,52 @@ def _base(folder: str) -> tuple[PublishedFile, ...]:
 
 _SD_FOLDER = "stable-diffusion-inpainting"
 _SDXL_FOLDER = "stable-diffusion-xl-1.0-inpainting-0.1"
-_SD_PARAMETERS = (859_520_964, 859_544_004, 83_653_863)
-_SD_LINEAR = 2 * 270_049_280
-_SDXL_LINEAR = 2 * 2_227_404_800
-_SDXL_PARAMETERS = (2_562_218_244, 2_562_241_284, 83_653_863)
+_SD_SHAPE: dict[str, Any] = {
+    "kept": 3_610_000_000,
+    "base": _SD_FOLDER,
+    "parameters": (859_520_964, 859_544_004, 83_653_863),
+    "linear": 2 * 270_049_280,
+}
 
 VITON_HD = WeightSet(
     "viton-hd",
     "try-on of tops, trained on VITON-HD",
-    (*_base(_SD_FOLDER), PublishedFile("virtual_tryon.pth", 7_211_000_000)),
-    kept=3_610_000_000,
+    (*_base(_SD_FOLDER), _large("virtual_tryon.pth", 7_211_000_000)),
     licence=_VITON_HD + _SD,
-    base=_SD_FOLDER,
     encoding=DensePoseEncoding.VITON_HD,
-    parameters=_SD_PARAMETERS,
-    linear=_SD_LINEAR,
+    **_SD_SHAPE,
 )
 DRESS_CODE = WeightSet(
     "dress-code",
     "try-on of tops, lower garments and dresses, trained on DressCode",
-    (
-        *_base(_SD_FOLDER),
-        PublishedFile(
-            "virtual_tryon_dc.pth",
-            7_211_000_000,
-            "c42a83129b885528457a49f9bb9bcb02b5c96e8c7d007421e29e45c73ce626bf",
-        ),
-    ),
-    kept=3_610_000_000,
+    (*_base(_SD_FOLDER), _large("virtual_tryon_dc.pth", 7_211_000_000)),
     licence=_DRESS_CODE + _SD,
-    base=_SD_FOLDER,
     encoding=DensePoseEncoding.DRESS_CODE,
-    parameters=_SD_PARAMETERS,
-    linear=_SD_LINEAR,
+    **_SD_SHAPE,
 )
 DEEP_FASHION = WeightSet(
     "deep-fashion",
     "pose transfer, trained on DeepFashion",
-    (
-        *_base(_SDXL_FOLDER),
-        PublishedFile(
-            "pose_transfer.pth",
-            20_876_062_782,
-            "3d8c4acf1e6737a846a67690ac4e109fc7cf4bc7a8186fe4f73115274182a766",
-        ),
-    ),
+    (*_base(_SDXL_FOLDER), _large("pose_transfer.pth", 20_876_062_782)),
     kept=10_600_000_000,
     licence=_DEEP_FASHION + _SDXL,
     base=_SDXL_FOLDER,
     encoding=DensePoseEncoding.POSE_DEMO,
-    parameters=_SDXL_PARAMETERS,
-    linear=_SDXL_LINEAR,
+    parameters=(2_562_218_244, 2_562_241_284, 83_653_863),
+    linear=2 * 2_227_404_800,
     has_float32_vae=True,
 )
 DENSEPOSE = WeightSet(
     "densepose",
     "body parts (DensePose R50-FPN s1x)",
-    (
-        PublishedFile(
-            "densepose/model_final_162be9.pkl",
-            256_000_000,
-            "b8a7382001b16e453bad95ca9dbc68ae8f2b839b304cf90eaf5c27fbdb4dae91",
-        ),
-    ),
+    (_large("densepose/model_final_162be9.pkl", 256_000_000),),
     kept=256_000_000,
     licence=_DETECTRON,
 )
 OPENPOSE = WeightSet(
     "openpose",
     "joints (OpenPose body)",
-    (
-        PublishedFile(
-            "openpose/body_pose_model.pth",
-            209_267_595,
-            "25a948c16078b0f08e236bda51a385d855ef4c153598947c28c0d47ed94bb746",
-        ),
-    ),
+    (_large("openpose/body_pose_model.pth", 209_267_595),),
     kept=209_300_000,
     licence=_OPENPOSE,
 )
@@ -168,16 +154,8 @@ PARSING = WeightSet(
     "parsing",
     "clothes and skin (human parsing, ATR and LIP)",
     (
-        PublishedFile(
-            "humanparsing/parsing_atr.onnx",
-            266_859_305,
-            "04c7d1d070d0e0ae943d86b18cb5aaaea9e278d97462e9cfb270cbbe4cd977f4",
-        ),
-        PublishedFile(
-            "humanparsing/parsing_lip.onnx",
-            266_863_411,
-            "8436e1dae96e2601c373d1ace29c8f0978b16357d9038c17a8ba756cca376dbc",
-        ),
+        _large("humanparsing/parsing_atr.onnx", 266_859_305),
+        _large("humanparsing/parsing_lip.onnx", 266_863_411),
     ),
     kept=533_800_000,
     licence=_PARSING,

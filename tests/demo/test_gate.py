@@ -418,7 +418,7 @@ def test_a_result_that_the_disk_does_not_take_is_a_sentence(address, pictures, m
     def full(*values, **named):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/of/the/host")
 
-    monkeypatch.setattr("demo.files.tempfile.mkdtemp", full)
+    monkeypatch.setattr("demo.sessions.tempfile.mkdtemp", full)
     succeeded, answer = ask(address, "mask", [file, "upper", "auto", "auto", ["face"], None])
     assert not succeeded and answer.startswith("There is no room for the result now")
     monkeypatch.undo()

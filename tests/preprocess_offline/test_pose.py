@@ -14,9 +14,10 @@ from PIL import Image
 from leffa.config import Garment
 from leffa.errors import PersonError
 from leffa.framing import Box
-from leffa.preprocess import OfflinePreprocessor, Preprocessor
+from leffa.preprocess import Preprocessor
 from leffa.preprocess.labels import MIRRORED, Landmark, Part
 from leffa.preprocess.offline.pose import Person, PoseEstimator, seen_from_its_side
+from leffa.preprocess.offline.preprocessor import OfflinePreprocessor
 from leffa.preprocess.offline.skeleton import Skeleton
 
 pytest.importorskip("mediapipe")

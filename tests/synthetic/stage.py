@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from leffa.config import Garment
-from leffa.synthetic.identity import Split
+from leffa.synthetic.identity import Settings
 from leffa.synthetic.paint.fabrics import Fabric, Pattern, draw_fabric
 from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid
@@ -49,10 +49,11 @@ def plain_look(garments: int, size: tuple[int, int], lights: int) -> Look:
 def scene_of(style: str, number: int = 0, size: tuple[int, int] = (384, 288)):
     """The ``number``-th scene with a garment of this style that is seen from the front."""
     kind = STYLES[style]
+    settings = Settings(5, size=size, kind=kind, style=None if style == "dress" else style)
     index = -1
     while number >= 0:
         index += 1
-        scene = make_try_on_scene(index, 5, Split.TRAIN, size, kind, None if style == "dress" else style)
+        scene = make_try_on_scene(index, settings)
         worn = scene.person.buffer.material == scene.material
         if scene.person.buffer.visible[worn].mean() > 0.3:
             number -= 1

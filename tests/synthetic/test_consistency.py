@@ -7,13 +7,17 @@ import torch
 
 from leffa.config import Garment
 from leffa.preprocess.labels import Landmark, Parse, Part
-from leffa.synthetic.cloth.wardrobe import LABELS_OF_KIND
-from leffa.synthetic.identity import Split, draw_person, generator
+from leffa.synthetic.identity import Settings, Split, draw_person, generator
 from leffa.synthetic.observation import untouchable
-from leffa.synthetic.samples import Settings, make_pose_pair, make_try_on
+from leffa.synthetic.samples import make_pose_pair, make_try_on
 from leffa.synthetic.scene import make_try_on_scene
 
 SETTINGS = Settings(seed=3, reuse=1)
+LABELS_OF_KIND = {
+    Garment.UPPER: (Parse.UPPER_CLOTHES,),
+    Garment.LOWER: (Parse.PANTS, Parse.SKIRT),
+    Garment.DRESS: (Parse.DRESS,),
+}
 
 PARTS_OF_LABEL = {
     Parse.HEAD: {Part.HEAD_LEFT, Part.HEAD_RIGHT, Part.TORSO_FRONT, Part.TORSO_BACK},
@@ -136,7 +140,7 @@ def test_five_hundred_samples_agree_with_themselves():
 
 
 def test_all_kinds_come():
-    kinds = {make_try_on_scene(index, 3, size=(64, 48)).kind for index in range(12)}
+    kinds = {make_try_on_scene(index, Settings(3, size=(64, 48))).kind for index in range(12)}
     assert kinds == set(Garment)
 
 
@@ -161,6 +165,6 @@ def test_splits_share_no_identity():
 
 
 def test_mask_leaves_the_face_even_where_the_detector_errs():
-    scene = make_try_on_scene(2, 3)
+    scene = make_try_on_scene(2, Settings(3))
     sample = make_try_on(2, Settings(seed=3, reuse=1, jitter=6.0), scene)
     assert not (sample.mask[0].numpy().astype(bool) & untouchable(scene.person)).any()

@@ -6,7 +6,7 @@ import torch
 from stage import STYLES, plain_look, scene_of, smooth_banks
 from torch.nn.functional import grid_sample
 
-from leffa.synthetic.identity import Split
+from leffa.synthetic.identity import Settings
 from leffa.synthetic.observation import pixel_flow
 from leffa.synthetic.render.shading import shade
 from leffa.synthetic.scene import make_pose_pair_scene
@@ -47,7 +47,7 @@ def test_a_shifted_flow_is_caught():
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_pose_pairs_are_exact_too(index):
-    scene = make_pose_pair_scene(index, 5, Split.TRAIN, SIZE)
+    scene = make_pose_pair_scene(index, Settings(5, size=SIZE))
     looks = [plain_look(len(scene.styles), SIZE, 2)] * 2
     target, source = shade([scene.target.buffer, scene.source.buffer], looks, smooth_banks(), unlit=True)
     everything = np.ones(len(scene.target.buffer.pixel), bool)

@@ -14,10 +14,11 @@ from leffa.synthetic.body.mesh import join
 from leffa.synthetic.body.pose_library import POSES
 from leffa.synthetic.body.poses import Pose
 from leffa.synthetic.cloth.wardrobe import draw_bottom, draw_top
+from leffa.synthetic.identity import Settings
 from leffa.synthetic.paint.backgrounds import hang_up
 from leffa.synthetic.render.camera import Camera
 from leffa.synthetic.render.gbuffer import draw
-from leffa.synthetic.samples import Settings, make_redressed, make_try_on
+from leffa.synthetic.samples import make_redressed, make_try_on
 from leffa.synthetic.scene import crop, make_try_on_scene
 
 
@@ -100,7 +101,7 @@ def test_a_hanger_touches_the_ground_only_above_the_garment(kind):
 
 
 def test_scenes_vary_only_where_asked_for():
-    plain, varied = (make_try_on_scene(1, 1, size=(64, 48), varied=varied) for varied in (False, True))
+    plain, varied = (make_try_on_scene(1, Settings(1, size=(64, 48)), varied) for varied in (False, True))
     assert not plain.varied and varied.varied and plain.styles == varied.styles
     settings = Settings(seed=1, size=(64, 48), reuse=1)
     all_varied = replace(settings, varied=1.0)

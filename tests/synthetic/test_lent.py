@@ -11,7 +11,7 @@ from torch.nn.functional import grid_sample
 
 from leffa.config import Garment
 from leffa.errors import LeffaError, PictureError
-from leffa.synthetic.identity import Split
+from leffa.synthetic.identity import Settings, Split
 from leffa.synthetic.lent import catalogue as catalogues
 from leffa.synthetic.lent import shot as shots
 from leffa.synthetic.lent.cutouts import Cut, cut_out, cuts_of, extend
@@ -19,7 +19,7 @@ from leffa.synthetic.lent.registration import GRID, NODES, REACH, Frame, enter, 
 from leffa.synthetic.lent.shot import draw_shot, dress, on_photograph, sample
 from leffa.synthetic.observation import pixel_flow
 from leffa.synthetic.render.shading import shade
-from leffa.synthetic.samples import Settings, make_try_on
+from leffa.synthetic.samples import make_try_on
 from leffa.synthetic.scene import make_lent_scene
 
 SIZE = (256, 192)
@@ -127,7 +127,7 @@ def wardrobe(tmp_path_factory):
 
 def test_every_clean_photograph_of_a_garment_lends_itself(wardrobe):
     folder, catalogue = wardrobe
-    assert catalogue.count() == {Garment.LOWER: 1, Garment.UPPER: 1}
+    assert {kind: len(own) for kind, own in catalogue.loans.items()} == {Garment.LOWER: 1, Garment.UPPER: 1}
     assert catalogue.draw(np.random.default_rng(0), Garment.DRESS) is None
     loans = catalogue.loans[Garment.UPPER][0]
     assert {loan.mirrored for loan in loans} == {False, True}
@@ -138,7 +138,7 @@ def test_every_clean_photograph_of_a_garment_lends_itself(wardrobe):
 
 @pytest.mark.parametrize("kind", [Garment.UPPER, Garment.LOWER])
 def test_the_worn_garment_is_the_photograph_at_the_flow(wardrobe, kind):
-    scene = make_lent_scene(0, 5, wardrobe[1], Split.TRAIN, SIZE, kind)
+    scene = make_lent_scene(0, Settings(5, size=SIZE, kind=kind), wardrobe[1])
     buffer = scene.person.buffer
     shot = draw_shot(np.random.default_rng(3), scene.loan, SIZE)
     worn = buffer.material == scene.material
@@ -176,7 +176,7 @@ def test_no_garment_is_mirrored_into_the_ground(wardrobe, monkeypatch):
 
 def test_light_falls_on_lent_colours(wardrobe):
     """Shading multiplies: where the dye is twice as dark, the lit cloth is darker all over."""
-    scene = make_lent_scene(0, 5, wardrobe[1], Split.TRAIN, SIZE, Garment.UPPER)
+    scene = make_lent_scene(0, Settings(5, size=SIZE, kind=Garment.UPPER), wardrobe[1])
     buffer = scene.person.buffer
     worn = (buffer.material == scene.material)[:, None]
     look = [plain_look(len(scene.styles), SIZE, 2)]
@@ -194,7 +194,7 @@ def test_light_falls_on_lent_colours(wardrobe):
 
 def test_registered_places_lie_on_the_cut_out(wardrobe):
     loan = wardrobe[1].loans[Garment.UPPER][0][0]
-    scene = make_lent_scene(0, 5, wardrobe[1], Split.TRAIN, SIZE, Garment.UPPER)
+    scene = make_lent_scene(0, Settings(5, size=SIZE, kind=Garment.UPPER), wardrobe[1])
     cover = scene.product.coverage()
     y, x = np.nonzero(cv2.erode((cover > 0.99).astype(np.uint8), np.ones((5, 5))))
     place = on_photograph(scene.loan, cover, np.stack([x, y], 1) + 0.5)

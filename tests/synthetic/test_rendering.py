@@ -12,7 +12,7 @@ from leffa.synthetic.cloth.drape import Drape
 from leffa.synthetic.cloth.garments import Garment as Worn
 from leffa.synthetic.cloth.garments import LegShape, TopShape, legs, top
 from leffa.synthetic.cloth.outfit import wear
-from leffa.synthetic.identity import Split
+from leffa.synthetic.identity import Settings, Split
 from leffa.synthetic.paint.fabrics import Pattern, draw_fabric
 from leffa.synthetic.paint.looks import Look, draw_complexion, draw_lighting
 from leffa.synthetic.paint.patterns import stepped
@@ -125,7 +125,7 @@ def test_stripes_are_filtered_exactly():
 
 
 def test_a_batch_is_shaded_as_each_alone():
-    scenes = [make_try_on_scene(index, 9, Split.TRAIN, (128, 96)).person.buffer for index in range(3)]
+    scenes = [make_try_on_scene(index, Settings(9, size=(128, 96))).person.buffer for index in range(3)]
     banks, looks = load_banks(Split.TRAIN), []
     for number in range(3):
         rng = np.random.default_rng(number)
@@ -142,7 +142,7 @@ def test_a_batch_is_shaded_as_each_alone():
 
 @pytest.mark.gpu
 def test_gpu_shades_as_the_cpu_does():
-    buffer = make_try_on_scene(0, 9, Split.TRAIN, (128, 96)).person.buffer
+    buffer = make_try_on_scene(0, Settings(9, size=(128, 96))).person.buffer
     rng = np.random.default_rng(0)
     cloth = tuple(draw_fabric(rng, 20, style="shirt") for _ in range(3))
     ground = np.ones((128, 96, 3), np.float32)

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.config import Garment
+from leffa.config import Garment, Hem, Sleeve
 from leffa.preprocess.garment.product import foreground
-from leffa.preprocess.offline.masks import Hem, MaskOptions, Sleeve
+from leffa.preprocess.offline.masks import MaskOptions
 
 WORKING_HEIGHT = 256
 

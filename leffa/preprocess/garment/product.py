@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leffa.images import shrunk
 from leffa.preprocess.offline.drawing import disc
 
 WORKING_SIZE = 320  # longest side; a silhouette needs no more
@@ -32,9 +33,7 @@ def foreground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     plain ground, a graph cut parts the middle from it. A picture that shows nothing but cloth is all garment.
     """
     height, width = image.shape[:2]
-    scale = min(1.0, WORKING_SIZE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small = shrunk(image, WORKING_SIZE)
     mask = _against_border(small)
     edges = _edges(small)
     # white cloth on white: else its frayed edge is not worth the last shade
@@ -57,10 +56,8 @@ def trimmed(image: NDArray[np.uint8], rough: NDArray[np.bool_]) -> NDArray[np.ui
     A graph cut moves the outline to the nearest edge of colours, unless the cloth has its ground's colour.
     """
     height, width = image.shape[:2]
-    scale = min(1.0, TRIMMED_SIZE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    smooth = cv2.resize(rough.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    small = shrunk(image, TRIMMED_SIZE)
+    smooth = cv2.resize(rough.astype(np.float32), small.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     inside = (smooth >= 0.5).astype(np.uint8)
     deep = cv2.erode(inside, disc(FRINGE)) > 0
     if deep.any() and not inside.all():

@@ -7,6 +7,7 @@ released weights were used with; see ``official_mask`` for what ``strict`` chang
 from collections.abc import Sequence
 from enum import Enum
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -223,8 +224,6 @@ def _dilate(mask: np.ndarray, low: int, high: int) -> np.ndarray:
 
     The released code does it by repeated dilation with an even box, which is why low and high can differ.
     """
-    import cv2
-
     side = high - low + 1
     return cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8), anchor=(high, high)) > 0
 
@@ -242,8 +241,6 @@ def _closed(mask: np.ndarray) -> np.ndarray:
 
 def _largest_outline(mask: np.ndarray) -> np.ndarray:
     """The largest component, redrawn from its slightly simplified outline."""
-    import cv2
-
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_TC89_L1)
     drawn = np.zeros(mask.shape, np.uint8)
     if contours:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from leffa.errors import WeightsError
@@ -65,8 +66,6 @@ def close_holes(labels: np.ndarray) -> np.ndarray:
     Holes of more than 2000 pixels keep their labels, and so do the arms, except where a large hole's outline
     covers them: there the released code's 8-bit sum overflows to 0 and the arm becomes clothes as well.
     """
-    import cv2
-
     original = np.pad(labels, 1)
     is_arm = np.isin(original, _ARMS)
     is_upper = is_arm | (original == Parse.UPPER_CLOTHES)
@@ -85,8 +84,6 @@ def close_holes(labels: np.ndarray) -> np.ndarray:
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
     """(H, W) bool with everything set that cannot be reached from the top left corner over unset pixels."""
-    import cv2
-
     outside = mask.astype(np.uint8)
     border = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
     cv2.floodFill(outside, border, (0, 0), (2,))
@@ -118,41 +115,24 @@ class _ParsingNetwork:
 
 def network_input(image: np.ndarray, side: int) -> np.ndarray:
     """(H, W, 3) uint8 RGB -> (3, side, side) float32, normalised, in B, G, R order."""
-    import cv2
-
-    square = cv2.warpAffine(
-        np.ascontiguousarray(image[:, :, ::-1]), _to_square(size_of(image), side), (side, side)
-    )
+    to_square = cv2.getAffineTransform(*_corresponding_points(size_of(image), side))
+    square = cv2.warpAffine(np.ascontiguousarray(image[:, :, ::-1]), to_square, (side, side))
     normalised = (square.astype(np.float32) / 255 - _MEAN) / _DEVIATION
     return np.ascontiguousarray(normalised.transpose(2, 0, 1))
 
 
 def full_size_logits(logits: np.ndarray, size: tuple[int, int], side: int) -> np.ndarray:
     """(C, h, w) network output -> (height, width, C) float32 over the picture of ``size``."""
-    import cv2
     import torch
     from torch.nn.functional import interpolate
 
     square = interpolate(torch.from_numpy(logits)[None], (side, side), mode="bilinear", align_corners=True)[0]
-    to_picture = _from_square(size, side)
+    in_picture, in_square = _corresponding_points(size, side)
+    to_picture = cv2.getAffineTransform(in_square, in_picture)
     full = np.empty((*size, len(logits)), np.float32)
     for channel, plane in enumerate(square.numpy()):
         full[:, :, channel] = cv2.warpAffine(plane, to_picture, size[::-1])
     return full
-
-
-def _to_square(size: tuple[int, int], side: int) -> np.ndarray:
-    """The affine map that brings a picture's centre to the square's and its longer side to fit exactly."""
-    import cv2
-
-    return cv2.getAffineTransform(*_corresponding_points(size, side))
-
-
-def _from_square(size: tuple[int, int], side: int) -> np.ndarray:
-    import cv2
-
-    in_picture, in_square = _corresponding_points(size, side)
-    return cv2.getAffineTransform(in_square, in_picture)
 
 
 def _corresponding_points(size: tuple[int, int], side: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,15 @@ from leffa.config import Garment
 from leffa.errors import LeffaError, PersonError, is_out_of_memory
 from leffa.framing import Box
 from leffa.images import Letterbox
+from leffa.preprocess.official.densepose import DensePose, Detection
 from leffa.preprocess.official.densepose.charts import iuv_picture
 from leffa.preprocess.official.masks import HEIGHT, WIDTH, Recipe, official_mask
+from leffa.preprocess.official.openpose import OpenPoseBody
+from leffa.preprocess.official.parsing import HumanParser
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.preprocess.picture import NO_PERSON, require_rgb, size_of
 from leffa.weights import published
 from leffa.weights.published import WeightSet
-
-if TYPE_CHECKING:
-    from leffa.preprocess.official.densepose import DensePose, Detection
-    from leffa.preprocess.official.openpose import OpenPoseBody
-    from leffa.preprocess.official.parsing import HumanParser
 
 FRAME = (1024, 768)
 """(height, width) of the released demo: photos are letterboxed to it before anything is looked for."""
@@ -56,23 +54,17 @@ class OfficialNetworks:
         return [item for item in sets if not (folder / item.name).is_dir()]
 
     @property
-    def densepose(self) -> "DensePose":
-        from leffa.preprocess.official.densepose import DensePose
-
+    def densepose(self) -> DensePose:
         path = self._folder / published.DENSEPOSE.name / "densepose.safetensors"
         return self._get("densepose", lambda: DensePose.from_file(path, False, self._device))
 
     @property
-    def openpose(self) -> "OpenPoseBody":
-        from leffa.preprocess.official.openpose import OpenPoseBody
-
+    def openpose(self) -> OpenPoseBody:
         path = self._folder / published.OPENPOSE.name / "openpose.safetensors"
         return self._get("openpose", lambda: OpenPoseBody.from_file(path, False, self._device))
 
     @property
-    def parser(self) -> "HumanParser":
-        from leffa.preprocess.official.parsing import HumanParser
-
+    def parser(self) -> HumanParser:
         folder = self._folder / published.PARSING.name
         files = (folder / "parsing_atr.onnx", folder / "parsing_lip.onnx")
         return self._get("parser", lambda: HumanParser.from_files(*files))
@@ -103,7 +95,7 @@ class OfficialPerson:
     """
 
     box: Box
-    detection: "Detection"
+    detection: Detection
     look: "_Look" = field(repr=False)
 
     @property
@@ -152,11 +144,7 @@ class OfficialPreprocessor:
     are then taken from the parse.
     """
 
-    def __init__(
-        self,
-        networks: OfficialNetworks,
-        recipe: Recipe | str = Recipe.VITON_HD,
-    ):
+    def __init__(self, networks: OfficialNetworks, recipe: Recipe | str = Recipe.VITON_HD):
         self.networks = networks
         self.recipe = Recipe(recipe)
 

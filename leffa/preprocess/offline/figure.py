@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leffa.images import within
 from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.drawing import Array, Canvas, Mask
 from leffa.preprocess.offline.parts import nearest_parts
@@ -28,24 +30,9 @@ class Group(IntEnum):
     FOOT = 8
 
 
-_GROUP_WORDS = {
-    "TORSO": Group.TORSO,
-    "HAND": Group.HAND,
-    "FOOT": Group.FOOT,
-    "UPPER_LEG": Group.UPPER_LEG,
-    "LOWER_LEG": Group.LOWER_LEG,
-    "UPPER_ARM": Group.UPPER_ARM,
-    "LOWER_ARM": Group.LOWER_ARM,
-    "HEAD": Group.HEAD,
-}
-
 #: ``GROUP_OF_PART[part]`` is the part's ``Group``.
 GROUP_OF_PART = np.array(
-    [
-        next((group for word, group in _GROUP_WORDS.items() if word in part.name), Group.NOBODY)
-        for part in Part
-    ],
-    np.uint8,
+    [next((group for group in Group if group.name in part.name), Group.NOBODY) for part in Part], np.uint8
 )
 
 
@@ -84,6 +71,22 @@ class Figure:
         rise = _along_axis(silhouette.shape, skeleton.hips, skeleton.up)
         lateral = _along_axis(silhouette.shape, skeleton.hips, skeleton.left)
         return cls(skeleton, group > 0, group, score, progress, rise, lateral)
+
+    @classmethod
+    def at_most(
+        cls, longest: int, landmarks: Array, silhouette: Array, image: NDArray[np.uint8] | None = None
+    ) -> tuple["Figure", NDArray[np.uint8] | None]:
+        """The same with maps no longer than so many pixels, and the picture (H, W, 3) at their size."""
+        landmarks, silhouette = np.asarray(landmarks, np.float32), np.asarray(silhouette, np.float32)
+        size = silhouette.shape[0], silhouette.shape[1]
+        height, width = within(size, longest)
+        if (height, width) != size:
+            stretch = [width / size[1], height / size[0], longest / max(size), 1]
+            landmarks = landmarks * np.array(stretch, np.float32)
+            silhouette = cv2.resize(silhouette, (width, height), interpolation=cv2.INTER_AREA)
+            if image is not None:
+                image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        return cls.of(landmarks, silhouette), image
 
     def along(self, origin: Array, axis: Array) -> Array:
         """(H, W): signed distance of every pixel from ``origin`` (x, y) along the unit vector ``axis``."""

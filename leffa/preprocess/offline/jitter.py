@@ -17,31 +17,22 @@ from leffa.preprocess.offline.skeleton import Skeleton
 
 # Standard deviation per axis in shoulder widths: half again as large as measured, since the landmarks of
 # a body model also differ from the pose model's by habit and not only by chance.
-_JOINT_NOISE = {
-    "SHOULDER": 0.022,
-    "ELBOW": 0.026,
-    "WRIST": 0.028,
-    "HIP": 0.036,
-    "KNEE": 0.036,
-    "ANKLE": 0.030,
-}
+_JOINT_NOISE = {"SHOULDER": 0.022, "ELBOW": 0.026, "WRIST": 0.028, "HIP": 0.036, "KNEE": 0.036, "ANKLE": 0.03}
 _DETAIL_NOISE = 0.018  # face, fingers and toes, on top of what carries them
 _DEPTH_NOISE = 0.15
 _GROSS_ERROR = 0.01  # chance per hand or foot of a jump
 _GROSS_SIZE = 0.4
 
 _CARRIED = {
-    Landmark.LEFT_WRIST: (Landmark.LEFT_PINKY, Landmark.LEFT_INDEX, Landmark.LEFT_THUMB),
-    Landmark.RIGHT_WRIST: (Landmark.RIGHT_PINKY, Landmark.RIGHT_INDEX, Landmark.RIGHT_THUMB),
-    Landmark.LEFT_ANKLE: (Landmark.LEFT_HEEL, Landmark.LEFT_FOOT_INDEX),
-    Landmark.RIGHT_ANKLE: (Landmark.RIGHT_HEEL, Landmark.RIGHT_FOOT_INDEX),
+    Landmark[f"{side}_{carrier}"]: tuple(Landmark[f"{side}_{name}"] for name in carried)
+    for carrier, carried in (("WRIST", ("PINKY", "INDEX", "THUMB")), ("ANKLE", ("HEEL", "FOOT_INDEX")))
+    for side in ("LEFT", "RIGHT")
 }
 _FACE = tuple(Landmark)[: Landmark.MOUTH_RIGHT + 1]
-_ENDS = (
-    (Landmark.LEFT_ELBOW, Landmark.LEFT_WRIST, Landmark.LEFT_INDEX),
-    (Landmark.RIGHT_ELBOW, Landmark.RIGHT_WRIST, Landmark.RIGHT_INDEX),
-    (Landmark.LEFT_KNEE, Landmark.LEFT_ANKLE, Landmark.LEFT_FOOT_INDEX),
-    (Landmark.RIGHT_KNEE, Landmark.RIGHT_ANKLE, Landmark.RIGHT_FOOT_INDEX),
+_ENDS = tuple(
+    tuple(Landmark[f"{side}_{name}"] for name in limb)
+    for limb in (("ELBOW", "WRIST", "INDEX"), ("KNEE", "ANKLE", "FOOT_INDEX"))
+    for side in ("LEFT", "RIGHT")
 )
 
 

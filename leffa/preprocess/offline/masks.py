@@ -13,8 +13,6 @@ from leffa.preprocess.offline.drawing import Array, Mask, connected, grown, open
 from leffa.preprocess.offline.figure import Figure, Group
 from leffa.preprocess.offline.shape import LEFT, RIGHT
 
-__all__ = ["Hem", "MaskOptions", "Sleeve", "agnostic_mask"]
-
 _WORKING_SIZE = 512  # longest side masks are worked out at; edges need no more
 
 
@@ -67,19 +65,10 @@ def agnostic_mask(
     255 = repaint, 0 = keep.
     """
     size = silhouette.shape
-    ratio = min(1.0, _WORKING_SIZE / max(size))
-    landmarks = np.asarray(landmarks, np.float32)
-    silhouette = np.asarray(silhouette, np.float32)
-    if ratio < 1:
-        small = (max(round(size[1] * ratio), 1), max(round(size[0] * ratio), 1))
-        stretch = np.array([small[0] / size[1], small[1] / size[0], ratio, 1], np.float32)
-        landmarks = landmarks * stretch
-        silhouette = cv2.resize(silhouette, small, interpolation=cv2.INTER_AREA)
-        image = None if image is None else cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    figure = Figure.of(landmarks, silhouette)
+    figure, image = Figure.at_most(_WORKING_SIZE, landmarks, silhouette, image)
     cues = Cues() if image is None else find_cues(figure, image)
     mask = area_to_repaint(figure, cues, Garment(garment), options).astype(np.uint8) * 255
-    if ratio < 1:
+    if mask.shape != size:
         mask = cv2.resize(mask, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
         mask = np.where(mask >= 128, 255, 0)
     return mask.astype(np.uint8)

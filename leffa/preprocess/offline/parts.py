@@ -15,18 +15,17 @@ from numpy.typing import NDArray
 
 from leffa.preprocess.labels import Landmark, Part
 from leffa.preprocess.offline.body import body_coordinates
-from leffa.preprocess.offline.shape import LEFT, RIGHT, SHAPE, SIDES, Shape, Side
+from leffa.preprocess.offline.drawing import Array, Canvas
+from leffa.preprocess.offline.shape import LEFT, RIGHT, SHAPE, SIDES, Side
 from leffa.preprocess.offline.skeleton import Skeleton, unit
 
 __all__ = ["NearestParts", "body_coordinates", "nearest_parts", "part_map"]
-
-Array = NDArray[np.float32]
 
 # Columns of the capsule table.
 _START, _END, _RADII, _DEPTHS, _BIAS = slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8), 8
 
 
-def part_map(landmarks: Array, silhouette: Array, shape: Shape = SHAPE) -> NDArray[np.uint8]:
+def part_map(landmarks: Array, silhouette: Array) -> NDArray[np.uint8]:
     """Body parts and coordinates on them, as DensePose tells them.
 
     ``landmarks`` (33, 4) float32 in pixels of the silhouette (see ``Landmark``; the middle of the first
@@ -36,9 +35,9 @@ def part_map(landmarks: Array, silhouette: Array, shape: Shape = SHAPE) -> NDArr
     from its top (0) to the base of the neck (255). The two halves of the head and of an arm share one
     chart. U and V are ours, not DensePose's.
     """
-    found = nearest_parts(Skeleton.from_landmarks(landmarks), silhouette, shape)
+    found = nearest_parts(Skeleton.from_landmarks(landmarks), silhouette)
     iuv = np.zeros((*silhouette.shape, 3), np.uint8)
-    near = found.score <= shape.reach
+    near = found.score <= SHAPE.reach
     u = np.rint((np.clip(found.across[near], -1, 1) + 1) * 127.5)
     v = np.rint(np.clip(found.along[near], 0, 1) * 255)
     iuv[found.rows[near], found.columns[near]] = np.stack([found.label[near], u, v], -1).astype(np.uint8)
@@ -63,14 +62,14 @@ class NearestParts:
     along: Array
 
 
-def nearest_parts(skeleton: Skeleton, silhouette: Array, shape: Shape = SHAPE) -> NearestParts:
+def nearest_parts(skeleton: Skeleton, silhouette: Array) -> NearestParts:
     """Share the pixels of ``silhouette`` (H, W), float32 in [0, 1] or bool, out among the parts."""
     rows, columns = np.nonzero(np.asarray(silhouette) > 0.5)
     places = np.stack([columns, rows]).astype(np.float32) + 0.5  # (2, M), pixel centres
-    parts, table = _capsules(skeleton, shape)
-    limbs = _measure(table, places, skeleton, shape)
-    torso = _torso(skeleton, shape, places, silhouette.shape[:2])
-    head = _head(skeleton, shape, places)
+    parts, table = _capsules(skeleton)
+    limbs = _measure(table, places, skeleton)
+    torso = _torso(skeleton, places, silhouette.shape[:2])
+    head = _head(skeleton, places)
     scores, across, along = (
         np.concatenate([of_limbs, of_torso[None], of_head[None]])
         for of_limbs, of_torso, of_head in zip(limbs, torso, head, strict=True)
@@ -88,7 +87,7 @@ def nearest_parts(skeleton: Skeleton, silhouette: Array, shape: Shape = SHAPE) -
     )
 
 
-def _capsules(skeleton: Skeleton, shape: Shape) -> tuple[NDArray[np.int64], Array]:
+def _capsules(skeleton: Skeleton) -> tuple[NDArray[np.int64], Array]:
     """Part of each capsule (N,) and the table (N, 9): start, end, radii and depths there, bias. Pixels."""
     parts: list[Part] = []
     rows: list[list[float]] = []
@@ -98,25 +97,25 @@ def _capsules(skeleton: Skeleton, shape: Shape) -> tuple[NDArray[np.int64], Arra
         rows.append([*bone[0], *bone[1], *(radius * skeleton.scale for radius in radii), *depths, bias])
 
     for side in SIDES:
-        _add_arm(skeleton, shape, side, add)
-        _add_leg(skeleton, shape, side, add)
+        _add_arm(skeleton, side, add)
+        _add_leg(skeleton, side, add)
     return np.array(parts), np.array(rows, np.float32)
 
 
-def _add_arm(skeleton: Skeleton, shape: Shape, side: Side, add) -> None:
+def _add_arm(skeleton: Skeleton, side: Side, add) -> None:
     scale, depth = skeleton.scale, skeleton.depth
     torso_depth = float(depth[[LEFT.shoulder, RIGHT.shoulder, LEFT.hip, RIGHT.hip]].mean())
     shoulder, elbow, wrist = skeleton[side.shoulder], skeleton[side.elbow], skeleton[side.wrist]
     top = shoulder + 0.06 * (shoulder - skeleton.shoulders) - 0.06 * scale * skeleton.up
     behind = depth[[side.shoulder, side.elbow, side.wrist]] - torso_depth
-    add(side.upper_arm[0], (top, elbow), (shape.upper_arm, shape.elbow), behind[:2])
-    add(side.lower_arm[0], (elbow, wrist), (shape.elbow, shape.wrist), behind[1:])
+    add(side.upper_arm[0], (top, elbow), (SHAPE.upper_arm, SHAPE.elbow), behind[:2])
+    add(side.lower_arm[0], (elbow, wrist), (SHAPE.elbow, SHAPE.wrist), behind[1:])
     palm = (skeleton[side.index] + skeleton[side.pinky]) / 2 - wrist
-    fingers = (wrist + 0.12 * shape.fingertips * palm, wrist + shape.fingertips * palm)
-    add(side.hand, fingers, (shape.hand, 0.85 * shape.hand), behind[[2, 2]], bias=-0.10)
+    fingers = (wrist + 0.12 * SHAPE.fingertips * palm, wrist + SHAPE.fingertips * palm)
+    add(side.hand, fingers, (SHAPE.hand, 0.85 * SHAPE.hand), behind[[2, 2]], bias=-0.10)
 
 
-def _add_leg(skeleton: Skeleton, shape: Shape, side: Side, add) -> None:
+def _add_leg(skeleton: Skeleton, side: Side, add) -> None:
     scale, depth = skeleton.scale, skeleton.depth
     hip, knee, ankle = skeleton[side.hip], skeleton[side.knee], skeleton[side.ankle]
     seen = 0 if skeleton.facing > 0 else 1
@@ -127,15 +126,15 @@ def _add_leg(skeleton: Skeleton, shape: Shape, side: Side, add) -> None:
 
     start = hip - 0.02 * scale * skeleton.up
     bias = nearer(side.knee, LEFT.knee, RIGHT.knee)
-    add(side.upper_leg[seen], (start, knee), (shape.thigh, shape.knee), bias=bias)
+    add(side.upper_leg[seen], (start, knee), (SHAPE.thigh, SHAPE.knee), bias=bias)
     bias = nearer(side.ankle, LEFT.ankle, RIGHT.ankle)
-    add(side.lower_leg[seen], (knee, ankle), (0.95 * shape.knee, shape.ankle), bias=bias)
+    add(side.lower_leg[seen], (knee, ankle), (0.95 * SHAPE.knee, SHAPE.ankle), bias=bias)
     tip = skeleton[side.toe] + 0.15 * (skeleton[side.toe] - ankle)
     for begin in (ankle + 0.05 * (knee - ankle), skeleton[side.heel]):
-        add(side.foot, (begin, tip), (shape.foot, 0.85 * shape.foot), bias=-0.12)
+        add(side.foot, (begin, tip), (SHAPE.foot, 0.85 * SHAPE.foot), bias=-0.12)
 
 
-def _measure(table: Array, places: Array, skeleton: Skeleton, shape: Shape) -> tuple[Array, Array, Array]:
+def _measure(table: Array, places: Array, skeleton: Skeleton) -> tuple[Array, Array, Array]:
     """Distance in radii with depth and bias, place across in radii, along in [0, 1]; all (N, M)."""
     start, end, radii, depths = (table[:, part] for part in (_START, _END, _RADII, _DEPTHS))
     bone = end - start
@@ -149,14 +148,12 @@ def _measure(table: Array, places: Array, skeleton: Skeleton, shape: Shape) -> t
     radius = radii[:, :1] + (radii[:, 1:] - radii[:, :1]) * inside
     score = np.sqrt(across**2 + beyond**2) / radius
     pull = (depths[:, :1] + (depths[:, 1:] - depths[:, :1]) * inside) / (0.6 * skeleton.scale)
-    pull = np.clip(pull, -1, 0.8) * shape.depth_pull
+    pull = np.clip(pull, -1, 0.8) * SHAPE.depth_pull
     score = score + np.where(score < 1.3, pull, 0) + table[:, _BIAS, None]
     return score, across / radius * skeleton.facing, inside
 
 
-def _torso(
-    skeleton: Skeleton, shape: Shape, places: Array, size: tuple[int, ...]
-) -> tuple[Array, Array, Array]:
+def _torso(skeleton: Skeleton, places: Array, size: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """Score (M,), across in [-1, 1], along in [0, 1] from the base of the neck to the crotch."""
     scale, up, middle, hips = skeleton.scale, skeleton.up, skeleton.shoulders, skeleton.hips
     outline = []
@@ -165,24 +162,24 @@ def _torso(
         out_top, out_low = unit(shoulder - middle), unit(hip - hips)
         outline.append(
             [
-                middle + (up * shape.neck_height + out_top * shape.neck_width) * scale,
-                shoulder + up * shape.shoulder_rise * scale,
+                middle + (up * SHAPE.neck_height + out_top * SHAPE.neck_width) * scale,
+                shoulder + up * SHAPE.shoulder_rise * scale,
                 shoulder - up * 0.10 * scale,
-                0.45 * shoulder + 0.55 * hip + out_low * shape.waist * scale,
-                hip + (out_low * shape.hip + up * 0.05) * scale,
-                hip + (out_low * shape.hip - up * 0.016) * scale,
+                0.45 * shoulder + 0.55 * hip + out_low * SHAPE.waist * scale,
+                hip + (out_low * SHAPE.hip + up * 0.05) * scale,
+                hip + (out_low * SHAPE.hip - up * 0.016) * scale,
             ]
         )
-    top, bottom = middle + up * shape.neck_height * scale, hips - up * shape.crotch * scale
+    top, bottom = middle + up * SHAPE.neck_height * scale, hips - up * SHAPE.crotch * scale
     polygon = np.array([*outline[0], bottom, *outline[1][::-1]])
     columns, rows = places.astype(np.intp)
-    score = _polygon_score(polygon, shape.torso_depth * scale, size)[rows, columns]
+    score = _polygon_score(polygon, SHAPE.torso_depth * scale, size)[rows, columns]
 
     axis = bottom - top
     along = np.clip((axis @ (places - top[:, None])) / max(float(axis @ axis), 1e-3), 0, 1)
     centre = top[:, None] + axis[:, None] * along
     half = _half_width(skeleton, LEFT.shoulder, RIGHT.shoulder, 0.0)
-    half_low = _half_width(skeleton, LEFT.hip, RIGHT.hip, shape.hip)
+    half_low = _half_width(skeleton, LEFT.hip, RIGHT.hip, SHAPE.hip)
     across = (skeleton.left @ (places - centre)) / (half + (half_low - half) * along)
     return score, across, along
 
@@ -195,29 +192,28 @@ def _half_width(skeleton: Skeleton, left: Landmark, right: Landmark, extra: floa
 
 def _polygon_score(polygon: Array, depth: float, size: tuple[int, ...]) -> Array:
     """(H, W): 0 deep inside, 1 on the edge, more outside; ``depth`` pixels make one unit."""
-    inside = np.zeros(size, np.uint8)
-    limit = 8 * max(size)  # keeps far-off guesses within what fillPoly can take
-    corners = np.rint((np.clip(polygon, -limit, limit) - 0.5) * 16).astype(np.int32)
-    cv2.fillPoly(inside, [corners], 1, shift=4)
+    canvas = Canvas(size)
+    canvas.polygon(polygon)
+    inside = canvas.mask.astype(np.uint8)
     within = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
     without = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
     return np.where(inside > 0, np.maximum(1 - within / depth, 0), 1 + without / depth).astype(np.float32)
 
 
-def _head(skeleton: Skeleton, shape: Shape, places: Array) -> tuple[Array, Array, Array]:
+def _head(skeleton: Skeleton, places: Array) -> tuple[Array, Array, Array]:
     """Score (M,), across in [-1, 1] with 0 on the nose, along in [0, 1] from the top to the neck's base."""
     head = skeleton.head
     offset = places - head.centre[:, None]
     rise, side = head.up @ offset, head.left @ offset
-    reach = np.where(rise > 0, head.unit * shape.head_top, head.unit * shape.head_bottom)
+    reach = np.where(rise > 0, head.unit * SHAPE.head_top, head.unit * SHAPE.head_bottom)
     score = np.hypot(rise / reach, side / head.half_width)
-    base = skeleton.shoulders + skeleton.up * shape.neck_end * skeleton.scale
-    neck = [*head.centre, *base, 0.62 * head.half_width, shape.neck * skeleton.scale, 0, 0, 0.02]
-    neck_score = _measure(np.array([neck], np.float32), places, skeleton, shape)[0][0]
+    base = skeleton.shoulders + skeleton.up * SHAPE.neck_end * skeleton.scale
+    neck = [*head.centre, *base, 0.62 * head.half_width, SHAPE.neck * skeleton.scale, 0, 0, 0.02]
+    neck_score = _measure(np.array([neck], np.float32), places, skeleton)[0][0]
     score = np.minimum(score, neck_score) - 0.05
 
-    top = head.centre + head.up * head.unit * shape.head_top
-    axis = skeleton.shoulders + skeleton.up * shape.neck_height * skeleton.scale - top
+    top = head.centre + head.up * head.unit * SHAPE.head_top
+    axis = skeleton.shoulders + skeleton.up * SHAPE.neck_height * skeleton.scale - top
     along = np.clip((axis @ (places - top[:, None])) / max(float(axis @ axis), 1e-3), 0, 1)
     # The face's middle runs through the nose; a turned head is wider on the side that is seen.
     middle = float(head.left @ (head.nose - head.centre))

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from leffa.errors import PersonError
 from leffa.framing import Box
+from leffa.images import shrunk
 from leffa.preprocess.labels import MIRRORED, Landmark
 from leffa.preprocess.offline import networks
 from leffa.preprocess.offline.networks import Networks
@@ -25,10 +25,7 @@ Array = NDArray[np.float32]
 _LONGEST_SIDE = 1024  # px looked at; the models see 256 px crops of it
 LEAST_HEAD = 1.0  # of the distance from the eyes to the mouth: a nose nearer to the picture's top is cut off
 SEEN_FOOT = 0.5  # visibility
-FEET = (
-    (Landmark.LEFT_FOOT_INDEX, Landmark.LEFT_HEEL),
-    (Landmark.RIGHT_FOOT_INDEX, Landmark.RIGHT_HEEL),
-)
+FEET = ((Landmark.LEFT_FOOT_INDEX, Landmark.LEFT_HEEL), (Landmark.RIGHT_FOOT_INDEX, Landmark.RIGHT_HEEL))
 MOST_PEOPLE = 6  # that are looked for in one photo
 _NOBODY = (
     "No person was found in the picture: use a photo in which one person is seen from the front, "
@@ -78,12 +75,7 @@ class PoseEstimator:
     def __enter__(self) -> "PoseEstimator":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -98,11 +90,7 @@ class PoseEstimator:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"image must be (H, W, 3) uint8 RGB, got {image.dtype} {image.shape}.")
         height, width = image.shape[:2]
-        ratio = min(1.0, _LONGEST_SIDE / max(height, width))
-        small = image
-        if ratio < 1:
-            size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-            small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = shrunk(image, _LONGEST_SIDE)
         with self._lock, _without_chatter(active=not self._quiet):
             found = self._find(np.ascontiguousarray(small))
             self._quiet = self._quiet or bool(found)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from leffa.config import Garment
 from leffa.errors import PersonError
+from leffa.images import shrunk
 from leffa.preprocess.labels import Landmark
 from leffa.preprocess.offline.masks import MaskOptions, agnostic_mask
 from leffa.preprocess.offline.parts import part_map
@@ -48,7 +49,7 @@ class OfflinePreprocessor:
 
     def take_off(self, image: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
         """(H, W) uint8, 255 = the garment that somebody wears in ``image`` (H, W, 3) uint8 RGB, else None."""
-        small = _at_most(image, _LONGEST_SHOT)
+        small = shrunk(image, _LONGEST_SHOT)
         try:
             person = self._estimator.estimate(small)[0]
         except PersonError:
@@ -89,14 +90,6 @@ def _is_upright(landmarks: NDArray[np.float32]) -> bool:
     hips = landmarks[[Landmark.LEFT_HIP, Landmark.RIGHT_HIP]]
     across, down = (hips[:, :2].mean(0) - shoulders[:, :2].mean(0)).tolist()
     return bool(down > abs(across) and shoulders[:, 3].min() > SURE)
-
-
-def _at_most(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    scale = min(1.0, longest / max(image.shape[:2]))
-    if scale == 1:
-        return image
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _check(image: NDArray[np.uint8], person: Person) -> None:

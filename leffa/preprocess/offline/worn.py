@@ -41,13 +41,9 @@ def is_worn(image: NDArray[np.uint8], person: Person, has_face: bool) -> bool:
 
 def _looked_at(image: NDArray[np.uint8], person: Person) -> tuple[Figure, Cues]:
     """The person and what colours tell of them, at the working size."""
-    size = (image.shape[1], image.shape[0])
-    ratio = min(1.0, _WORKING_SIDE / max(size))
-    small = (max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio)))
-    stretch = np.array([small[0] / size[0], small[1] / size[1], ratio, 1], np.float32)
-    silhouette = cv2.resize(person.silhouette, small, interpolation=cv2.INTER_AREA)
-    figure = Figure.of(person.landmarks * stretch, silhouette)
-    return figure, find_cues(figure, cv2.resize(image, small, interpolation=cv2.INTER_AREA))
+    figure, small = Figure.at_most(_WORKING_SIDE, person.landmarks, person.silhouette, image)
+    assert small is not None  # a picture was given
+    return figure, find_cues(figure, small)
 
 
 def worn_region(image: NDArray[np.uint8], person: Person, garment: Garment) -> NDArray[np.uint8]:

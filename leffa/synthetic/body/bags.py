@@ -144,13 +144,7 @@ def _band(
     across *= 0.5 * width / np.linalg.norm(across, axis=1, keepdims=True)
     middle = np.c_[path, taut]
     points = np.concatenate([middle - across, middle + across])
-    first = np.arange(STEPS - 1)
-    faces = np.concatenate(
-        [
-            np.stack([first, first + 1, first + STEPS], 1),
-            np.stack([first + 1, first + 1 + STEPS, first + STEPS], 1),
-        ]
-    )
+    faces = np.concatenate(_ribbon(np.arange(STEPS - 1), STEPS))
     length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(middle, axis=0), axis=1))]
     uv = np.concatenate([np.c_[np.zeros(STEPS), length], np.c_[np.full(STEPS, width), length]])
     return _mesh(frame.leave(points), faces, uv)
@@ -184,15 +178,10 @@ def _body(frame: _Frame, place: np.ndarray, bag: Bag) -> Mesh:
     x = rounded(np.cos(latitude)) * rounded(np.cos(longitude))
     z = rounded(np.cos(latitude)) * rounded(np.sin(longitude))
     points = np.stack([x, rounded(np.sin(latitude)), z], -1).reshape(-1, 3) * np.array(bag.size) / 2
-    turn = np.deg2rad(bag.turn)
-    turned = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]])
     corner = np.arange((rows - 1) * columns).reshape(rows - 1, columns)[:, :-1].ravel()
-    faces = np.concatenate(
-        [np.stack([corner, corner + 1, corner + columns], 1),
-         np.stack([corner + 1, corner + columns + 1, corner + columns], 1)]
-    )  # fmt: skip
+    faces = np.concatenate(_ribbon(corner, columns))
     uv = np.stack([longitude * bag.size[0] / 2, latitude * bag.size[1] / 2], -1).reshape(-1, 2)
-    return _mesh(frame.leave(points @ turned + place), faces[:, ::-1], uv)
+    return _mesh(frame.leave(points @ _turn(bag) + place), faces[:, ::-1], uv)
 
 
 def _in_hand(bag: Bag, frame: _Frame, landmarks: np.ndarray) -> list[Mesh]:
@@ -209,8 +198,7 @@ def _in_hand(bag: Bag, frame: _Frame, landmarks: np.ndarray) -> list[Mesh]:
         return []
     angle = np.linspace(0, np.pi, STEPS)
     handle = np.stack([0.32 * bag.size[0] * np.cos(angle), (drop + 0.01) * np.sin(angle), 0 * angle], -1)
-    turn = np.deg2rad(bag.turn)
-    turned = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]])
+    turned = _turn(bag)
     middle = handle @ turned + hand - [0, drop, 0]
     depth = np.array([0, 0, bag.strap / 2]) @ turned
     wide = np.gradient(handle, axis=0) @ turned
@@ -218,13 +206,23 @@ def _in_hand(bag: Bag, frame: _Frame, landmarks: np.ndarray) -> list[Mesh]:
     wide *= 0.007 / np.linalg.norm(wide, axis=1, keepdims=True)
     ring = [middle - depth - wide, middle + depth - wide, middle + depth + wide, middle - depth + wide]
     points = np.concatenate(ring)
-    first = np.arange(STEPS - 1)
     faces = []
     for number in range(4):
-        here, there = first + number * STEPS, first + (number + 1) % 4 * STEPS
-        faces += [np.stack([here, here + 1, there], 1), np.stack([here + 1, there + 1, there], 1)]
+        faces += _ribbon(np.arange(STEPS - 1) + number * STEPS, ((number + 1) % 4 - number) * STEPS)
     uv = np.tile(np.c_[np.zeros(STEPS), angle * 0.1], (4, 1))
     return [_mesh(frame.leave(points), np.concatenate(faces), uv), _body(frame, place, bag)]
+
+
+def _ribbon(here: np.ndarray, step: int) -> list[np.ndarray]:
+    """The faces (n, 3), twice, between each vertex of a row, the next one, and those ``step`` further on."""
+    there = here + step
+    return [np.stack([here, here + 1, there], 1), np.stack([here + 1, there + 1, there], 1)]
+
+
+def _turn(bag: Bag) -> np.ndarray:
+    """(3, 3), for rows of points, about the vertical."""
+    turn = np.deg2rad(bag.turn)
+    return np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]])
 
 
 def _mesh(points: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> Mesh:

@@ -15,6 +15,7 @@ from leffa.synthetic.cloth.garments import Garment
 from leffa.synthetic.cloth.meshes import limbs_of
 from leffa.synthetic.cloth.outfit import Worn, bare, covering, wear
 
+SKIN_MASKS = ("lips", "ears", "fingernails", "eyelids")
 BODY_BIAS = 0.003
 SAG = 0.75
 CHEST = 0.16  # metres under the shoulders from which on a garment lies as wide as its girth lets it
@@ -53,15 +54,9 @@ class Posed:
     landmarks: np.ndarray
 
 
-def _skin_attributes() -> np.ndarray:
-    masks = load_body().skin_masks
-    lids = masks["eyelids"]
-    return np.stack([masks["lips"], masks["ears"], masks["fingernails"], lids], 1).astype(np.float32)
-
-
 def body_mesh(vertices: np.ndarray, shown: np.ndarray | None = None) -> Mesh:
     """The bare body; ``shown`` (V,) drops faces none of whose vertices are shown."""
-    anatomy = load_anatomy()
+    anatomy, masks = load_anatomy(), load_body().skin_masks
     keep = np.ones(len(anatomy.faces), bool) if shown is None else shown[anatomy.faces].any(1)
     keep |= anatomy.eye
     faces = anatomy.faces[keep]
@@ -77,7 +72,7 @@ def body_mesh(vertices: np.ndarray, shown: np.ndarray | None = None) -> Mesh:
         label=anatomy.label[keep],
         material=material,
         field=np.full(len(vertices), -1, np.float32),
-        skin=_skin_attributes(),
+        skin=np.stack([masks[name] for name in SKIN_MASKS], 1).astype(np.float32),
         bias=BODY_BIAS,
         one_sided=True,
     )

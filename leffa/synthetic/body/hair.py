@@ -40,6 +40,12 @@ def hair(shape: HairShape) -> list[Piece]:
     return pieces
 
 
+def _eyes() -> np.ndarray:
+    """The middle between the eyes of the mean body."""
+    body = load_body()
+    return (body.mean.heads[body.bones["eye.L"]] + body.mean.heads[body.bones["eye.R"]]) / 2
+
+
 def _scalp_chart(points: np.ndarray, faces: np.ndarray, centre: np.ndarray) -> np.ndarray:
     angle = np.arctan2(points[:, 0], points[:, 2] - centre[2])
     return np.stack([unwrap(angle[faces]) * 0.09, points[:, 1][faces]], -1)
@@ -48,7 +54,7 @@ def _scalp_chart(points: np.ndarray, faces: np.ndarray, centre: np.ndarray) -> n
 def _cap(shape: HairShape, share: float, tufted: bool = False) -> Piece:
     """Hair on the skull at a share of its thickness; the tufted outer shell breaks up the outline."""
     body, cloth = load_body(), load_cloth("head")
-    eyes = (body.mean.heads[body.bones["eye.L"]] + body.mean.heads[body.bones["eye.R"]]) / 2
+    eyes = _eyes()
     rng = np.random.default_rng(shape.seed)
     x, y, z = (cloth.points - eyes * [0, 1, 1]).T
     phase = rng.random(3) * 6.3
@@ -63,8 +69,7 @@ def _cap(shape: HairShape, share: float, tufted: bool = False) -> Piece:
         cut = np.maximum(cut + 0.006, 0.02 * rng.standard_normal(len(cut)) - 0.012)
     centre = eyes - [0, 0, 0.09]
 
-    def lift(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
-        del drape
+    def lift(piece: Piece, rest: RestBody, _: Drape) -> np.ndarray:
         points = piece.cloth.fit(rest.vertices)
         heads = rest.heads
         middle = (heads[body.bones["head"]] + heads[body.bones["eye.L"]] * [0, 1, 1]) / 2 * [0, 1, 1]
@@ -87,7 +92,7 @@ def _mane(shape: HairShape) -> Piece:
     phase = rng.random(4) * 6.3
     angle = np.arctan2(cloth.points[:, 0], cloth.points[:, 2])
     strands = 0.02 * np.sin(40 * angle + phase[0]) + 0.012 * np.sin(97 * angle + phase[1])
-    eyes = (body.mean.heads[body.bones["eye.L"]] + body.mean.heads[body.bones["eye.R"]]) / 2
+    eyes = _eyes()
     x, y, z = (cloth.points - eyes * [0, 1, 1]).T
     face = 1 - np.hypot(
         x / (0.07 + 0.006 * np.sin(50 * y + phase[0])), (y + 0.045) / (0.105 + shape.fringe / 2)
@@ -96,8 +101,7 @@ def _mane(shape: HairShape) -> Piece:
     below = np.where((y < -0.1) & (z > -0.02), 0.075 - np.abs(x), -0.1)
     cut = np.maximum(np.maximum(ends + strands - cloth.points[:, 1], front), below)
 
-    def fall(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
-        del drape
+    def fall(piece: Piece, rest: RestBody, _: Drape) -> np.ndarray:
         points = piece.cloth.fit(rest.vertices)
         down = np.clip(0.75 - piece.cloth.points[:, 1], 0, 0.5)
         wave = 0.004 * np.sin(30 * angle + phase[2]) + 0.012 * down * np.sin(26 * points[:, 1] + phase[3])
@@ -112,8 +116,7 @@ def shoes(height: float = 0.03) -> Piece:
     body, cloth = load_body(), load_cloth("feet")
     cut = cloth.points[:, 1] - (level(body, "foot.L") + height)
 
-    def form(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
-        del drape
+    def form(piece: Piece, rest: RestBody, _: Drape) -> np.ndarray:
         points = piece.cloth.fit(rest.vertices)
         low = points[:, 1].min()
         near = points[:, 1] < level(body, "foot.L", rest.heads) + 0.05
@@ -126,5 +129,4 @@ def shoes(height: float = 0.03) -> Piece:
         return points
 
     uv = cloth.points[cloth.faces][..., [2, 1]]
-    piece = Piece(cloth, cut, np.zeros(len(cloth.faces)), uv, Parse.LEFT_SHOE, form)
-    return piece
+    return Piece(cloth, cut, np.zeros(len(cloth.faces)), uv, Parse.LEFT_SHOE, form)

@@ -54,8 +54,7 @@ def collar(
     # Cut across the weave, as collars are: the texture is turned by a right angle.
     uv = torso_chart(cloth)[..., ::-1] + np.array([0.37, 0.21])
 
-    def stand_off(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
-        del drape
+    def stand_off(piece: Piece, rest: RestBody, _: Drape) -> np.ndarray:
         away = shape.ease + STAND
         return (piece.cloth.fit(rest.vertices) + away * piece.cloth.normals).astype(np.float32)
 

@@ -1,11 +1,14 @@
 """How cloth leaves the body: hanging, wide sleeves, folds."""
 
+import copy
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from leffa.synthetic.cloth.meshes import AXIS_DEPTH, Cloth, Limb
+
+COLUMNS = 48  # of an envelope, around the body
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,13 @@ class Drape:
 class Envelope:
     """The largest radius of a surface about the body's vertical axis, by height and angle."""
 
-    def __init__(
-        self, points: np.ndarray, low: float, high: float, rows: int = 40, columns: int = 48
-    ) -> None:
+    def __init__(self, points: np.ndarray, low: float, high: float, rows: int = 40) -> None:
         self._low, self._high = low, high
-        self._shape = (rows, columns)
-        angle, radius = _polar(points)
+        self._shape = (rows, COLUMNS)
+        angle, radius = polar(points)
         row, column = self._bin(points[:, 1], angle)
         inside = (points[:, 1] >= low) & (points[:, 1] <= high)
-        grid = np.zeros((rows, columns), np.float32)
+        grid = np.zeros(self._shape, np.float32)
         np.maximum.at(grid, (row[inside], column[inside]), radius[inside])
         for shift in (1, -1):
             grid = np.where(grid > 0, grid, np.roll(grid, shift, 1))
@@ -51,35 +52,39 @@ class Envelope:
         grid = (self.grid + np.roll(self.grid, 1, 1) + np.roll(self.grid, -1, 1)) / 3
         for _ in range(2):
             grid[1:-1] = (grid[:-2] + grid[1:-1] + grid[2:]) / 3
-        result = object.__new__(Envelope)
-        result._low, result._high, result._shape, result.grid = self._low, self._high, self._shape, grid
-        return result
+        return self._with(grid)
 
     def falling(self) -> "Envelope":
         """A copy that never narrows downwards: what hanging cloth does below its widest point."""
-        result = object.__new__(Envelope)
-        result._low, result._high, result._shape = self._low, self._high, self._shape
-        result.grid = np.maximum.accumulate(self.grid, 0)
+        return self._with(np.maximum.accumulate(self.grid, 0))
+
+    def _with(self, grid: np.ndarray) -> "Envelope":
+        result = copy.copy(self)
+        result.grid = grid
         return result
 
     def radius(self, points: np.ndarray) -> np.ndarray:
         """Radius of the surface at the points' height and angle; 0 outside its range of heights."""
-        angle, _ = _polar(points)
+        angle, _ = polar(points)
         inside = (points[:, 1] >= self._low) & (points[:, 1] <= self._high)
         return np.where(inside, self.grid[self._bin(points[:, 1], angle)], 0)
 
 
-def _polar(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def polar(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Angle and radius of points (n, 3) about the body's vertical axis."""
     across, along = points[:, 0], points[:, 2] - AXIS_DEPTH
     return np.arctan2(across, along), np.hypot(across, along)
 
 
 def set_radius(points: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """The points moved to these radii about the body's vertical axis."""
-    angle, _ = _polar(points)
-    return np.stack([np.sin(angle) * radius, points[:, 1], AXIS_DEPTH + np.cos(angle) * radius], 1).astype(
-        np.float32
-    )
+    return at_polar(polar(points)[0], points[:, 1], radius)
+
+
+def at_polar(angle: np.ndarray, height: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Points (n, 3) at these angles, heights and radii about the body's vertical axis."""
+    places = [np.sin(angle) * radius, height, AXIS_DEPTH + np.cos(angle) * radius]
+    return np.stack(places, 1).astype(np.float32)
 
 
 def hang(
@@ -87,7 +92,7 @@ def hang(
 ) -> np.ndarray:
     """Let the torso's cloth fall from the chest and fold towards the hem."""
     envelope = Envelope(points[on_torso], low, high).falling().smoothed()
-    angle, radius = _polar(points)
+    angle, radius = polar(points)
     height = points[:, 1]
     wider = np.where(on_torso & (height <= high), np.clip(envelope.radius(points) - radius, 0, 0.2), 0)
     below = on_torso & (height < low)
@@ -112,14 +117,11 @@ def slip(points: np.ndarray, on_torso: np.ndarray, high: float, low: float, drap
     """Let the torso's cloth slide on the body: a little around it and up and down, more towards the hem."""
     rng = drape.generator("slip")
     strength, phase = rng.normal(0, 1, 4), rng.random(4) * 2 * np.pi
-    angle, radius = _polar(points)
+    angle, radius = polar(points)
     grow = np.clip((high - points[:, 1]) / (high - low), 0, 1.2) * on_torso * drape.amount
     around = 0.035 * (strength[0] * np.sin(angle + phase[0]) + strength[1] * np.sin(3 * angle + phase[1]))
     along = 0.010 * (strength[2] * np.sin(angle + phase[2]) + strength[3] * np.sin(2 * angle + phase[3]))
-    angle = angle + around * grow
-    moved = np.stack(
-        [np.sin(angle) * radius, points[:, 1] + along * grow, AXIS_DEPTH + np.cos(angle) * radius], 1
-    )
+    moved = at_polar(angle + around * grow, points[:, 1] + along * grow, radius)
     return np.where(on_torso[:, None], moved, points).astype(np.float32)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from leffa.config import Garment as Kind
 from leffa.preprocess.labels import Parse
 from leffa.synthetic.body.baked import Body, RestBody, load_body
-from leffa.synthetic.cloth.drape import Drape, hang, inflate_arms, ring_folds, slide, slip
+from leffa.synthetic.cloth.drape import Drape, at_polar, hang, inflate_arms, polar, ring_folds, slide, slip
 from leffa.synthetic.cloth.meshes import (
     ARM_RADIUS,
     AXIS_DEPTH,
@@ -73,7 +73,6 @@ class Garment:
     kind: Kind
     style: str
     pieces: list[Piece]
-    tucked: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ def top(shape: TopShape, label: Parse = Parse.UPPER_CLOTHES) -> Piece:
     chart = np.full(len(cloth.faces), TORSO_CHART)
 
     def drape_top(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
-        fitted = piece.cloth.fit(rest.vertices) + shape.ease * _normals(piece.cloth, rest)
+        fitted = piece.cloth.fit(rest.vertices) + shape.ease * piece.cloth.normals
         chest = level(body, "spine01", rest.heads) - 0.02
         scale = (level(body, "neck01", rest.heads) - level(body, "foot.L", rest.heads)) / 1.375
         low = min(level(body, "upperleg01.L", rest.heads) + (shape.hem - 0.05) * scale, chest - 0.15)
@@ -218,7 +217,7 @@ def legs(shape: LegShape, label: Parse = Parse.PANTS) -> Piece:
     chart = np.where(left_face, LEFT_CHART, RIGHT_CHART)
 
     def drape_legs(piece: Piece, rest: RestBody, drape: Drape) -> np.ndarray:
-        fitted = piece.cloth.fit(rest.vertices) + 0.004 * _normals(piece.cloth, rest)
+        fitted = piece.cloth.fit(rest.vertices) + 0.004 * piece.cloth.normals
         limbs = limbs_of(fitted, rest.heads, body, ("leg",))
         for side, own in (("L", piece.cloth.left), ("R", ~piece.cloth.left)):
             limb = limbs[f"leg.{side}"]
@@ -246,8 +245,7 @@ def skirt(shape: SkirtShape, label: Parse = Parse.SKIRT) -> Piece:
         points = piece.cloth.fit(rest.vertices)
         high = level(body, "upperleg01.L", rest.heads) + shape.rise
         down = np.clip((high - points[:, 1]) / (high - level(body, "foot.L", rest.heads)), 0, 1)
-        angle = np.arctan2(points[:, 0], points[:, 2] - AXIS_DEPTH)
-        radius = np.hypot(points[:, 0], points[:, 2] - AXIS_DEPTH)
+        angle, radius = polar(points)
         rng = drape.generator("skirt")
         phase = rng.random(3) * 2 * np.pi
         wave = np.sin(shape.pleats * angle + phase[0] + 2 * down + 0.8 * np.sin(2 * angle + phase[1]))
@@ -255,8 +253,7 @@ def skirt(shape: SkirtShape, label: Parse = Parse.SKIRT) -> Piece:
         radius += (
             drape.amount * (0.01 + 0.022 * max(shape.flare, 0.1)) * np.clip(down * 3, 0, 1) * wave + 0.004
         )
-        points[:, 0] = np.sin(angle) * radius
-        points[:, 2] = AXIS_DEPTH + np.cos(angle) * radius
+        points = at_polar(angle, points[:, 1], radius)
         return slip(points, np.ones(len(points), bool), high - 0.06, high - 0.7, drape)
 
     chart = np.full(len(cloth.faces), TORSO_CHART)
@@ -267,9 +264,3 @@ def dress(upper: TopShape, lower: SkirtShape) -> Garment:
     """A one-piece dress: a top to the waist and a skirt from there, in one fabric and one chart."""
     bodice = top(replace(upper, hem=lower.rise - 0.02), Parse.DRESS)
     return Garment(Kind.DRESS, "dress", [bodice, skirt(lower, Parse.DRESS)])
-
-
-def _normals(cloth: Cloth, rest: RestBody) -> np.ndarray:
-    """Outward normals of the cloth; those of the mean body are near enough for a few millimetres."""
-    del rest
-    return cloth.normals

@@ -43,7 +43,7 @@ class Cloth:
     source    indices of the body's vertices it is made of
     refine    sparse (n, len(source)): its points from theirs
     faces     (F, 3)
-    points    (n, 3), normals (n, 3)
+    points    (n, 3), normals (n, 3): near enough for a few millimetres on any other body
     weights   sparse (n, J) skin weights
     arm       (n,) share of the skin weight on the arms
     limbs     "arm.L", "arm.R", "leg.L", "leg.R" -> ``Limb`` of its points

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from leffa.synthetic.body.baked import ARM_BONES, RestBody, load_body
-from leffa.synthetic.cloth.drape import Drape, Envelope, set_radius
+from leffa.synthetic.cloth.drape import Drape, Envelope, polar, set_radius
 from leffa.synthetic.cloth.garments import OPEN, Garment, Piece
 from leffa.synthetic.cloth.meshes import load_cloth
 
@@ -105,8 +105,7 @@ def _push_out(outer: Worn, inner: Worn, gap: float) -> None:
         return
     envelope = Envelope(there, low, high, rows=max(int((high - low) / 0.012), 2))
     wanted = envelope.radius(outer.points) + gap
-    radius = np.hypot(outer.points[:, 0], outer.points[:, 2] - 0.02)
-    moved = set_radius(outer.points, np.maximum(radius, wanted))
+    moved = set_radius(outer.points, np.maximum(polar(outer.points)[1], wanted))
     outer.points = np.where(mine[:, None], moved, outer.points)
 
 

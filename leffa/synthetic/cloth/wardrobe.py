@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from leffa.config import Garment as Kind
-from leffa.preprocess.labels import Parse
 from leffa.synthetic.body.hair import HairShape
 from leffa.synthetic.cloth.collars import collar
 from leffa.synthetic.cloth.garments import Garment, LegShape, SkirtShape, TopShape, dress, legs, skirt, top
+from leffa.synthetic.identity import weighted
 
 Draw = Callable[[np.random.Generator], TopShape]
 
@@ -138,8 +138,7 @@ def draw_top(
 ) -> Garment:
     """An upper garment of one of the styles in ``TOPS``, its shape altered."""
     if style is None:
-        names, chances = list(TOPS), np.array([chance for chance, _ in TOPS.values()])
-        style = names[int(rng.choice(len(names), p=chances / chances.sum()))]
+        style = weighted(rng, {name: chance for name, (chance, _) in TOPS.items()})
     shape = alter(TOPS[style][1](rng))
     pieces = [top(shape)]
     if style in ("shirt", "polo"):
@@ -156,8 +155,7 @@ BOTTOMS = {"trousers": 0.5, "shorts": 0.2, "skirt": 0.3}
 def draw_bottom(rng: np.random.Generator, style: str | None = None, female: bool = True) -> Garment:
     """A lower garment of one of the styles in ``BOTTOMS``."""
     if style is None:
-        chances = np.array(list(BOTTOMS.values())) * [1, 1, 1 if female else 0.03]
-        style = list(BOTTOMS)[int(rng.choice(len(BOTTOMS), p=chances / chances.sum()))]
+        style = weighted(rng, BOTTOMS if female else {**BOTTOMS, "skirt": BOTTOMS["skirt"] * 0.03})
     rise = rng.uniform(0.04, 0.17)
     if style == "skirt":
         shape = SkirtShape(
@@ -250,9 +248,8 @@ def draw_former(
     if main == len(garments) - 1 and rng.random() < 0.15:
         inner = draw_top(rng, str(rng.choice(["t_shirt", "long_sleeve", "tank"])))
         return [*garments[:main], inner, draw_top(rng, "jacket")], (main, main + 1)
-    styles = [style for style in TOPS if style != "jacket"]
-    chances = np.array([TOPS[style][0] for style in styles])
-    former[main] = draw_top(rng, str(rng.choice(styles, p=chances / chances.sum())))
+    styles = {style: chance for style, (chance, _) in TOPS.items() if style != "jacket"}
+    former[main] = draw_top(rng, weighted(rng, styles))
     return former, (main,)
 
 
@@ -297,10 +294,3 @@ def draw_expression(rng: np.random.Generator) -> dict[str, float]:
         for one in names:
             result[one] = max(result.get(one, 0.0), strength)
     return result
-
-
-LABELS_OF_KIND = {
-    Kind.UPPER: (Parse.UPPER_CLOTHES,),
-    Kind.LOWER: (Parse.PANTS, Parse.SKIRT),
-    Kind.DRESS: (Parse.DRESS,),
-}

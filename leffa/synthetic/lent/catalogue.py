@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from leffa.config import Garment as Kind
 from leffa.errors import PictureError
@@ -98,11 +99,11 @@ def _draw_legs(rng: np.random.Generator) -> Garment:
     return Garment(Kind.LOWER, "trousers" if long else "shorts", [legs(shape)])
 
 
-def front_camera(meshes: list[Mesh], size: tuple[int, int], room: float = 1.1) -> Camera:
+def front_camera(meshes: list[Mesh], size: tuple[int, int]) -> Camera:
     """The camera that registrations are made for: straight and far away, the garment whole."""
     low, high = extent(meshes)
     middle = (low + high) / 2
-    span = max(high[1] - low[1], (high[0] - low[0]) * size[0] / size[1]) * room
+    span = max(high[1] - low[1], (high[0] - low[0]) * size[0] / size[1]) * 1.1
     return Camera((float(middle[0]), float(middle[1]), float(middle[2])), float(span), distance=20.0)
 
 
@@ -159,10 +160,6 @@ class Catalogue:
         own = photographs[int(rng.integers(len(photographs)))]
         return own[int(rng.integers(len(own)))]
 
-    def count(self) -> dict[Kind, int]:
-        """Photographs of every kind that lend themselves."""
-        return {kind: len(photographs) for kind, photographs in self.loans.items()}
-
 
 def catalogue_path(folder: Path, split: Split) -> Path:
     """Where the catalogue of a folder and a split is kept: in the user's cache, by the folder's content."""
@@ -209,8 +206,6 @@ def find_loans(folder: Path, split: Split, processes: int = 1) -> Path:
     The names of the photographs tell the kind of garment, see ``cutouts.CUTS``.
     Raises PictureError if none of them lends itself.
     """
-    from tqdm import tqdm
-
     numbers = [(split, cut, number) for cut, count in TEMPLATES.items() for number in range(count)]
     paths = [path for path in split_paths(folder, split) if cuts_of(path)]
     outlines = list(tqdm(spread(_outline, numbers, processes, 8), total=len(numbers), desc="garments"))

@@ -153,12 +153,12 @@ def _distance(lab: np.ndarray, colours: np.ndarray) -> np.ndarray:
     return np.sqrt(((lab[..., None, :] - main) ** 2).sum(-1)).min(-1)
 
 
-def extend(picture: np.ndarray, garment: np.ndarray, rim: int = 2) -> np.ndarray:
+def extend(picture: np.ndarray, garment: np.ndarray) -> np.ndarray:
     """The picture (h, w, 3) with the garment's nearest colour wherever the garment (h, w) bool is not.
 
-    ``rim`` pixels inside the outline count as outside: they may hold some ground.
+    Two pixels inside the outline count as outside: they may hold some ground.
     """
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1))
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     core = cv2.erode(garment.astype(np.uint8), element)
     if not core.any():
         return picture

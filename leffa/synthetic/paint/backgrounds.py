@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from leffa.config import Garment
+from leffa.synthetic.identity import weighted
 from leffa.synthetic.paint.fabrics import draw_colour
 
 KINDS = {"studio": 0.36, "wall": 0.2, "room": 0.17, "street": 0.13, "green": 0.08, "clutter": 0.06}
@@ -34,9 +35,7 @@ def muted(rng: np.random.Generator, amount: float = 0.35) -> np.ndarray:
 def draw_background(rng: np.random.Generator, height: int, width: int, kind: str | None = None) -> np.ndarray:
     """A background (H, W, 3). ``kind`` is one of ``KINDS``, drawn if not given."""
     if kind is None:
-        names = list(KINDS)
-        chances = np.array([KINDS[name] for name in names])
-        kind = names[int(rng.choice(len(names), p=chances / chances.sum()))]
+        kind = weighted(rng, KINDS)
     picture = _DRAWERS[kind](rng, height, width)
     return np.clip(picture, 0, 1).astype(np.float32)
 
@@ -76,9 +75,8 @@ def _bricks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     shifted = x * width / height * rows / ratio + (0.5 * (row % 2) if ratio > 1 else 0)
     column = np.floor(shifted)
     chance = np.modf(np.abs(np.sin(row * 12.9898 + column * 78.233) * 43758.5453))[0]
-    joint = np.minimum(np.abs(np.modf(y * rows)[0] - 0.5), np.abs(shifted - column - 0.5)) * 0
     gap = (np.modf(y * rows)[0] < 0.08) | (shifted - column < 0.08 / ratio)
-    return 1 + 0.2 * (chance - 0.5) + joint - 0.22 * gap
+    return 1 + 0.2 * (chance - 0.5) - 0.22 * gap
 
 
 def _wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

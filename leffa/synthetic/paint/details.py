@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from leffa.synthetic.paint.table import FabricTable, Points
+from leffa.synthetic.paint.patterns import FabricTable, Points
 
 BUTTON_STEP = 0.075
 LINE = 0.0013
@@ -48,7 +48,6 @@ DETAILS_OF_STYLE: dict[str, tuple[Detail, dict[Detail, float]]] = {
 
 def draw_details(rng: np.random.Generator, style: str) -> Detail:
     """Details that go with a style of garment (see ``wardrobe``)."""
-
     sure, perhaps = DETAILS_OF_STYLE.get(style, (Detail.NONE, {}))
     for detail, chance in perhaps.items():
         if rng.random() < chance:

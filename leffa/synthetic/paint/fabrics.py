@@ -11,9 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from leffa.synthetic.identity import weighted
 from leffa.synthetic.paint.details import Detail, draw_details, sew
-from leffa.synthetic.paint.patterns import PAINTERS, Pattern, Weave, edge, mix, other_tile
-from leffa.synthetic.paint.table import FabricTable, Points
+from leffa.synthetic.paint.patterns import (
+    PAINTERS,
+    FabricTable,
+    Pattern,
+    Points,
+    Weave,
+    edge,
+    mix,
+    other_tile,
+)
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid
 
 FREQUENCY = {
@@ -23,6 +32,8 @@ FREQUENCY = {
     Pattern.CHEVRON: 0.02, Pattern.LACE: 0.01,
 }  # fmt: skip
 PICTURE_SHARE = 0.4
+LEATHER = ((0.05, 0.05, 0.055), (0.93, 0.92, 0.9), (0.3, 0.19, 0.12), (0.55, 0.42, 0.3), (0.4, 0.4, 0.42))
+CHEST = 0.4  # metres: height of its middle on the mean body
 PRINTABLE = (Pattern.SOLID, Pattern.KNIT, Pattern.OMBRE, Pattern.BLOCKS)
 
 
@@ -97,36 +108,14 @@ def draw_fabric(
     pictures: int = 0,
     patterns: tuple[Pattern, ...] | None = None,
     style: str | None = None,
-    chest: float = 0.40,
 ) -> Fabric:
     """Draw a fabric for a style of garment (see ``wardrobe``).
 
     ``prints`` and ``pictures`` are how many of each the bank holds (see ``textures``).
     """
     palette = draw_palette(rng)
-    if patterns is None:
-        names, chances = list(FREQUENCY), np.array(list(FREQUENCY.values()))
-        pattern = names[int(rng.choice(len(names), p=chances / chances.sum()))]
-        if pictures and rng.random() < PICTURE_SHARE:
-            pattern = Pattern.PICTURE
-    else:
-        pattern = patterns[int(rng.integers(len(patterns)))]
-    period = float(np.exp(rng.uniform(np.log(0.012), np.log(0.12))))
-    turn = rng.normal(0, 0.02)
-    phase = rng.random(2)
-    if pattern == Pattern.PICTURE:
-        # About true to scale, and its middle on the middle of the chest, where a photographed print belongs.
-        period = float(rng.uniform(0.18, 0.4))
-        phase = np.array([0.5, 0.5 + (chest - 0.08) / period])
-    elif pattern == Pattern.BLOBS:
-        period = float(rng.uniform(0.2, 0.7))
-    elif pattern == Pattern.TARTAN:
-        period = float(rng.uniform(0.06, 0.26))
-    elif pattern == Pattern.DENIM:
-        shade = rng.uniform(0.5, 2.0)
-        palette[0] = np.clip(np.array([0.16, 0.22, 0.36]) * shade + rng.normal(0, 0.015, 3), 0.02, 0.9)
-    if rng.random() < 0.06:
-        turn = float(rng.uniform(-0.8, 0.8))
+    pattern = _draw_pattern(rng, pictures > 0, patterns)
+    period, turn, phase = _draw_repeat(rng, pattern, palette)
     bands = np.stack(
         [rng.random(5), rng.uniform(0.03, 0.22, 5), rng.integers(1, 4, 5), rng.uniform(0.3, 0.95, 5)], 1
     )
@@ -151,7 +140,7 @@ def draw_fabric(
         print_=int(rng.integers(prints)) if printed else -1,
         print_box=(
             float(rng.uniform(0.04, 0.09)) if side else float(rng.normal(0, 0.006)),
-            chest + float(rng.uniform(-0.06, 0.03)),
+            CHEST + float(rng.uniform(-0.06, 0.03)),
             float(rng.uniform(0.06, 0.1)) if side else float(rng.uniform(0.14, 0.32)),
         ),
         picture=picture,
@@ -159,19 +148,44 @@ def draw_fabric(
     )
 
 
+def _draw_pattern(
+    rng: np.random.Generator, has_pictures: bool, patterns: tuple[Pattern, ...] | None
+) -> Pattern:
+    if patterns is not None:
+        return patterns[int(rng.integers(len(patterns)))]
+    pattern = weighted(rng, FREQUENCY)
+    return Pattern.PICTURE if has_pictures and rng.random() < PICTURE_SHARE else pattern
+
+
+def _draw_repeat(
+    rng: np.random.Generator, pattern: Pattern, palette: np.ndarray
+) -> tuple[float, float, np.ndarray]:
+    """Period, turn and phase of a pattern; of denim the ground too, which goes into the palette."""
+    period = float(np.exp(rng.uniform(np.log(0.012), np.log(0.12))))
+    turn = rng.normal(0, 0.02)
+    phase = rng.random(2)
+    if pattern == Pattern.PICTURE:
+        # About true to scale, and its middle on the middle of the chest, where a photographed print belongs.
+        period = float(rng.uniform(0.18, 0.4))
+        phase = np.array([0.5, 0.5 + (CHEST - 0.08) / period])
+    elif pattern == Pattern.BLOBS:
+        period = float(rng.uniform(0.2, 0.7))
+    elif pattern == Pattern.TARTAN:
+        period = float(rng.uniform(0.06, 0.26))
+    elif pattern == Pattern.DENIM:
+        shade = rng.uniform(0.5, 2.0)
+        palette[0] = np.clip(np.array([0.16, 0.22, 0.36]) * shade + rng.normal(0, 0.015, 3), 0.02, 0.9)
+    if rng.random() < 0.06:
+        turn = float(rng.uniform(-0.8, 0.8))
+    return period, turn, phase
+
+
 def draw_leather(rng: np.random.Generator) -> Fabric:
     """What shoes are made of: plain, mostly black, white, brown or grey."""
     fabric = draw_fabric(rng, patterns=(Pattern.SOLID,))
     colours = fabric.colours.copy()
     if rng.random() < 0.8:
-        ground = [
-            (0.05, 0.05, 0.055),
-            (0.93, 0.92, 0.9),
-            (0.3, 0.19, 0.12),
-            (0.55, 0.42, 0.3),
-            (0.4, 0.4, 0.42),
-        ]
-        colours[0] = np.array(ground[int(rng.integers(5))]) * rng.uniform(0.8, 1.05)
+        colours[0] = np.array(LEATHER[int(rng.integers(5))]) * rng.uniform(0.8, 1.05)
         colours[3] = colours[0] * 0.6
     return replace(
         fabric, colours=colours, gloss=float(rng.uniform(0.02, 0.2)), trim=bool(rng.random() < 0.3)

@@ -10,7 +10,7 @@ from torch import Tensor
 from leffa.synthetic.body.baked import load_body
 from leffa.synthetic.paint.looks import Look
 from leffa.synthetic.paint.textures import NoiseBank
-from leffa.synthetic.render.surfels import Surfels
+from leffa.synthetic.render.gbuffer import Surfels
 
 BLOOD = (1.04, 0.80, 0.77)
 LIP = (0.93, 0.56, 0.55)

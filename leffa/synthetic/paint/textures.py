@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 
@@ -31,9 +32,9 @@ class NoiseBank:
         return torch.lerp(top, low, fy)
 
 
-def periodic_noise(generator: torch.Generator, size: int, roughness: float, stretch: float = 1.0) -> Tensor:
+def periodic_noise(generator: torch.Generator, size: int, roughness: float) -> Tensor:
     """(size, size) periodic noise with a power spectrum falling by ``roughness``, unit variance."""
-    row = torch.fft.fftfreq(size)[:, None] * stretch
+    row = torch.fft.fftfreq(size)[:, None]
     column = torch.fft.rfftfreq(size)[None]
     strength = (row**2 + column**2).clamp(min=1e-9) ** (-roughness / 4)
     strength[0, 0] = 0
@@ -108,12 +109,10 @@ WORDS = (
 )  # fmt: skip
 
 
-def draw_print(rng: np.random.Generator, size: int = 128) -> np.ndarray:
-    """A placed print (size, size, 2) uint8: how much ink, and which of two inks (0 or 255)."""
-    from PIL import Image, ImageDraw
-
-    ink = Image.new("L", (size, size), 0)
-    second = Image.new("L", (size, size), 0)
+def draw_print(rng: np.random.Generator) -> np.ndarray:
+    """A placed print (128, 128, 2) uint8: how much ink, and which of two inks (0 or 255)."""
+    size = 128
+    ink, second = (Image.new("L", (size, size), 0) for _ in range(2))
     drawers = (_draw_words, _draw_badge, _draw_shapes, _draw_scene, _draw_figure)
     drawer = drawers[int(rng.choice(len(drawers), p=[0.4, 0.15, 0.2, 0.1, 0.15]))]
     drawer(rng, ImageDraw.Draw(ink), ImageDraw.Draw(second), size)
@@ -123,8 +122,6 @@ def draw_print(rng: np.random.Generator, size: int = 128) -> np.ndarray:
 def _text(
     draw, rng: np.random.Generator, word: str, centre: tuple[float, float], height: float, wide: float
 ) -> None:
-    from PIL import ImageFont
-
     font = ImageFont.load_default(max(height, 6))
     left, top, right, bottom = draw.textbbox((0, 0), word, font=font)
     if right - left > wide:

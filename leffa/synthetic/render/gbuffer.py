@@ -5,15 +5,16 @@ the share of the pixel it covers. Most pixels have one surfel, so shading costs 
 anti-aliasing, and edges are exact to a quarter of a pixel.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
 from leffa.synthetic.body.mesh import Material, Surface
 from leffa.synthetic.render.camera import Camera
-from leffa.synthetic.render.raster import EMPTY, Fragments, rasterise
-from leffa.synthetic.render.shadows import cast_shadows
+from leffa.synthetic.render.raster import EMPTY, Fragments, cast_shadows, rasterise
 
 SUPERSAMPLING = 2
 PER_PIXEL = SUPERSAMPLING * SUPERSAMPLING
@@ -267,3 +268,46 @@ def ambient_openness(buffer: GBuffer, camera: Camera) -> np.ndarray:
         mean = (blurred / np.maximum(total, 1e-3)).ravel()[buffer.pixel]
         closed += strength * np.clip((buffer.depth - mean) / reach, 0, 1)
     return np.clip(1 - closed, 0.3, 1).astype(np.float32)
+
+
+@dataclass
+class Surfels:
+    """The surfels of several G-buffers one after another; ``scene`` (n,) tells whose they are."""
+
+    scene: Tensor
+    pixel: Tensor
+    weight: Tensor
+    material: Tensor
+    chart: Tensor
+    back: Tensor
+    uv: Tensor
+    canonical: Tensor
+    normal: Tensor
+    position: Tensor
+    hem: Tensor
+    footprint: Tensor
+    skin: Tensor
+    shadow: Tensor
+    ambient: Tensor
+
+    @classmethod
+    def join(cls, buffers: list[GBuffer], device: torch.device | str) -> "Surfels":
+        """Concatenate G-buffers on a device."""
+
+        def cat(name: str, dtype: torch.dtype = torch.float32) -> Tensor:
+            values = np.concatenate([getattr(buffer, name) for buffer in buffers])
+            return torch.as_tensor(values).to(device=device, dtype=dtype)
+
+        counts = torch.tensor([len(buffer.pixel) for buffer in buffers])
+        scene = torch.repeat_interleave(torch.arange(len(buffers)), counts).to(device)
+        return cls(
+            scene=scene,
+            **{name: cat(name, torch.long) for name in ("pixel", "material", "chart")},
+            back=cat("back", torch.bool),
+            **{name: cat(name) for name in (field.name for field in fields(cls))
+               if name not in ("scene", "pixel", "material", "chart", "back")},
+        )  # fmt: skip
+
+    def take(self, chosen: Tensor) -> "Surfels":
+        """The chosen ones (long indices)."""
+        return Surfels(*(getattr(self, field.name)[chosen] for field in fields(self)))

@@ -1,11 +1,19 @@
-"""A z-buffer rasteriser in numpy: exact, without a compiler, fast where triangles are small."""
+"""A z-buffer rasteriser in numpy: exact, without a compiler, fast where triangles are small; and shadow maps.
+
+Shadows do not depend on colours: they are found once per G-buffer.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from leffa.synthetic.body.mesh import Surface
+
 NEAR = 0.05
 EMPTY = -1
+SHADOW_SIZE = 224
+LIFT = 0.014
+TOLERANCE = 0.016
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,26 @@ def rasterise(
     if not len(kept):
         return empty
 
+    owner, pixel, (a, b, c), distance = _inside(corner, area, height, width)
+    if field is not None:
+        value = field[faces[kept]].astype(np.float32)[owner]
+        inside = a * value[:, 0] + b * value[:, 1] + c * value[:, 2] <= 0
+        owner, pixel, a, b, c, distance = (item[inside] for item in (owner, pixel, a, b, c, distance))
+    compared = distance if bias is None else distance + bias[kept].astype(np.float32)[owner]
+    nearest = np.full(height * width, np.inf, np.float32)
+    np.minimum.at(nearest, pixel, compared)
+    won = compared == nearest[pixel]
+    pixel = pixel[won]
+    face[pixel] = kept[owner[won]]
+    depth[pixel] = distance[won]
+    weights[pixel] = np.stack([a[won], b[won], c[won]], 1)
+    return empty
+
+
+def _inside(
+    corner: np.ndarray, area: np.ndarray, height: int, width: int
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
+    """Of every pixel in every triangle: owner, index, perspective-correct weights, and depth."""
     owner, x, y = _cover(corner, height, width)
     # Barycentric numerators relative to the first corner keep float32 exact enough for slivers.
     first, second, third = corner[:, 0], corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
@@ -70,20 +98,7 @@ def rasterise(
     b = b * inverse_depth[:, 1]
     c = c * inverse_depth[:, 2]
     distance = 1 / (a + b + c)
-    a, b, c = a * distance, b * distance, c * distance
-    if field is not None:
-        value = field[faces[kept]].astype(np.float32)[owner]
-        inside = a * value[:, 0] + b * value[:, 1] + c * value[:, 2] <= 0
-        owner, pixel, a, b, c, distance = (item[inside] for item in (owner, pixel, a, b, c, distance))
-    compared = distance if bias is None else distance + bias[kept].astype(np.float32)[owner]
-    nearest = np.full(height * width, np.inf, np.float32)
-    np.minimum.at(nearest, pixel, compared)
-    won = compared == nearest[pixel]
-    pixel = pixel[won]
-    face[pixel] = kept[owner[won]]
-    depth[pixel] = distance[won]
-    weights[pixel] = np.stack([a[won], b[won], c[won]], 1)
-    return empty
+    return owner, pixel, (a * distance, b * distance, c * distance), distance
 
 
 def _set_up(
@@ -132,3 +147,31 @@ def _cover(corner: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.
     wide = columns[owner]
     row = index // wide
     return owner, left[owner] + index - row * wide, top[owner] + row
+
+
+def cast_shadows(
+    surface: Surface, position: np.ndarray, normal: np.ndarray, lights: np.ndarray
+) -> np.ndarray:
+    """(n, lights) float32: how much of each light reaches the points, by shadow maps with soft edges."""
+    lit = np.ones((len(position), len(lights)), np.float32)
+    for number, light in enumerate(lights):
+        right = np.cross([0, 1, 0], light)
+        right = right / (np.linalg.norm(right) + 1e-9)
+        axes = np.stack([right, np.cross(light, right), -light]).astype(np.float32)
+        seen = surface.points @ axes.T
+        low, high = seen.min(0), seen.max(0)
+        scale = (SHADOW_SIZE - 4) / max(high[0] - low[0], high[1] - low[1])
+        projected = (seen - low) * np.array([scale, scale, 1], np.float32) + np.array([2, 2, 1], np.float32)
+        depth = rasterise(
+            projected, surface.faces, SHADOW_SIZE, SHADOW_SIZE, field=surface.vertex[:, 9]
+        ).depth
+        lifted = (position + LIFT * normal) @ axes.T - low
+        x, y, z = lifted[:, 0] * scale + 2, lifted[:, 1] * scale + 2, lifted[:, 2] + 1 - TOLERANCE
+        total = np.zeros(len(position), np.float32)
+        for dx in (-1.2, 0.0, 1.2):
+            for dy in (-1.2, 0.0, 1.2):
+                column = np.clip((x + dx).astype(np.int32), 0, SHADOW_SIZE - 1)
+                row = np.clip((y + dy).astype(np.int32), 0, SHADOW_SIZE - 1)
+                total += depth[row, column] > z
+        lit[:, number] = total / 9
+    return lit

@@ -10,11 +10,10 @@ from torch import Tensor
 from leffa.synthetic.body.mesh import Material
 from leffa.synthetic.paint.fabrics import Fabric, albedo, bump
 from leffa.synthetic.paint.looks import Look
+from leffa.synthetic.paint.patterns import FabricTable, Points
 from leffa.synthetic.paint.skin import paint_eyes, paint_hair, paint_skin
-from leffa.synthetic.paint.table import FabricTable, Points
 from leffa.synthetic.paint.textures import NoiseBank, Pyramid
-from leffa.synthetic.render.gbuffer import GBuffer
-from leffa.synthetic.render.surfels import Surfels
+from leffa.synthetic.render.gbuffer import GBuffer, Surfels
 
 GAMMA = 2.2
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -21,8 +22,6 @@ _PADDING = 128
 
 def network_input(image: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
     """(512, 384, 3) uint8 RGB -> (3, h, w) float32 BGR in [-0.5, 0.5), and its size before padding."""
-    import cv2
-
     bgr = np.ascontiguousarray(image[:, :, ::-1])
     small = cv2.resize(bgr, (0, 0), fx=_NETWORK_SCALE, fy=_NETWORK_SCALE, interpolation=cv2.INTER_AREA)
     height, width = small.shape[:2]
@@ -33,8 +32,6 @@ def network_input(image: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
 
 def full_size_maps(maps: np.ndarray, inner_size: tuple[int, int]) -> np.ndarray:
     """Network maps (C, h, w) float32 -> (512, 384, C) float64; ``inner_size`` cuts the padding off."""
-    import cv2
-
     height, width = inner_size
     full = np.empty((HEIGHT, WIDTH, len(maps)))
     for channel, small in enumerate(maps):  # OpenCV resizes at most four channels at once

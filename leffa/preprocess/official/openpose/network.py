@@ -1,7 +1,5 @@
 """The OpenPose body network of 18 points, under the parameter names of its published file."""
 
-from collections import OrderedDict
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,22 +9,10 @@ HEATS = 19  # channels of the second branch, L2: a heat map for each of 18 joint
 STRIDE = 8  # pixels of the input per pixel of the maps
 
 _TRUNK = (
-    ("conv1_1", 64),
-    ("conv1_2", 64),
-    ("pool1", 0),
-    ("conv2_1", 128),
-    ("conv2_2", 128),
-    ("pool2", 0),
-    ("conv3_1", 256),
-    ("conv3_2", 256),
-    ("conv3_3", 256),
-    ("conv3_4", 256),
-    ("pool3", 0),
-    ("conv4_1", 512),
-    ("conv4_2", 512),
-    ("conv4_3_CPM", 256),
-    ("conv4_4_CPM", 128),
-)
+    ("conv1_1", 64), ("conv1_2", 64), ("pool1", 0), ("conv2_1", 128), ("conv2_2", 128),
+    ("pool2", 0), ("conv3_1", 256), ("conv3_2", 256), ("conv3_3", 256), ("conv3_4", 256),
+    ("pool3", 0), ("conv4_1", 512), ("conv4_2", 512), ("conv4_3_CPM", 256), ("conv4_4_CPM", 128),
+)  # fmt: skip
 _STAGES = range(2, 7)
 
 
@@ -66,14 +52,11 @@ class OpenPoseNetwork(nn.Module):
         return fields[0], heats[0].relu_()
 
     def _first_branch(self, branch: str, outputs: int) -> list[str]:
-        kernels = OrderedDict((f"conv5_{index}_CPM_{branch}", 3) for index in (1, 2, 3))
-        kernels |= {f"conv5_4_CPM_{branch}": 1, f"conv5_5_CPM_{branch}": 1}
+        kernels = {f"conv5_{index}_CPM_{branch}": 3 if index < 4 else 1 for index in range(1, 6)}
         return self._add_branch(kernels, inputs=128, middle=[128, 128, 128, 512], outputs=outputs)
 
     def _later_branch(self, stage: int, branch: str, outputs: int) -> list[str]:
-        kernels = OrderedDict(
-            (f"Mconv{index}_stage{stage}_{branch}", 7 if index < 6 else 1) for index in range(1, 8)
-        )
+        kernels = {f"Mconv{index}_stage{stage}_{branch}": 7 if index < 6 else 1 for index in range(1, 8)}
         return self._add_branch(kernels, inputs=FIELDS + HEATS + 128, middle=[128] * 6, outputs=outputs)
 
     def _add_branch(self, kernels: dict[str, int], inputs: int, middle: list[int], outputs: int) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from leffa.preprocess.labels import Joint
 
@@ -75,8 +76,6 @@ def find_peaks(heats: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     Returns all peaks (n, 3) as x, y, score, joint by joint and each in reading order, and for each of the 18
     joints the indices of its peaks. A peak is found on the smoothed map and scored on the map itself.
     """
-    from scipy.ndimage import gaussian_filter
-
     peaks: list[np.ndarray] = [np.zeros((0, 3))]
     indices: list[np.ndarray] = []
     total = 0
