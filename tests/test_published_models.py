@@ -55,7 +55,7 @@ def engine(checkpoints, monkeypatch):
     engine = Engine("cpu")
     engine._preparation._networks = Eyes(joints=joints_of(LARGE))
 
-    def capture(model, samples, inputs):
+    def capture(model, samples, inputs, findings):
         raise Captured(inputs())
 
     monkeypatch.setattr(engine.pipelines, "run", capture)
