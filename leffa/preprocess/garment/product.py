@@ -104,7 +104,7 @@ def _mirrored_at_all_axes(inside: NDArray[np.uint8]) -> tuple[NDArray[np.float64
     sums = np.add.outer(np.arange(width), np.arange(width)).ravel()
     pairs = (cloth.T @ cloth).ravel()
     heights = np.repeat(cloth.sum(0, dtype=np.float64), width)  # of the column that comes from the other side
-    return np.bincount(sums, pairs), np.bincount(sums, heights)
+    return np.bincount(sums, pairs).astype(np.float64), np.bincount(sums, heights).astype(np.float64)
 
 
 def _like_ground(picture: NDArray[np.uint8], ground: NDArray[np.bool_]) -> NDArray[np.bool_]:
