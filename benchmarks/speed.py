@@ -386,12 +386,13 @@ def of_a_toy() -> LeffaPipeline:
 
 
 def waits() -> dict[str, float]:
-    """Seconds of whole try-ons with the bundled weights: everything found from photo and garment."""
+    """Seconds of whole try-ons with the bundled weights, from what was never seen to what is known."""
     from leffa.engine import Engine
     from leffa.images import load_image
+    from leffa.run.findings import Findings
     from leffa.run.settings import Settings
 
-    person = min(EXAMPLES.glob("people/*.jpg"))
+    person, other = sorted(EXAMPLES.glob("people/*.jpg"))[:2]
     garments = sorted(EXAMPLES.glob("garments/upper/*.jpg"))[:2]
     found: dict[str, float] = {}
 
@@ -409,19 +410,19 @@ def waits() -> dict[str, float]:
             partial(subprocess.run, command, check=True, capture_output=True, env=environment),
         )
     engine = Engine("cpu")
-    photo, first, second = (load_image(path) for path in (person, *garments))
+    photo, other_photo, first, second = (load_image(path) for path in (person, other, *garments))
     engine.try_on(photo, first, "upper", settings=Settings(seed=0))  # loads
-    clocked("again", lambda: engine.try_on(photo, first, "upper", settings=Settings(seed=0)))
-    prepared = engine.prepare(photo)
-    engine.try_on(prepared, first, "upper", settings=Settings(seed=0))
-    clocked(
-        "a second garment on a prepared photo",
-        lambda: engine.try_on(prepared, second, "upper", settings=Settings(seed=0)),
-    )
-    clocked(
-        "four samples of it",
-        lambda: engine.try_on(prepared, second, "upper", settings=Settings(seed=0, samples=4)),
-    )
+    visitor = engine.apart(Findings())
+
+    def paint(*pictures, samples: int = 1) -> Callable[[], object]:
+        return lambda: visitor.try_on(*pictures, "upper", settings=Settings(seed=0, samples=samples))
+
+    clocked("a new photo and a new garment", paint(photo, first))
+    clocked("both again", paint(photo, first))
+    clocked("a second garment on the photo", paint(photo, second))
+    visitor.prepare(other_photo)
+    clocked("the first garment on a second, prepared photo", paint(other_photo, first))
+    clocked("four samples of a known photo and garment", paint(photo, second, samples=4))
     return found
 
 

@@ -118,7 +118,7 @@ class ChangePose(Tab):
         picked = session.slots(TAB).pictures.get("pose")
         if picked is None:
             return gr.skip(), gr.skip()
-        picked.prepared = prepare(picked, TAB, int(event.person))
+        picked.prepared = prepare(session, picked, TAB, int(event.person))
         return session.note(TAB, "pose", person_chosen(int(event.person))), self._body(session, mirror)
 
     @property
@@ -144,7 +144,7 @@ class ChangePose(Tab):
         if picked is None or picked.prepared is None:
             return {}
         try:
-            prepared = _turned(picked.prepared) if mirror else picked.prepared
+            prepared = _turned(session, picked.prepared) if mirror else picked.prepared
         except LeffaError as error:  # the official networks may not find anybody in the mirror
             wrong = error
             session.note(TAB, "pose", lambda language: parts.error(problem(language, wrong)))
@@ -170,15 +170,17 @@ class ChangePose(Tab):
             person=slots.automatic,
             reference=slots.pictures["person"].prepared,
             settings=settings,
+            findings=session.findings,
         )
 
 
-def _turned(prepared: Prepared) -> Prepared:
+def _turned(session: Session, prepared: Prepared) -> Prepared:
     """The pose with left and right exchanged; where the official networks look, they look again."""
     if not prepared.is_official:
         return mirrored(prepared)
 
-    anew = engine().prepare(ImageOps.mirror(prepared.photo), 0, Task.POSE_TRANSFER)
+    mirror = ImageOps.mirror(prepared.photo)
+    anew = engine(session.findings).prepare(mirror, 0, Task.POSE_TRANSFER)
     left, top, right, bottom = prepared.box
     width = prepared.photo.width
     wanted = (width - right, top, width - left, bottom)

@@ -85,14 +85,24 @@ class Endpoints:
         photo = _picked(session, person, "person", 0)  # last: looking for people takes the longest
         prepared = photo.prepared
         assert prepared is not None  # a person was asked for
-        mask_choices, told = _mask_choices(prepared, garment_picture.image, garment, sleeve, hem, protect)
+        mask_choices, told = _mask_choices(
+            session, prepared, garment_picture.image, garment, sleeve, hem, protect
+        )
         choices = mask_choices.choices()
         if area is None:
-            area = engine().mask(prepared, mask_choices.garment, mask_choices.options())
+            area = engine(session.findings).mask(prepared, mask_choices.garment, mask_choices.options())
         else:
             choices["mask_sha256"] = sha256(str(mask))
         settings = _settings(steps, guidance, rescale, seed, samples)
-        work = Work(Task.TRY_ON, prepared, garment_picture.image, settings, mask_choices.kind, area)
+        work = Work(
+            Task.TRY_ON,
+            prepared,
+            garment_picture.image,
+            settings,
+            mask_choices.kind,
+            area,
+            findings=session.findings,
+        )
         pictures = {"photo": photo, "garment": garment_picture}
         return self._paint(session, work, pictures, choices, progress, address_of(request), told)
 
@@ -132,6 +142,7 @@ class Endpoints:
             target.prepared,
             look.prepared,
             _settings(steps, guidance, rescale, seed, samples),
+            findings=session.findings,
         )
         pictures = {"person": look, "pose": target}
         return self._paint(session, work, pictures, {"mirror": False}, progress, address_of(request))
@@ -160,10 +171,10 @@ class Endpoints:
             The mask at the photo's size, white = repaint, and details: share painted and people found.
         """
         session = self._session(request)
-        prepared = _prepared(_picture(session, person, "person"))
+        prepared = _prepared(session, _picture(session, person, "person"))
         shot = _picture(session, reference, "reference") if reference else None
-        mask_choices, told = _mask_choices(prepared, shot, garment, sleeve, hem, protect)
-        area = engine().mask(prepared, mask_choices.garment, mask_choices.options())
+        mask_choices, told = _mask_choices(session, prepared, shot, garment, sleeve, hem, protect)
+        area = engine(session.findings).mask(prepared, mask_choices.garment, mask_choices.options())
         details = {
             "painted": round(float((area > 0).mean()), 4),
             "people": prepared.people,
@@ -186,7 +197,7 @@ class Endpoints:
             A picture with a colour for each part of the body, and details: the people found.
         """
         session = self._session(request)
-        prepared = _prepared(_picture(session, person, "person"))
+        prepared = _prepared(session, _picture(session, person, "person"))
         picture = part_colours(engine().parts(prepared))
         return session.keep(picture), {"people": prepared.people, "notes": prepared.notes}
 
@@ -203,10 +214,11 @@ class Endpoints:
             garment (the kind), sleeve (none, elbow, wrist or null), hem (waist, hip, knee, ankle), and both
             lengths in widths of the garment's body; or found = false where no garment stands out.
         """
-        shot = _picture(self._session(request), reference, "reference")
+        session = self._session(request)
+        shot = _picture(session, reference, "reference")
         if garment == "auto":
             garment = (_guessed(shot) or Garment.UPPER).value
-        found = _measured(shot, _kind(garment))
+        found = _measured(session, shot, _kind(garment))
         return {"found": False} if found is None else {"found": True, "garment": garment, **asdict(found)}
 
     def trace(
@@ -409,7 +421,7 @@ def _picked(
 ) -> Picked:
     image = _picture(session, path, name)
     assert path is not None  # or the line above had raised
-    prepared = None if person is None else _prepared(image, person, task)
+    prepared = None if person is None else _prepared(session, image, person, task)
     return Picked(prepared.photo if prepared else image, path, sha256(path), prepared)
 
 
@@ -419,13 +431,13 @@ def _picture(session: Session, path: str | None, name: str) -> Any:
     return opened(session.own(path), {"reference": "garment"}.get(name, name))
 
 
-def _prepared(image: Any, person: int = 0, task: Task = Task.TRY_ON) -> Prepared:
+def _prepared(session: Session, image: Any, person: int = 0, task: Task = Task.TRY_ON) -> Prepared:
     with LOOKING:
-        return engine().prepare(image, person, task)
+        return engine(session.findings).prepare(image, person, task)
 
 
-def _measured(picture: Any, garment: Garment) -> Any:
-    return engine().shot(picture, garment).measure(garment)
+def _measured(session: Session, picture: Any, garment: Garment) -> Any:
+    return engine(session.findings).shot(picture, garment).measure(garment)
 
 
 def _guessed(picture: Any) -> Garment | None:
@@ -476,7 +488,7 @@ def _kind(garment: Any) -> Garment:
 
 
 def _mask_choices(
-    prepared: Prepared, shot: Any, garment: Any, sleeve: Any, hem: Any, protect: Any
+    session: Session, prepared: Prepared, shot: Any, garment: Any, sleeve: Any, hem: Any, protect: Any
 ) -> tuple[MaskChoices, list[str]]:
     """What was asked for, with the kind of garment settled, and what should be told of it."""
     kept = PROTECTED if protect is None else protect
@@ -491,7 +503,7 @@ def _mask_choices(
         _one_of("hem", hem, HEMS),
         tuple(dict.fromkeys(kept)),
     )
-    kind, told = engine().advise(prepared, given, shot, mask_choices.options())
+    kind, told = engine(session.findings).advise(prepared, given, shot, mask_choices.options())
     return replace(mask_choices, kind=kind.value), [str(advice) for advice in told]
 
 

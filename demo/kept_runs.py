@@ -9,7 +9,7 @@ import pickle
 import threading
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from PIL import Image
 from demo.slots import Slots
 from leffa.errors import LeffaError
 from leffa.preprocess.prepared import Prepared
+from leffa.run.findings import bytes_of
 from leffa.run.result import Result
 
 SHARE = 1 / 24  # of the machine's memory
@@ -124,30 +125,6 @@ class KeptRuns:
             if self.bytes <= self._most or place is latest:
                 break
             self.drop(place)
-
-
-def bytes_of(value: Any) -> int:
-    """Of pictures and arrays in a structure, each counted once."""
-    seen: set[int] = set()
-    total, left = 0, [value]
-    while left:
-        one = left.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, Image.Image):
-            total += one.width * one.height * len(one.getbands())
-        elif isinstance(one, np.ndarray):
-            total += one.nbytes
-        elif hasattr(one, "element_size"):  # a tensor; torch may not be there yet
-            total += one.element_size() * one.nelement()
-        elif isinstance(one, dict):
-            left += one.values()
-        elif isinstance(one, (list, tuple)):
-            left += one
-        elif is_dataclass(one):
-            left += [getattr(one, field.name) for field in fields(one)]
-    return total
 
 
 # ------------------------------------------------------------------------------ packing, without loss

@@ -75,7 +75,7 @@ class MaskChoices:
         )
 
 
-def mask_value(slots: Slots, mask_choices: MaskChoices) -> dict:
+def mask_value(session: Session, slots: Slots, mask_choices: MaskChoices) -> dict:
     """The automatic mask for the choices, kept in the slots; returns the mask editor's value."""
     slots.choices = mask_choices.choices()
     picked = slots.pictures.get("photo")
@@ -83,7 +83,7 @@ def mask_value(slots: Slots, mask_choices: MaskChoices) -> dict:
         slots.automatic = None
         return {}
     prepared = picked.prepared
-    slots.automatic = engine().mask(prepared, mask_choices.garment, mask_choices.options())
+    slots.automatic = engine(session.findings).mask(prepared, mask_choices.garment, mask_choices.options())
     return {
         "photo": photo_url(prepared.photo, EDITOR_SIDE),
         "mask": mask_url(slots.automatic),
@@ -94,13 +94,13 @@ def mask_value(slots: Slots, mask_choices: MaskChoices) -> dict:
     }
 
 
-def measured(slots: Slots, mask_choices: MaskChoices) -> GarmentMeasure | None:
+def measured(session: Session, slots: Slots, mask_choices: MaskChoices) -> GarmentMeasure | None:
     """The garment's lengths, measured once for each kind; None where there is none or it cannot be told."""
     picked = slots.pictures.get("garment")
     if picked is None:
         return None
     if mask_choices.kind not in picked.measure:
-        shot = engine().shot(picked.image, mask_choices.garment)
+        shot = engine(session.findings).shot(picked.image, mask_choices.garment)
         picked.measure[mask_choices.kind], picked.measure[WORN] = (
             shot.measure(mask_choices.garment),
             shot.is_worn,
@@ -108,9 +108,9 @@ def measured(slots: Slots, mask_choices: MaskChoices) -> GarmentMeasure | None:
     return picked.measure[mask_choices.kind]
 
 
-def lacking(slots: Slots, mask_choices: MaskChoices) -> Shortfall | None:
+def lacking(session: Session, slots: Slots, mask_choices: MaskChoices) -> Shortfall | None:
     """Where the garment is longer than the mask; None where it is not, or cannot be told."""
-    measure = measured(slots, mask_choices)
+    measure = measured(session, slots, mask_choices)
     if measure is None or "photo" not in slots.pictures:
         return None
     return shortfall(measure, mask_choices.garment, mask_choices.options())
@@ -120,7 +120,7 @@ def advice(session: Session, slots: Slots, mask_choices: MaskChoices) -> dict:
     """The mask doctor's line: what stands against photo or garment, and an offer to mend what can be."""
     language = session.language
     try:
-        found = _found(slots, mask_choices)
+        found = _found(session, slots, mask_choices)
     except PersonError:
         return parts.error(say(language, "doctor_no_legs"))
     if not found:
@@ -131,19 +131,19 @@ def advice(session: Session, slots: Slots, mask_choices: MaskChoices) -> dict:
     return parts.warn(told, say(language, act) if act else "")
 
 
-def _found(slots: Slots, mask_choices: MaskChoices) -> list[Advice]:
+def _found(session: Session, slots: Slots, mask_choices: MaskChoices) -> list[Advice]:
     """What should be told of the visitor's pictures."""
     photo = slots.pictures.get("photo")
     found = []
     if photo is not None and photo.prepared is not None:
         found += of_person(photo.prepared.parts_in_frame()[..., 0], mask_choices.garment)
-    measured(slots, mask_choices)
+    measure = measured(session, slots, mask_choices)
     picked = slots.pictures.get("garment")
     if picked is not None and picked.measure[WORN]:
         return [*found, Advice("worn", {"kind": mask_choices.kind})]
     found += of_kind(mask_choices.garment, guessed(slots))
-    if lacking(slots, mask_choices) is not None:
-        found += of_lengths(measured(slots, mask_choices), mask_choices.garment, mask_choices.options())
+    if lacking(session, slots, mask_choices) is not None:
+        found += of_lengths(measure, mask_choices.garment, mask_choices.options())
     return found
 
 
@@ -169,13 +169,13 @@ def guessed(slots: Slots) -> Garment | None:
     return picked.measure[GUESS]
 
 
-def mended(slots: Slots, mask_choices: MaskChoices) -> MaskChoices:
+def mended(session: Session, slots: Slots, mask_choices: MaskChoices) -> MaskChoices:
     """The choices with the kind that the garment has, or with the room that it needs."""
     picked = slots.pictures.get("garment")
     looks = None if picked is None or picked.measure.get(WORN) else guessed(slots)
     if looks is not None and of_kind(mask_choices.garment, looks):
         return replace(mask_choices, kind=looks.value)
-    short = lacking(slots, mask_choices)
+    short = lacking(session, slots, mask_choices)
     if short is None:
         return mask_choices
     sleeve = short.sleeve.value if short.sleeve else mask_choices.sleeve

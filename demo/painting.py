@@ -19,6 +19,7 @@ from demo.gpu import gpu, on_shared_gpu
 from demo.queue import Queue
 from leffa.config import Task
 from leffa.errors import LeffaError
+from leffa.run.findings import Findings
 from leffa.run.result import Result, StoppedError
 from leffa.run.settings import Settings
 from leffa.weights.models import find
@@ -36,6 +37,7 @@ class Work:
 
     person     the prepared photo; in pose transfer the prepared picture that gives the pose
     reference  the garment picture; in pose transfer the prepared person whose look is kept
+    findings   of the visitor
     """
 
     task: Task
@@ -44,6 +46,7 @@ class Work:
     settings: Settings
     garment: str | None = None
     mask: Any = None
+    findings: Findings | None = None
 
     @property
     def weight(self) -> int:
@@ -103,19 +106,21 @@ def _engine_once(device: str) -> "Engine":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch comes in
     from leffa.engine import Engine
 
-    return Engine(device)
+    return Engine(device, findings=Findings(most_bytes=0))  # whoever the pictures are of
 
 
 _ENGINE_LOCK = threading.Lock()
 
 
-def engine(painting: bool = False) -> "Engine":
+def engine(findings: Findings | None = None, painting: bool = False) -> "Engine":
     """The engine of this process, made on the first call.
 
+    findings  the visitor's whose pictures it looks at; without them it remembers nothing
     painting  for a run. Where the GPU is lent for runs only, everything else must make do with the CPU.
     """
     with _ENGINE_LOCK:
-        return _engine_once("cpu" if on_shared_gpu() and not painting else "auto")
+        everybodys = _engine_once("cpu" if on_shared_gpu() and not painting else "auto")
+    return everybodys if findings is None else everybodys.apart(findings)
 
 
 def warm_up() -> threading.Thread:
@@ -235,12 +240,13 @@ def _paint(work: Work, stop: threading.Event | None) -> "Iterator[Step | Result]
     def paint() -> None:
         try:
             shared: dict[str, Any] = {"settings": work.settings, "progress": report, "stop": stop}
+            painter = engine(work.findings, painting=True)
             if work.task is Task.TRY_ON:
-                result = engine(painting=True).try_on(
+                result = painter.try_on(
                     work.person, work.reference, work.garment or "upper", work.mask, **shared
                 )
             else:
-                result = engine(painting=True).pose_transfer(work.reference, work.person, **shared)
+                result = painter.pose_transfer(work.reference, work.person, **shared)
             events.put(result)
         except BaseException as problem:
             events.put(problem)

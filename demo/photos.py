@@ -56,7 +56,7 @@ def _read(
             session.own(path)
         picked = Picked(opened(path, _ROLES.get(slot, slot)), path, sha256(path), example=example)
         if person is not None:
-            picked.prepared = prepare(picked, tab, person)
+            picked.prepared = prepare(session, picked, tab, person)
             picked.image = picked.prepared.photo  # once in memory, not twice
     except LeffaError as error:
         wrong = error
@@ -74,13 +74,13 @@ def _read(
     return found(picked)
 
 
-def prepare(picked: Picked, tab: str, person: int = 0) -> Prepared:
+def prepare(session: Session, picked: Picked, tab: str, person: int = 0) -> Prepared:
     """The people in a picture, and one of them chosen; our own poses need not be searched for a body."""
     is_ours = picked.example is not None and picked.example.startswith(POSES)
     if is_ours and (known := known_pose(picked.path)):
         return known
     with LOOKING:
-        return engine().prepare(picked.image, person, Task(tab))
+        return engine(session.findings).prepare(picked.image, person, Task(tab))
 
 
 def opened(path: str | Path, role: str) -> Image.Image:

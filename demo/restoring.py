@@ -77,7 +77,7 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
     for slot in SLOTS[tab]:
         digest = str(record["files"].get(slot, ""))
         if picked := _known(session, digest):
-            slots.pictures[slot] = _prepared(picked, tab, slot, people)
+            slots.pictures[slot] = _prepared(session, picked, tab, slot, people)
         else:
             slots.expected[slot] = digest
             missing.append(slot)
@@ -89,7 +89,7 @@ def _has_weights(record: dict[str, Any]) -> bool:
     return model is not None and model.is_present and model_hash(model) == record.get("model_sha256")
 
 
-def _prepared(picked: Picked, tab: str, slot: str, people: Any) -> Picked:
+def _prepared(session: Session, picked: Picked, tab: str, slot: str, people: Any) -> Picked:
     """The picture with its people found and the same one chosen; garments as they are."""
     if slot == "garment":
         return picked
@@ -97,7 +97,7 @@ def _prepared(picked: Picked, tab: str, slot: str, people: Any) -> Picked:
     person = people.get(slot) if isinstance(people, dict) else 0
     person = person if isinstance(person, int) else 0
     if picked.prepared is None or picked.prepared.chosen != person:
-        picked.prepared = prepare(picked, tab, person)
+        picked.prepared = prepare(session, picked, tab, person)
     return picked
 
 

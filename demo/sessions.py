@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from demo.kept_runs import BUDGET, bytes_of
+from demo.kept_runs import BUDGET
 from demo.slots import Slots
 from demo.uploads import CLAIMS, home
 from leffa.errors import LeffaError
+from leffa.run.findings import Findings, bytes_of
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_SESSIONS = 256
 MOST_RUNS = 12  # kept of one visitor
+FOUND_BYTES = 64_000_000  # of what was found in one visitor's pictures
+FOUND_SHARE = 1 / 4  # of the budget, for what was found in everybody's
 IDLE_SECONDS = 3600.0  # for clients that never say good-bye
 PASSING_SECONDS = 900.0  # for those of whom nobody knows whether they come back
 DEFAULT_LANGUAGE = "en"
@@ -42,6 +45,7 @@ class Session:
     address  where the visitor comes from, see ``address_of``
     notes  the line beside each slot of each tab, in whatever language it is asked for
     files  what the visitor brought and what was written for them; deleted at the end, and nothing else is
+    findings  what was found in the visitor's pictures; nobody else's are looked up in it
     """
 
     owner: str = field(default_factory=lambda: secrets.token_urlsafe(12))
@@ -54,6 +58,7 @@ class Session:
     shown: "dict[str, Run]" = field(default_factory=dict)
     files: set[Path] = field(default_factory=set)
     stops: dict[str, threading.Event] = field(default_factory=dict)
+    findings: Findings = field(default_factory=lambda: Findings(most_bytes=FOUND_BYTES))
     touched: float = field(default_factory=time.monotonic)
     has_ended: bool = False
     _number: int = field(default_factory=itertools.count().__next__)
@@ -141,8 +146,9 @@ class Session:
                 stop.set()
 
     def end(self) -> None:
-        """Stop what runs and delete the visitor's files."""
+        """Stop what runs, delete the visitor's files and forget what was found in their pictures."""
         self.stop()
+        self.findings.close()
         with self._lock:
             self.has_ended = True
             files = list(self.files)
@@ -212,6 +218,12 @@ class Sessions:
             key = self._first_to_go(weights)
             weights.pop(key)
             gone.append(self._sessions.pop(key))
+        found = sum(one.findings.bytes for one in self._sessions.values())
+        for one in self._sessions.values():  # the longest untouched first; it costs them a second look
+            if found <= FOUND_SHARE * self._most_bytes:
+                break
+            found -= one.findings.bytes
+            one.findings.clear()
         return gone
 
     def _first_to_go(self, weights: dict[str, int]) -> str:

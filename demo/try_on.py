@@ -148,7 +148,7 @@ class TryOn(Tab):
     def mend(self, kind: str, sleeve: str, hem: str, protect: list[str], request: gr.Request) -> tuple:
         """Give the mask the room that the garment needs."""
         session = self._session(request)
-        mask_choices = mended(session.slots(TAB), MaskChoices.given(kind, sleeve, hem, protect))
+        mask_choices = mended(session, session.slots(TAB), MaskChoices.given(kind, sleeve, hem, protect))
         return mask_choices.kind, mask_choices.sleeve, mask_choices.hem, *self._seen(session, mask_choices)
 
     def choose_person(
@@ -161,7 +161,7 @@ class TryOn(Tab):
         if picked is None:
             return (gr.skip(),) * 3
         slots.strokes = []
-        picked.prepared = prepare(picked, TAB, int(event.person))
+        picked.prepared = prepare(session, picked, TAB, int(event.person))
         return session.note(TAB, "photo", person_chosen(int(event.person))), *self._seen(
             session, MaskChoices.given(kind, sleeve, hem, protect)
         )
@@ -200,7 +200,7 @@ class TryOn(Tab):
     def _seen(self, session: Session, mask_choices: MaskChoices) -> tuple[dict, dict]:
         """The editor's value and the mask doctor's line."""
         slots = session.slots(TAB)
-        return mask_value(slots, mask_choices), advice(session, slots, mask_choices)
+        return mask_value(session, slots, mask_choices), advice(session, slots, mask_choices)
 
     def _missing(self, session: Session) -> str | None:
         slots = session.slots(TAB)
@@ -221,4 +221,5 @@ class TryOn(Tab):
             settings=settings,
             garment=slots.choices["kind"],
             mask=self._area(slots),
+            findings=session.findings,
         )

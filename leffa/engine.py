@@ -1,9 +1,9 @@
 """Pictures in, result out: what the command line, the app and scripts share."""
 
+import copy
 import threading
-import weakref
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, overload
 
 import numpy as np
@@ -18,6 +18,7 @@ from leffa.composition.product import front_of
 from leffa.composition.wearer import joined, known_start, worn_garment
 from leffa.config import DensePoseEncoding, Garment, Task
 from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
+from leffa.files import digest
 from leffa.framing import Box, Region
 from leffa.images import PictureSource, load_image
 from leffa.model.flow import FlowField
@@ -29,8 +30,10 @@ from leffa.preprocess.given_mask import MaskSource, check_mask, read_mask
 from leffa.preprocess.offline.masks import MaskOptions
 from leffa.preprocess.offline.parts import body_coordinates
 from leffa.preprocess.prepared import Preparation, Prepared
+from leffa.run.findings import Findings
 from leffa.run.job import Job, Watch
 from leffa.run.pipelines import Pipelines
+from leffa.run.remembering import RememberingPreparation
 from leffa.run.result import Progress, Result, StoppedError
 from leffa.run.settings import Settings
 from leffa.weights import models
@@ -41,7 +44,6 @@ __all__ = ["Engine", "Prepared"]
 PERSON_MARGIN = 0.06  # room left around what is painted and around a reference, of the longer side
 LEAST_READ = 0.3  # of a worn garment as colours tell it: with less of it read, colours are believed
 LEAST_PAINTED = 0.001  # share of the photo
-READINGS = 4  # of one photo that are kept, by region
 ROOM_FOR_NETWORKS = 8_000_000_000  # bytes: smaller graphics cards are left to the generator
 _NOTHING = {
     Garment.UPPER: "no upper body to dress was found",
@@ -51,27 +53,61 @@ _NOTHING = {
 _POSE_ENCODINGS = (DensePoseEncoding.POSE_DEMO, DensePoseEncoding.POSE_TRAINING)
 
 
-class Engine:
-    """Runs try-on and pose transfer with whatever weights are present. One per process; thread-safe.
+class _Loaded:
+    """What is loaded once, whoever's pictures it looks at."""
 
-    device  "auto", or a torch device such as "cpu", "cuda", "mps"
-    memory  "auto", or how sparingly to use it: "plain", "tiled", "offload", "sequential", "8-bit"; see
-            ``placement``
-    """
-
-    def __init__(self, device: str = "auto", memory: str = "auto"):
+    def __init__(self, device: str, memory: str):
         self.pipelines = Pipelines(device, memory)
-        self._readings: dict[int, dict[Region, Reading]] = {}
 
     @cached_property
-    def _preparation(self) -> Preparation:
+    def preparation(self) -> Preparation:
         machine = self.pipelines.machine()
         on_card = machine.kind == "cuda" and machine.total >= ROOM_FOR_NETWORKS
         return Preparation(models.CHECKPOINTS, machine.device if on_card else "cpu")
 
     @cached_property
-    def _networks(self) -> Networks:
+    def networks(self) -> Networks:
         return Networks.load(networks.find())
+
+
+class Engine:
+    """Runs try-on and pose transfer with whatever weights are present. One per process; thread-safe.
+
+    device    "auto", or a torch device such as "cpu", "cuda", "mps"
+    memory    "auto", or how sparingly to use it: "plain", "tiled", "offload", "sequential", "8-bit"; see
+              ``placement``
+    findings  what was found in photos and garments, kept by their content: seen again they cost the painting
+              alone, and the results are the same, bit for bit. None = in memory, as long as this object, and
+              no more than ``findings.MOST_BYTES``. ``Findings(most_bytes=0)`` keeps nothing
+    """
+
+    def __init__(self, device: str = "auto", memory: str = "auto", findings: Findings | None = None):
+        self._loaded = _Loaded(device, memory)
+        self._findings = Findings() if findings is None else findings
+
+    @property
+    def pipelines(self) -> Pipelines:
+        """The models in memory."""
+        return self._loaded.pipelines
+
+    def apart(self, findings: Findings) -> "Engine":
+        """The same networks with findings of their own: for pictures of which nobody else may learn."""
+        other = copy.copy(self)
+        other.__dict__.pop("_finder", None)
+        other._findings = findings
+        return other
+
+    @property
+    def _preparation(self) -> Preparation:
+        return self._loaded.preparation
+
+    @cached_property
+    def _finder(self) -> RememberingPreparation:
+        return RememberingPreparation(self._findings, self._preparation)
+
+    @property
+    def _networks(self) -> Networks:
+        return self._loaded.networks
 
     # ------------------------------------------------------------------------------ before painting
 
@@ -90,7 +126,7 @@ class Engine:
             if model is not None:
                 raise
             chosen = models.BUNDLED  # a mask can be had without weights
-        return self._preparation.prepare(photo, person, chosen)
+        return self._finder.prepare(photo, person, chosen)
 
     def mask(
         self,
@@ -104,7 +140,7 @@ class Engine:
         the mask is made as for the bundled weights. Those cover what is read to be the old garment.
         """
         if options not in (None, MaskOptions()):
-            prepared = self._preparation.offline(prepared)
+            prepared = self._finder.offline(prepared)
         garment = Garment(garment)
         area = prepared.enlarged(prepared.mask_in_frame(garment, options))
         if prepared.is_official or not area.any() or not networks.find().is_dir():
@@ -298,23 +334,42 @@ class Engine:
     def _settle(
         self, garment: Garment | str | None, picture: Image.Image
     ) -> tuple[Garment, Shot, list[Advice]]:
-        kind, shot, told = advice.settle(garment, picture, self._take_off)
-        return kind, self._front(shot, kind), told
+        content = digest(np.asarray(picture))
+
+        def settle() -> tuple[Garment, Shot, list[Advice]]:
+            kind, shot, told = advice.settle(garment, partial(self._whole_shot, picture, content))
+            return kind, self._front(shot, content, kind), told
+
+        given = Garment(garment).value if garment else "open"
+        kind, shot, told = self._findings.remember(f"settled {given} {content}", settle)
+        return kind, shot.copy(), list(told)
 
     def shot(self, reference: PictureSource, garment: Garment | str) -> Shot:
         """A garment's picture as a run takes it: what somebody wears there is taken off them."""
-        kind = Garment(garment)
-        return self._front(Shot.of(load_image(reference), kind, self._take_off), kind)
+        kind, picture = Garment(garment), load_image(reference)
+        content = digest(np.asarray(picture))
+        return self._front(self._whole_shot(picture, content, kind), content, kind).copy()
 
-    def _front(self, shot: Shot, garment: Garment) -> Shot:
+    def _whole_shot(self, picture: Image.Image, content: str, garment: Garment) -> Shot:
+        """With what a body would hide. ``content`` is the picture's digest."""
+        name = f"whole shot {garment.value} {content}"
+        return self._findings.remember(
+            name, lambda: Shot.of(picture.copy(), garment, self._take_off), counts=True
+        )
+
+    def _front(self, shot: Shot, content: str, garment: Garment) -> Shot:
         """Without what a body hides, where the networks that tell it are here."""
         if shot.is_worn or not networks.find().is_dir():
             return shot
-        return replace(shot, shown=front_of(shot.picture, shot.shown, garment, self._networks.shot))
+
+        def front() -> Shot:
+            return replace(shot, shown=front_of(shot.picture, shot.shown, garment, self._networks.shot))
+
+        return self._findings.remember(f"front {garment.value} {content}", front)
 
     def _take_off(self, picture: NDArray[np.uint8], garment: Garment) -> NDArray[np.uint8] | None:
         """See ``shot.TakeOff``: by the photo's reading, or by colours where its networks are not here."""
-        by_colours = self._preparation.take_off(picture, garment)
+        by_colours = self._finder.take_off(picture, garment)
         if by_colours is None or not networks.find().is_dir():
             return by_colours
         try:
@@ -326,7 +381,7 @@ class Engine:
         return worn if np.count_nonzero(worn) > LEAST_READ * np.count_nonzero(by_colours) else by_colours
 
     def _wearer(self, picture: Image.Image) -> Prepared:
-        return self._preparation.prepare(picture, 0, models.BUNDLED)
+        return self._finder.prepare(picture, 0, models.BUNDLED)
 
     def _start(self, scene: Scene, picture: Image.Image) -> FlowField | None:
         """The flow that the bodies of person and wearer tell, see ``known_start``."""
@@ -340,25 +395,19 @@ class Engine:
 
     def _prepared(self, person: PictureSource | Prepared, model: Model) -> Prepared:
         if isinstance(person, Prepared):
-            return self._preparation.fit(person, model)
-        return self._preparation.prepare(person, 0, model)
+            return self._finder.fit(person, model)
+        return self._finder.prepare(person, 0, model)
 
     def _read(self, prepared: Prepared, region: Region) -> Reading:
-        """What the photo shows, by the person as the offline preprocessor finds them.
+        """What the photo shows, by the person as the offline preprocessor finds them."""
+        found = self._finder.offline(prepared)
+        person = found.person
 
-        Kept as long as ``prepared`` itself: a second garment on it costs no second look.
-        """
-        if id(prepared) not in self._readings:
-            weakref.finalize(prepared, self._readings.pop, id(prepared), None).atexit = False
-        kept = self._readings.setdefault(id(prepared), {})
-        reading = kept.get(region)
-        if reading is None:
-            found = self._preparation.offline(prepared)
-            reading = read_photo(found.photo, region, found.silhouette(), self.parts(found), self._networks)
-            if len(kept) >= READINGS:
-                kept.clear()
-            kept[region] = reading
-        return reading
+        def read() -> Reading:
+            return read_photo(found.photo, region, found.silhouette(), self.parts(found), self._networks)
+
+        content = digest(np.asarray(found.photo), person.landmarks, person.silhouette)
+        return self._findings.remember(f"reading {content} {region}", read)
 
     def _run(
         self,
@@ -383,7 +432,7 @@ class Engine:
                 "callback_on_step_end": watch,
             }
 
-        output, remarks = self.pipelines.run(job.model, job.settings.samples, inputs)
+        output, remarks = self.pipelines.run(job.model, job.settings.samples, inputs, self._findings)
         if stop is not None and stop.is_set():
             raise StoppedError("The run was stopped.")
         report(0.97, "finishing", None)

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from leffa.errors import FileError
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 MARK = "written by leffa"
 """Stands in what is written for people: in a picture's metadata, and in the records beside it."""
@@ -150,6 +150,17 @@ def sha256(*paths: str | os.PathLike[str]) -> str:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def digest(*arrays: "NDArray[Any]") -> str:
+    """SHA-256, in hexadecimal digits, over the sizes, types and numbers of arrays."""
+    import numpy as np
+
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.shape} {array.dtype}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 # ------------------------------------------------------------------------------ before writing

@@ -112,3 +112,24 @@ def test_a_pace_saves_steps_where_there_are_some_to_save():
     assert small.steps == models.BUNDLED.steps and not small.reuse_reference
     with pytest.raises(LeffaError, match="fast, balanced, quality"):
         Settings(pace="soon").resolved(models.BUNDLED)
+
+
+def test_what_follows_from_the_pictures_is_kept_for_the_next_picture(run, toy, inputs):
+    kept, encoded = {}, []
+
+    def remember(name, find):
+        if name not in kept:
+            kept[name] = find()
+        return kept[name]
+
+    toy.vae.encoder.register_forward_pre_hook(lambda *_: encoded.append(1))
+    plain, _ = run()
+    first, _ = run(remember=remember)
+    encoded.clear()
+    second, rows = run(remember=remember)
+    assert rows["reference_unet"] == STEPS and not encoded  # only what guidance reads in nothing at all
+    assert np.array_equal(plain, first) and np.array_equal(first, second)
+    others = {**inputs, "reference": -inputs["reference"]}
+    known, rows = run(others, remember=remember)
+    assert rows["reference_unet"] == STEPS * (1 + 2) and len(encoded) == 1
+    assert np.array_equal(known, run(others)[0])

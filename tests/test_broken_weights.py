@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from leffa.errors import WeightsError
 from leffa.model import presets
+from leffa.run.findings import Findings
 from leffa.run.pipelines import Pipelines
 from leffa.weights import models
 
@@ -30,7 +31,7 @@ def copy(sound, tmp_path):
 def load(folder):
     model = dataclasses.replace(models.BUNDLED, folder=folder, size=(64, 48))
     with pytest.raises(WeightsError) as raised:
-        Pipelines("cpu").run(model, 1, dict)
+        Pipelines("cpu").run(model, 1, dict, Findings())
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
     return str(raised.value)
 

@@ -1,7 +1,7 @@
 """The whole road with a toy model on a synthetic person: pictures in, result out."""
 
-import gc
 import threading
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from leffa.errors import LeffaError, PersonError, PictureError, WeightsError
 from leffa.explain import FLOW_PICTURES
 from leffa.explain.views import flow_pictures
 from leffa.model import presets
+from leffa.run.findings import Findings
 from leffa.run.result import StoppedError
 from leffa.run.settings import Settings
 from leffa.weights import models
@@ -208,29 +209,63 @@ def test_two_visitors_at_once_get_what_each_would_get_alone(engine, prepared, ga
         assert together[seed].images[0].tobytes() == result.images[0].tobytes()
 
 
-def test_a_photo_is_read_once_for_all_its_garments_and_forgotten_with_it(
-    engine, prepared, person, garment, monkeypatch
-):
+@pytest.fixture
+def looks(monkeypatch):
+    """What is looked at anew: names of the functions that read photos and garments, as they are called."""
     from leffa import engine as module
+    from leffa.model.pipeline import LeffaPipeline
+    from leffa.preprocess.offline.pose import PoseEstimator
 
-    regions = []
-    whole = module.read_photo
+    called = []
 
-    def read(photo, region, *others):
-        regions.append(region)
-        return whole(photo, region, *others)
+    def watch(place, name):
+        whole = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *given: (called.append(name), whole(*given))[1])
 
-    settings, mirrored = Settings(seed=3), garment.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    monkeypatch.setattr(module, "read_photo", read)
-    fresh = engine.prepare(person)
-    engine.try_on(fresh, garment, "upper", settings=settings)
-    first, held = len(regions), len(engine._readings)
-    assert 1 <= first == len(set(regions))
-    second = engine.try_on(fresh, mirrored, "upper", settings=settings)
-    assert len(regions) == first
-    alone = engine.try_on(engine.prepare(person), mirrored, "upper", settings=settings)
-    assert len(regions) == 2 * first
-    assert second.images[0].tobytes() == alone.images[0].tobytes()
-    del fresh
-    gc.collect()
-    assert len(engine._readings) < held
+    watch(PoseEstimator, "estimate")
+    watch(module, "read_photo")
+    watch(module, "front_of")
+    watch(LeffaPipeline, "read_reference")
+    return called
+
+
+def test_a_photo_and_a_garment_are_looked_at_once(engine, person, garment, looks):
+    def mirrored(picture):
+        return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+    def paint(by, *pictures):
+        looks.clear()
+        result = by.try_on(*pictures, "upper", settings=Settings(seed=3))
+        return result.images[0].tobytes(), Counter(looks)
+
+    remembering, forgetting = engine.apart(Findings()), engine.apart(Findings(most_bytes=0))
+    _, first = paint(remembering, person, garment)
+    assert set(first) == {"estimate", "read_photo", "front_of", "read_reference"}
+    again, looked = paint(remembering, person, garment)
+    assert not looked
+    other_garment, looked = paint(remembering, person, mirrored(garment))
+    assert looked == {"estimate": 1, "front_of": 1, "read_reference": TOY.steps}
+    other_photo, looked = paint(remembering, mirrored(person), garment)
+    assert set(looked) == {"estimate", "read_photo"}
+    assert again == paint(forgetting, person, garment)[0]
+    assert other_garment == paint(forgetting, person, mirrored(garment))[0]
+    assert other_photo == paint(forgetting, mirrored(person), garment)[0]
+
+
+def test_what_is_found_for_one_is_not_known_to_another(engine, person, looks):
+    for visitor in (engine.apart(Findings()), engine.apart(Findings())):
+        looks.clear()
+        visitor.prepare(person)
+        assert looks == ["estimate"]
+        visitor.prepare(person)
+        assert looks == ["estimate"]
+
+
+def test_what_is_handed_out_may_be_drawn_on(engine, garment):
+    view = engine.apart(Findings())
+    first = view.shot(garment, "upper")
+    before = first.picture.tobytes(), first.shown.tobytes()
+    first.picture.paste((255, 0, 0), (0, 0, 50, 50))
+    first.shown[:] = 0
+    again = view.shot(garment, "upper")
+    assert (again.picture.tobytes(), again.shown.tobytes()) == before

@@ -9,6 +9,7 @@ from leffa.errors import LeffaError
 from leffa.model import presets
 from leffa.model.pipeline import LeffaPipeline
 from leffa.run import placement
+from leffa.run.findings import Findings
 from leffa.run.pipelines import Pipelines
 from leffa.weights import models
 
@@ -26,7 +27,7 @@ def model(tmp_path):
 def run(model, inputs):
     def run(pipelines):
         generator = torch.Generator().manual_seed(0)
-        return pipelines.run(model, 1, lambda: {**inputs, **INTO, "generator": generator})
+        return pipelines.run(model, 1, lambda: {**inputs, **INTO, "generator": generator}, Findings())
 
     return run
 

@@ -55,7 +55,7 @@ def engine(checkpoints, monkeypatch):
     engine = Engine("cpu")
     engine._preparation._networks = Eyes(joints=joints_of(LARGE))
 
-    def capture(model, samples, inputs):
+    def capture(model, samples, inputs, findings):
         raise Captured(inputs())
 
     monkeypatch.setattr(engine.pipelines, "run", capture)
@@ -125,7 +125,8 @@ def test_any_photo_is_letterboxed_as_by_the_demo(engine, checkpoints, person, ga
 @pytest.mark.parametrize("encoding", [None, "pose-demo", "pose-training"])
 def test_pose_transfer_takes_the_named_encoding(engine, checkpoints, photo, encoding):
     save_toy(checkpoints, "deep-fashion")
-    inputs = given(engine.pose_transfer, photo, photo, Settings(encoding=encoding))
+    reference = photo.transpose(Image.Transpose.FLIP_TOP_BOTTOM)  # the same one would be looked at once
+    inputs = given(engine.pose_transfer, reference, photo, Settings(encoding=encoding))
     iuv = iuv_picture(LARGE.charts, LARGE.box, FRAME)
     expected = encode_densepose(iuv, encoding or "pose-demo", "IVU")
     assert np.array_equal(inputs["densepose"][0].permute(1, 2, 0).numpy(), expected)

@@ -4,7 +4,7 @@ To change
 
 what a row may say, how it is read    manifest
 which rows are done, and in what order plan (a journal in SQLite beside the results)
-what is remembered by content         memory (on disk), caching_engine (what of a photo and a garment)
+what is remembered by content         leffa.run: findings (where), remembering (what of a photo, on disk)
 how one row becomes a picture         painter
 who does the rows                     local (this process), cluster (Ray)
 the commands                          command (`leffa batch`), splits (`leffa generate`)

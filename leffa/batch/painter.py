@@ -75,18 +75,18 @@ class EnginePainter:
 
 class _EnginePainter:
     def __init__(self, choice: EnginePainter):
-        from leffa.batch.caching_engine import CachingEngine
-        from leffa.batch.memory import Memory
+        from leffa.engine import Engine
+        from leffa.run.findings import Findings
 
         self._choice = choice
-        self._memory = Memory(choice.memory)
-        self._engine = CachingEngine(self._memory, choice.device, choice.placement)
+        self._findings = Findings(choice.memory)
+        self._engine = Engine(choice.device, choice.placement, self._findings)
 
     def read(self, row: Row) -> tuple[int, int]:
         from leffa.config import Task
 
         engine, model = self._engine, self._choice.model
-        before = self._memory.hits, self._memory.misses
+        before = self._findings.hits, self._findings.misses
         if row.is_pose:
             for name in (row.reference, row.pose):
                 engine.parts(engine.prepare(_picture(name), task=Task.POSE_TRANSFER, model=model))
@@ -96,7 +96,7 @@ class _EnginePainter:
             engine.parts(prepared)
             if not row.mask:
                 engine.mask(prepared, row.kind)
-        return self._memory.hits - before[0], self._memory.misses - before[1]
+        return self._findings.hits - before[0], self._findings.misses - before[1]
 
     def paint(self, row: Row) -> Image.Image:
         settings, model = self._choice.settings(row), self._choice.model

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from leffa.config import DensePoseEncoding
-from leffa.files import in_words
+from leffa.files import digest, in_words
 from leffa.model import base_folder
 from leffa.model.attention import (
     AttentionObserver,
@@ -54,6 +54,18 @@ OFFICIAL_PREFIXES = {"unet": "unet", "reference_unet": "unet_encoder", "vae": "v
 Pictures: TypeAlias = list[Image.Image] | NDArray[np.float32] | Tensor
 Generator: TypeAlias = torch.Generator | list[torch.Generator] | None
 StepCallback: TypeAlias = Callable[["LeffaPipeline", int, int, dict[str, Tensor]], dict[str, Tensor] | None]
+Remember: TypeAlias = Callable[[str, Callable[[], Any]], Any]
+"""Called with a name and a function; gives what the function gives, or gave when the name was last called."""
+
+
+def _anew(name: str, find: Callable[[], Any]) -> Any:
+    """A ``Remember`` that keeps nothing."""
+    return find()
+
+
+def _content(remember: Remember, *pictures: Tensor) -> str:
+    """What pictures are remembered by; of a graphics card it must be waited for."""
+    return "" if remember is _anew else digest(*(picture.cpu().numpy() for picture in pictures))
 
 
 def _is_one(rows: Tensor) -> bool:
@@ -274,6 +286,7 @@ class LeffaPipeline(DiffusionPipeline):
         reuse_reference: bool = False,
         bank_memory: int = 0,
         unconditional: UnconditionalFeatures | None = None,
+        remember: Remember = _anew,
         output_type: str = "pil",
         callback_on_step_end: StepCallback | None = None,
         return_flow: bool | FlowOptions = False,
@@ -301,6 +314,9 @@ class LeffaPipeline(DiffusionPipeline):
                            every step. The picture stays the same
         unconditional      what earlier pictures of the same weights left for guidance, see
                            ``UnconditionalFeatures``; this one adds to it. The picture stays the same
+        remember           keeps what follows from the pictures alone for later calls with the same weights on
+                           the same device: what is encoded, and what the reference UNet reads. Names hold the
+                           pictures' content; what is kept must not be changed. The picture stays the same
         output_type        "pil", "np", "pt" or "latent"
         callback_on_step_end  called as (pipeline, step, timestep, {"latents": latents}); may return a dict
                            with changed latents
@@ -323,14 +339,15 @@ class LeffaPipeline(DiffusionPipeline):
         self._keep_vae_from_overflowing()
 
         # 2. Encode the conditions; they are the same in every step
-        inputs = self._inputs(person, reference, mask, densepose, reference_mask)
+        device = self._execution_device  # which is looked for in all networks, anew each time
+        inputs = self._inputs(device, person, reference, mask, densepose, reference_mask, remember)
 
         # 3. Timesteps and start noise
         # in main memory: a number that is asked of a graphics card waits for all that it has to do
         scheduler.set_timesteps(num_inference_steps, device="cpu")
         if latents is None:
-            latents = self._noise(inputs, generator)
-        latents = latents.to(self._execution_device, self.unet.dtype) * scheduler.init_noise_sigma
+            latents = self._noise(device, inputs, generator)
+        latents = latents.to(device, self.unet.dtype) * scheduler.init_noise_sigma
 
         # 4. Who watches the attention
         every = [int(timestep) for timestep in scheduler.timesteps]
@@ -340,12 +357,12 @@ class LeffaPipeline(DiffusionPipeline):
 
         # 5. Denoise
         both = [any(guided)] * len(every) if reuse_reference else guided
-        read = self._reader(inputs, every, both, unconditional or UnconditionalFeatures())
+        read = self._reader(inputs, every, both, unconditional or UnconditionalFeatures(), remember)
         banks: Sequence[Bank] | ReadAhead
         if reuse_reference:
             banks = self._static(read, guided, len(inputs.person))
         else:
-            banks = ReadAhead(read, len(every), bank_memory, self._execution_device)
+            banks = ReadAhead(read, len(every), bank_memory, device)
         latents = self._denoise(
             scheduler, latents, inputs, guidance, banks, generator, recorder, callback_on_step_end
         )
@@ -358,33 +375,38 @@ class LeffaPipeline(DiffusionPipeline):
 
     def _inputs(
         self,
+        device: torch.device,
         person: Tensor,
         reference: Tensor,
         mask: Tensor,
         densepose: Tensor,
         reference_mask: Tensor | None,
+        remember: Remember,
     ) -> Inputs:
         """Everything on the device, and encoded; rows that are the same by their strides once."""
-        device, dtype, batch = self._execution_device, self.unet.dtype, len(person)
+        dtype, batch = self.unet.dtype, len(person)
         painted = 1 if all(_is_one(x) for x in (person, mask, densepose)) else batch
         read = 1 if _is_one(reference) else batch
-        person, mask, densepose = (x[:painted].to(device, torch.float32) for x in (person, mask, densepose))
+        conditions = [x[:painted].to(device, torch.float32) for x in (person, mask, densepose)]
         reference = reference[:read].to(device, torch.float32)
-        condition = self.condition(person, mask, densepose).to(dtype)
-        reference_latents = self.encode(reference).to(dtype)
+        read_in = f"{_content(remember, reference)} {device} {dtype}"
+        condition = remember(
+            f"condition {_content(remember, *conditions)} {device} {dtype}",
+            lambda: self.condition(*conditions).to(dtype),
+        )
+        latents = remember(f"reference {read_in}", lambda: self.encode(reference).to(dtype))
         return Inputs(
-            person=person.expand(batch, -1, -1, -1),
+            person=conditions[0].expand(batch, -1, -1, -1),
             reference_mask=None if reference_mask is None else reference_mask.to(device, torch.float32),
             condition=condition.expand(batch, -1, -1, -1),
-            reference_latents=reference_latents,
+            reference_latents=latents,
+            reference_name=read_in,
         )
 
-    def _noise(self, inputs: Inputs, generator: Generator) -> Tensor:
+    def _noise(self, device: torch.device, inputs: Inputs, generator: Generator) -> Tensor:
         """(B, C, h, w) of standard normal noise."""
         shape = (len(inputs.person), self.vae.config.latent_channels, *inputs.condition.shape[-2:])
-        noise: Tensor = randn_tensor(
-            shape, generator=generator, device=self._execution_device, dtype=self.unet.dtype
-        )
+        noise: Tensor = randn_tensor(shape, generator=generator, device=device, dtype=self.unet.dtype)
         return noise
 
     def _recorder(self, inputs: Inputs, options: FlowOptions, timesteps: set[int]) -> FlowRecorder:
@@ -395,7 +417,12 @@ class LeffaPipeline(DiffusionPipeline):
         )
 
     def _reader(
-        self, inputs: Inputs, timesteps: list[int], guided: list[bool], unconditional: UnconditionalFeatures
+        self,
+        inputs: Inputs,
+        timesteps: list[int],
+        guided: list[bool],
+        unconditional: UnconditionalFeatures,
+        remember: Remember,
     ) -> Callable[[int], Bank]:
         """What reads the reference for a step: the bank of all rows that are painted in it."""
         latents = inputs.reference_latents
@@ -406,7 +433,10 @@ class LeffaPipeline(DiffusionPipeline):
         )
 
         def read(step: int) -> Bank:
-            conditional = self.read_reference(latents, on_device[step])
+            conditional = remember(
+                f"features at {timesteps[step]} {inputs.reference_name}",
+                lambda: self.read_reference(latents, on_device[step]),
+            )
             return stacked(without(step) if guided[step] else None, conditional, len(inputs.person))
 
         return read

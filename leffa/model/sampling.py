@@ -61,9 +61,11 @@ class Inputs:
     reference_mask     (B, 1, H, W) float32, or None
     condition          (B, C + 4, h, w): see ``LeffaPipeline.condition``
     reference_latents  (B, C, h, w), or one row for all
+    reference_name     what they are remembered by
     """
 
     person: Tensor
     reference_mask: Tensor | None
     condition: Tensor
     reference_latents: Tensor
+    reference_name: str

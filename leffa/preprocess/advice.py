@@ -4,18 +4,17 @@ The app, the command line, the Python interface and the endpoints all say these 
 its other languages by their keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from leffa.config import Garment
 from leffa.errors import PersonError
 from leffa.preprocess.garment.kind import guess_kind
 from leffa.preprocess.garment.measure import GarmentMeasure, shortfall
-from leffa.preprocess.garment.shot import Shot, TakeOff
+from leffa.preprocess.garment.shot import Shot
 from leffa.preprocess.labels import Part, parts_named
 from leffa.preprocess.offline.masks import MaskOptions
 
@@ -68,14 +67,14 @@ class Advice:
 
 
 def settle(
-    garment: Garment | str | None, picture: Image.Image, take_off: TakeOff
+    garment: Garment | str | None, shot_of: Callable[[Garment], Shot]
 ) -> tuple[Garment, Shot, list[Advice]]:
     """The kind of garment to paint, its picture, and what is to be said of both.
 
-    garment   as it was given; None = by its outline
-    take_off  finds what somebody wears on the picture
+    garment  as it was given; None = by its outline
+    shot_of  the garment's picture, with a garment of this kind taken off if somebody wears it there
     """
-    shot = Shot.of(picture, Garment(garment or Garment.UPPER), take_off)
+    shot = shot_of(Garment(garment or Garment.UPPER))
     if shot.is_worn:
         kind = Garment(garment or Garment.UPPER)
         told = [Advice("worn", {"kind": kind.value})]

@@ -11,6 +11,7 @@ from leffa.errors import LeffaError, WeightsError, is_out_of_memory
 from leffa.intactness import faults_in, how_to_mend
 from leffa.model.banks import UnconditionalFeatures
 from leffa.model.pipeline import LeffaOutput, LeffaPipeline
+from leffa.run.findings import Findings
 from leffa.run.machine import Machine, inspect
 from leffa.run.placement import (
     Memory,
@@ -60,9 +61,11 @@ class Pipelines:
         return inspect(self._device)
 
     def run(
-        self, model: Model, samples: int, inputs: Callable[[], dict[str, Any]]
+        self, model: Model, samples: int, inputs: Callable[[], dict[str, Any]], findings: Findings
     ) -> tuple[LeffaOutput, list[str]]:
         """Call the model's pipeline with ``inputs()``; returns its output and notes for the user.
+
+        findings  keep what follows from the pictures alone, where memory allows it
 
         Out of memory, the run is repeated in the next smaller mode, with inputs made anew. Raises LeffaError
         if there is none, WeightsError if the weights cannot be read.
@@ -74,7 +77,7 @@ class Pipelines:
                 try:
                     loaded = self._ready(model, samples)
                     placement = loaded.placement
-                    return loaded.pipeline(**inputs(), **self._extra(loaded)), notes
+                    return loaded.pipeline(**inputs(), **self._extra(model, loaded, findings)), notes
                 except Exception as error:
                     if not is_out_of_memory(error):
                         raise
@@ -152,11 +155,17 @@ class Pipelines:
         is_roomy = placement.memory is Memory.PLAIN
         return UnconditionalFeatures(int(_UNCONDITIONAL_SHARE * self.machine().free) if is_roomy else 0)
 
-    def _extra(self, loaded: _Loaded) -> dict[str, Any]:
+    def _extra(self, model: Model, loaded: _Loaded, findings: Findings) -> dict[str, Any]:
         """While networks take turns on the device, features are read ahead as far as main memory goes."""
-        if loaded.placement.memory is not Memory.OFFLOAD:
+        if loaded.placement.memory is Memory.OFFLOAD:
+            return {"bank_memory": int(_BANK_SHARE * self.machine().ram_free)}
+        if loaded.placement.memory is not Memory.PLAIN:
             return {"unconditional": loaded.unconditional}
-        return {"bank_memory": int(_BANK_SHARE * self.machine().ram_free)}
+
+        def remember(name: str, find: Callable[[], Any]) -> Any:
+            return findings.remember(f"{model.name} {name}", find)
+
+        return {"unconditional": loaded.unconditional, "remember": remember}
 
 
 def check_intact(model: Model) -> None:

@@ -21,7 +21,6 @@ from leffa.batch import command
 from leffa.batch.cluster import Workers
 from leffa.batch.command import run_rows
 from leffa.batch.manifest import BadRow, Row, read_manifest
-from leffa.batch.memory import Memory
 from leffa.batch.painter import EnginePainter, _picture
 from leffa.batch.plan import Outcome, Plan
 from leffa.batch.progress import Progress
@@ -320,22 +319,6 @@ def test_pose_rows_and_broken_lines(tmp_path):
     assert isinstance(first, Row) and first.is_pose and first.seed == 3
     assert [type(row) for row in others] == [BadRow] * 3
     assert "reference and pose" in others[2].reason
-
-
-def test_memory_is_shared_by_content_and_mends_itself(tmp_path):
-    made = []
-
-    def compute():
-        made.append(1)
-        return {"map": np.arange(5)}
-
-    for _ in range(2):  # two processes
-        memory = Memory(tmp_path)
-        assert (memory.remember("x", compute, counts=True)["map"] == np.arange(5)).all()
-    assert len(made) == 1 and (memory.hits, memory.misses) == (1, 0)
-    next(tmp_path.rglob("*.npz")).write_bytes(b"torn")
-    Memory(tmp_path).remember("x", compute)
-    assert len(made) == 2
 
 
 def test_progress_tells_speed_and_what_was_known():

@@ -4,6 +4,7 @@ import threading
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -28,6 +29,26 @@ def test_an_ended_session_leaves_no_file_and_stops_its_run(tmp_path, monkeypatch
     sessions.end("one")
     assert stop.is_set() and not file.parent.exists()
     assert sessions.of("one") is not one and sessions.of("other") is other
+
+
+def test_what_was_found_in_pictures_ends_with_the_visit():
+    sessions = Sessions()
+    findings = sessions.of("one").findings
+    assert findings is not sessions.of("other").findings
+    findings.remember("photo", lambda: np.zeros(1000))
+    assert findings.bytes
+    sessions.end("one")
+    findings.remember("late", lambda: np.zeros(1000))  # by a run that was not stopped yet
+    assert findings.bytes == 0
+
+
+def test_of_too_many_findings_those_of_who_is_away_longest_go():
+    sessions = Sessions(most_bytes=400_000)
+    early, late = sessions.of("early"), sessions.of("late")
+    for session in (early, late):
+        session.findings.remember("photo", lambda: np.zeros(60_000, np.uint8))
+    sessions.of("early")
+    assert early.findings.bytes and not late.findings.bytes and not late.has_ended
 
 
 def test_idle_and_surplus_sessions_end():

@@ -80,16 +80,28 @@ def _alike_on_both_sides(inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
     columns = np.flatnonzero(inside.any(0))
     middle = int(columns[0] + columns[-1])
     reach = round(MOST_SKEW * (columns[-1] - columns[0]))
-    x = np.arange(inside.shape[1])
-    best, mirror = 0.0, inside
-    for axis in range(middle - reach, middle + reach + 1):
-        source = axis - x
-        there = (source >= 0) & (source < inside.shape[1])
-        turned = np.where(there, inside[:, source.clip(0, inside.shape[1] - 1)], 0)
-        shared = float((inside & turned).sum() / (inside | turned).sum())
-        if shared > best:
-            best, mirror = shared, turned
-    return inside | mirror.astype(np.uint8) if best > LEAST_MIRRORED else inside
+    axes = np.arange(middle - reach, middle + reach + 1)
+    shared, turned = _mirrored_at_all_axes(inside)
+    overlap = shared[axes] / (inside.sum() + turned[axes] - shared[axes])
+    best = int(overlap.argmax())
+    if overlap[best] <= LEAST_MIRRORED:
+        return inside
+    source = axes[best] - np.arange(inside.shape[1])
+    there = (source >= 0) & (source < inside.shape[1])
+    return inside | (inside[:, source.clip(0, inside.shape[1] - 1)] * there.astype(np.uint8))
+
+
+def _mirrored_at_all_axes(inside: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels that a mask (h, w) in {0, 1} shares with its mirror image, and those of that image in the frame.
+
+    Both (2 w - 1,), by the sum of the numbers of two columns that change places.
+    """
+    cloth = inside.astype(np.float32)  # whole numbers below 2^24: exact
+    width = cloth.shape[1]
+    sums = np.add.outer(np.arange(width), np.arange(width)).ravel()
+    pairs = (cloth.T @ cloth).ravel()
+    heights = np.repeat(cloth.sum(0, dtype=np.float64), width)  # of the column that comes from the other side
+    return np.bincount(sums, pairs).astype(np.float64), np.bincount(sums, heights).astype(np.float64)
 
 
 def _like_ground(picture: NDArray[np.uint8], ground: NDArray[np.bool_]) -> NDArray[np.bool_]:

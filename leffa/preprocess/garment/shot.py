@@ -47,6 +47,10 @@ class Shot:
         alone = np.where(worn[..., None] > 127, pixels, 255).astype(np.uint8)
         return cls(Image.fromarray(alone), worn, True)
 
+    def copy(self) -> "Shot":
+        """The same, in memory of its own."""
+        return Shot(self.picture.copy(), self.shown.copy(), self.is_worn)
+
     def measure(self, garment: Garment) -> GarmentMeasure | None:
         """Its lengths, see ``measure_garment``; None of a worn one, whose outline is its wearer's pose."""
         return None if self.is_worn else measure_silhouette(self.shown > 127, garment)
