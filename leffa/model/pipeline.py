@@ -330,7 +330,7 @@ class LeffaPipeline(DiffusionPipeline):
         scheduler.set_timesteps(num_inference_steps, device="cpu")
         if latents is None:
             latents = self._noise(inputs, generator)
-        latents = latents.to(self._execution_device, self.unet.dtype) * scheduler.init_noise_sigma
+        latents = latents.to(inputs.condition.device, inputs.condition.dtype) * scheduler.init_noise_sigma
 
         # 4. Who watches the attention
         every = [int(timestep) for timestep in scheduler.timesteps]
@@ -345,7 +345,7 @@ class LeffaPipeline(DiffusionPipeline):
         if reuse_reference:
             banks = self._static(read, guided, len(inputs.person))
         else:
-            banks = ReadAhead(read, len(every), bank_memory, self._execution_device)
+            banks = ReadAhead(read, len(every), bank_memory, inputs.condition.device)
         latents = self._denoise(
             scheduler, latents, inputs, guidance, banks, generator, recorder, callback_on_step_end
         )
@@ -383,7 +383,7 @@ class LeffaPipeline(DiffusionPipeline):
         """(B, C, h, w) of standard normal noise."""
         shape = (len(inputs.person), self.vae.config.latent_channels, *inputs.condition.shape[-2:])
         noise: Tensor = randn_tensor(
-            shape, generator=generator, device=self._execution_device, dtype=self.unet.dtype
+            shape, generator=generator, device=inputs.condition.device, dtype=inputs.condition.dtype
         )
         return noise
 
