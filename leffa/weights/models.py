@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from leffa.config import DensePoseEncoding, Garment, Task
@@ -23,13 +23,19 @@ class Cost:
 
     step  one sampling step of both UNets, with guidance if the model's default has it
     once  encoding, decoding, and the flow that is read on the way
+    read, paint  a run that reads the reference once: the reading, and a step with guidance; half without
     """
 
     step: float = 0.0
     once: float = 0.0
+    read: float = 0.0
+    paint: float = 0.0
 
-    def of(self, steps: int) -> float:
-        return self.step * steps + self.once
+    def of(self, guided: list[bool], reads_once: bool = False) -> float:
+        """A picture's: of steps with guidance or without. What it saves is known where the parts are."""
+        if not reads_once or not self.read:
+            return self.step * len(guided) + self.once
+        return self.read + sum(self.paint * (1 if with_it else 0.5) for with_it in guided) + self.once
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Model:
     garments     kinds it was trained on
     mask_recipe  which of the released mask functions it was used with
     cost         what a picture costs
+    smaller      other sizes that it can paint at, with what a picture costs there
     licence      what is known of it
     fetch        value of ``leffa download --what`` that brings it; None: it is in the repository
     """
@@ -67,12 +74,22 @@ class Model:
     garments: tuple[Garment, ...] = tuple(Garment)
     mask_recipe: str = "viton-hd"
     cost: Cost = field(default_factory=Cost)
+    smaller: dict[tuple[int, int], Cost] = field(default_factory=dict)
     licence: str = "MIT"
     fetch: str | None = None
 
     @property
     def is_present(self) -> bool:
         return (self.folder / "model_index.json").is_file()
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """All that it can paint at, its own first."""
+        return (self.size, *self.smaller)
+
+    def at(self, size: tuple[int, int]) -> "Model":
+        """The same weights, painting at one of their ``sizes``."""
+        return self if size == self.size else replace(self, size=size, cost=self.smaller[size], smaller={})
 
     @property
     def densepose_encoding(self) -> DensePoseEncoding:
@@ -86,8 +103,16 @@ class Model:
             raise WeightsError(f"{path} {fault}: {how_to_mend(self.fetch is None)}") from error
 
 
-_SD = Cost(step=14.08, once=28.09)
-_SDXL = Cost(step=18.80, once=19.57)
+_SD = Cost(step=14.08, once=28.09, read=5.62, paint=8.30)
+_SD_SMALLER = {
+    (768, 576): Cost(step=6.39, once=12.33, read=2.71, paint=3.58),
+    (512, 384): Cost(step=2.35, once=4.37, read=1.06, paint=1.25),
+}
+_SDXL = Cost(step=18.80, once=19.57, read=8.22, paint=9.87)
+_SDXL_SMALLER = {
+    (768, 576): Cost(step=9.96, once=9.63, read=4.43, paint=5.14),
+    (512, 384): Cost(step=4.23, once=3.84, read=1.91, paint=2.15),
+}
 
 VITON_HD = Model(
     name="viton-hd",
@@ -97,6 +122,7 @@ VITON_HD = Model(
     size=(1024, 768),
     garments=(Garment.UPPER,),
     cost=_SD,
+    smaller=_SD_SMALLER,
     licence=published.VITON_HD.licence,
     fetch="tryon",
 )
@@ -108,6 +134,7 @@ DRESS_CODE = Model(
     size=(1024, 768),
     mask_recipe="dress-code",
     cost=_SD,
+    smaller=_SD_SMALLER,
     licence=published.DRESS_CODE.licence,
     fetch="tryon-dresscode",
 )
@@ -118,6 +145,7 @@ DEEP_FASHION = Model(
     folder=CHECKPOINTS / published.DEEP_FASHION.name,
     size=(1024, 768),
     cost=_SDXL,
+    smaller=_SDXL_SMALLER,
     licence=published.DEEP_FASHION.licence,
     fetch="pose",
 )
