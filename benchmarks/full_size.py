@@ -285,6 +285,12 @@ def report_counts(task: str) -> bool:
         agrees("TFLOP a step", found.step.arithmetic, model.cost.step, 0.005),
         agrees("TFLOP once: encoding, decoding, flow", found.once, model.cost.once, 0.005),
     ]
+    for size, cost in model.smaller.items():
+        small = counts(task, size)
+        good += [
+            agrees(f"TFLOP a step, {size[0]}x{size[1]}", small.step.arithmetic, cost.step, 0.02),
+            agrees(f"TFLOP once, {size[0]}x{size[1]}", small.once, cost.once, 0.02),
+        ]
     if task == "bundled":
         return all(good)
     for name, official in OFFICIAL[task].items():

@@ -224,14 +224,15 @@ def counted(make: Callable[[], LeffaPipeline], size: tuple[int, int], rows: int)
 
 
 def counts_table(cases: Iterable[str]) -> str:
-    """Markdown: 10^12 operations of a step at the size that the models were made for."""
+    """Markdown: 10^12 operations of a step at the sizes that the models paint at."""
     titles = ["model", "size", "official", "exact", "exact, later", "reference read once", "and no guidance"]
     rows = [titles, ["---"] * len(titles)]
     for case in cases:
         name, model, task = CASES[case]
-        found = counted(partial(full_size, task), model.size, 2)
-        steps = (found.official, found.exact, found.later, found.guided, found.alone)
-        rows.append([name, f"{model.size[0]}x{model.size[1]}", *(f"{step:.2f}" for step in steps)])
+        for size in model.sizes:
+            found = counted(partial(full_size, task), size, 2)
+            steps = (found.official, found.exact, found.later, found.guided, found.alone)
+            rows.append([name, f"{size[0]}x{size[1]}", *(f"{step:.2f}" for step in steps)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

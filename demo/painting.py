@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -220,6 +220,19 @@ def _with_remaining(step: Step, weight: int, gone: float) -> Step:
     return Step(step.share, step.what, step.preview, max(0.0, expected - gone))
 
 
+def _affordable(work: Work, device: str) -> tuple[Settings, list[str]]:
+    """The settings of a run on a kind of device, and what the visitor should know of them: without a graphics
+    card the published weights paint small pictures, or they would take hours."""
+    model = find(work.task)
+    if device != "cpu" or not model.smaller or work.settings.size is not None:
+        return work.settings, []
+    size = min(model.sizes)
+    remark = f"There is no graphics card here: painted at {size[0]}x{size[1]} instead of {model.size[0]}x"
+    return replace(work.settings, size=size), [
+        f"{remark}{model.size[1]}; the pace Fast takes the least time."
+    ]
+
+
 def _seconds_on_gpu(work: Work, stop: threading.Event | None) -> int:
     """What a run may take of a shared GPU: asked for tightly, since it comes off a visitor's daily share."""
     return int(6 + 0.4 * work.weight)
@@ -239,15 +252,16 @@ def _paint(work: Work, stop: threading.Event | None) -> "Iterator[Step | Result]
 
     def paint() -> None:
         try:
-            shared: dict[str, Any] = {"settings": work.settings, "progress": report, "stop": stop}
             painter = engine(work.findings, painting=True)
+            settings, remarks = _affordable(work, painter.pipelines.machine().kind)
+            shared: dict[str, Any] = {"settings": settings, "progress": report, "stop": stop}
             if work.task is Task.TRY_ON:
                 result = painter.try_on(
                     work.person, work.reference, work.garment or "upper", work.mask, **shared
                 )
             else:
                 result = painter.pose_transfer(work.reference, work.person, **shared)
-            events.put(result)
+            events.put(replace(result, notes=[*result.notes, *remarks]))
         except BaseException as problem:
             events.put(problem)
 

@@ -27,7 +27,9 @@ from leffa.weights.models import find
 if TYPE_CHECKING:
     from PIL import Image
 
+    from leffa.engine import Engine
     from leffa.run.result import Result
+    from leffa.weights.models import Model
 
 EXIT_BAD_INPUT = 2
 EXIT_NOT_READ = 141  # as a shell tells of SIGPIPE
@@ -169,12 +171,17 @@ def _add_painting(parser: argparse.ArgumentParser) -> None:
         "fewer steps, the reference read once, guidance in part of the run only (docs/speed.md); the bundled "
         "model is as quick in each (default: quality, the exact way)"
     )
+    size = (
+        "what to paint at: 1024x768, 768x576 or 512x384 with the published weights; smaller is faster, which "
+        "a machine without a graphics card needs (default: the model's own)"
+    )
     compose = "keep the photo's own pixels and lay the garment by its flow (default: the model's)"
     memory = "how sparingly to use the device's memory (default: what fits)"
     modes = ["auto", *(mode.value for mode in Memory)]
     add("-o", "--output", metavar="OUT", required=True, help=output)
     _add_force(parser)
     add("--pace", choices=["fast", "balanced", "quality"], help=pace)
+    add("--size", type=synthetic.parse_size, metavar="HxW", help=size)
     add("--steps", type=int, help="sampling steps (default: the pace's, else the model's)")
     add("--guidance", type=float, help="how strongly to follow the reference (default: the model's)")
     add("--guidance-rescale", type=float, help="0 = off (default: the model's)")
@@ -207,20 +214,52 @@ def _settings(options: argparse.Namespace) -> Settings:
         reuse_reference=options.reuse_reference,
         compose=options.compose,
         pace=options.pace,
+        size=options.size,
     )
 
 
+def _warn_of_long_runs(engine: "Engine", model: "Model", settings: Settings) -> None:
+    """Say how long it will take, and what would be quicker, where there is no graphics card."""
+    from leffa.run import speed
+    from leffa.run.placement import Needs
+    from leffa.run.settings import as_options, quickest
+
+    machine, used = engine.pipelines.machine(), settings.resolved(model)
+    quick = quickest(model).resolved(model)
+    if machine.kind != "cpu" or not model.smaller or used.size == quick.size:
+        return
+    placement = engine.pipelines.placement(model)
+    operations, needs = speed.measure(machine, placement.dtype), Needs.of(model.folder, used.size)
+    long, short = (
+        speed.duration_text(speed.seconds(model, one, placement, needs, operations)) for one in (used, quick)
+    )
+    print(
+        f"There is no graphics card: this picture takes about {long}, one with {as_options(quickest(model))} "
+        f"about {short}.",
+        file=sys.stderr,
+    )
+
+
+def _settle_threads() -> None:
+    """Before torch comes in: its threads sleep while they wait. Spinning, they take the cores that others
+    need: on a busy machine three times the processor time, and longer."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def _try_on(options: argparse.Namespace) -> None:
+    _settle_threads()
     from leffa.engine import Engine
     from leffa.images import load_image
     from leffa.preprocess.given_mask import read_mask
 
     output = _checked_output(options, options.person, options.reference, options.mask)
     settings = _settings(options)
-    settings.resolved(find(Task.TRY_ON, options.model))
+    model = find(Task.TRY_ON, options.model, options.garment and Garment(options.garment))
+    settings.resolved(model)
     person, reference = load_image(options.person), load_image(options.reference)
     mask = read_mask(options.mask, invert=options.invert_mask) if options.mask else None
     engine = Engine(options.device, options.memory)
+    _warn_of_long_runs(engine, model, settings)
     with _Bar() as bar:
         prepared = engine.prepare(person, options.who)
         result = engine.try_on(
@@ -230,14 +269,17 @@ def _try_on(options: argparse.Namespace) -> None:
 
 
 def _pose(options: argparse.Namespace) -> None:
+    _settle_threads()
     from leffa.engine import Engine
     from leffa.images import load_image
 
     output = _checked_output(options, options.reference, options.pose)
     settings = _settings(options)
-    settings.resolved(find(Task.POSE_TRANSFER, options.model))
+    model = find(Task.POSE_TRANSFER, options.model)
+    settings.resolved(model)
     reference, pose = load_image(options.reference), load_image(options.pose)
     engine = Engine(options.device, options.memory)
+    _warn_of_long_runs(engine, model, settings)
     with _Bar() as bar:
         result = engine.pose_transfer(
             engine.prepare(reference, options.who), pose, settings, options.model, progress=bar
@@ -246,6 +288,7 @@ def _pose(options: argparse.Namespace) -> None:
 
 
 def _mask(options: argparse.Namespace) -> None:
+    _settle_threads()
     from PIL import Image
 
     from leffa.engine import Engine
@@ -320,6 +363,8 @@ def _tell(notes: list[str], last: str) -> None:
 
 class _Bar:
     """Progress of a run as a bar on stderr."""
+
+    previews = False
 
     def __enter__(self) -> "_Bar":
         from tqdm import tqdm

@@ -19,6 +19,7 @@ from leffa.intactness import faults_in, how_to_mend
 from leffa.report import report
 from leffa.run import speed
 from leffa.run.placement import Memory
+from leffa.run.settings import as_options, quickest
 from leffa.weights import models, pose_models, published
 from leffa.weights.checksums import Checksums
 
@@ -46,6 +47,10 @@ Speed = Callable[[str], float]
 """Operations a second by the name of the dtype."""
 
 VARIABLES = ("LEFFA_CHECKPOINTS", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HOME", "CUDA_VISIBLE_DEVICES")
+_COMMANDS = {
+    Task.TRY_ON: "leffa tryon PERSON GARMENT -o OUT",
+    Task.POSE_TRANSFER: "leffa pose REFERENCE POSE -o OUT",
+}
 _OFFLINE_LICENCE = f"MediaPipe's models of pose, silhouette and faces: {pose_models.LICENCE}"
 
 
@@ -245,13 +250,18 @@ def _task(task: Task, machine: "Machine", operations: Speed, memory: str) -> lis
             lines.append(f"  {model.name:<15}damaged, see above")
             continue
         state = "is taken" if model is taken else "on request" if model.is_present else "once fetched"
-        lines.append(f"  {model.name:<15}{state}: {_how_it_runs(model, machine, operations, memory)}")
+        told = _how_it_runs(model, task, machine, operations, memory)
+        lines += [f"  {model.name:<15}{state}: {told[0]}", *(f"  {'':<15}{line}" for line in told[1:])]
     lines[0] = lines[0].rstrip()
     return lines
 
 
-def _how_it_runs(model: models.Model, machine: "Machine", operations: Speed, memory: str) -> str:
+def _how_it_runs(
+    model: models.Model, task: Task, machine: "Machine", operations: Speed, memory: str
+) -> list[str]:
+    """A line; another where the model would keep a machine without a graphics card busy for long."""
     from leffa.run.placement import Needs, choose
+    from leffa.run.settings import Settings
 
     weights = published.SETS.get(model.name)
     if model.is_present:
@@ -259,15 +269,25 @@ def _how_it_runs(model: models.Model, machine: "Machine", operations: Speed, mem
     elif weights is not None:
         needs = Needs.of_published(weights, model.size)
     else:
-        return "it cannot be told how"
+        return ["it cannot be told how"]
     placement = choose(machine, needs, memory)
     wanted = needs.memory(placement)
     room = "" if wanted <= machine.free else ", MORE THAN IS FREE"
-    time = speed.duration_text(speed.seconds(model, placement, needs, operations(placement.dtype)))
-    return (
-        f"{placement}; {_gigabytes(wanted)} of memory{room}; about {time} "
+
+    def time(settings: Settings) -> str:
+        resolved = settings.resolved(model)
+        return speed.duration_text(
+            speed.seconds(model, resolved, placement, needs, operations(placement.dtype))
+        )
+
+    lines = [
+        f"{placement}; {_gigabytes(wanted)} of memory{room}; about {time(Settings())} "
         f"for a picture of {model.size[0]}x{model.size[1]} in {model.steps} steps"
-    )
+    ]
+    if machine.kind == "cpu" and model.smaller:
+        quick = quickest(model)
+        lines.append(f"about {time(quick)} with `{_COMMANDS[task]} {as_options(quick)}`")
+    return lines
 
 
 def _people_finders() -> list[str]:

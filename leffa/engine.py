@@ -252,6 +252,7 @@ class Engine:
             notes += check_mask(given, prepared.size, self.parts(prepared)[..., 0])
             area = _painted(given, "the mask is empty")
 
+        chosen = chosen.at(resolved.size)
         whole = Region.whole(prepared.size, chosen.size, chosen.official_conditions)
         region = _around(prepared, area, chosen) if chosen.focus else whole
         # An automatic mask in the model's own frame is used as it was made.
@@ -308,6 +309,7 @@ class Engine:
         (progress or _silent)(0.0, "finding the people", None)
         source, target = self._prepared(reference, chosen), self._prepared(pose, chosen)
         shown = source.silhouette()
+        chosen = chosen.at(resolved.size)
         region = Region.whole(target.size, chosen.size, chosen.official_conditions)
         job = Job(
             task=Task.POSE_TRANSFER,
@@ -422,7 +424,7 @@ class Engine:
         report = progress or _silent
         report(0.05, "loading the model", None)
         paints = scene is None or job.model.official_conditions  # else its flow is all that is used
-        watch = Watch(job, report, stop, previews=progress is not None)
+        watch = Watch(job, report, stop, previews=getattr(progress, "previews", progress is not None))
 
         def inputs() -> dict:
             return {

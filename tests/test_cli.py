@@ -48,6 +48,30 @@ def leffa(folder, *arguments):
     )
 
 
+def test_long_runs_are_announced_where_no_graphics_card_is(monkeypatch, capsys):
+    from leffa.engine import Engine
+    from leffa.run import speed
+    from leffa.run.placement import Memory, Needs, Placement
+    from leffa.run.settings import Settings
+    from leffa.weights import models, published
+
+    model = models.VITON_HD
+    needs = Needs.of_published(published.VITON_HD, model.size)
+    monkeypatch.setattr(speed, "measure", lambda machine, dtype: 5e10)
+    monkeypatch.setattr(Needs, "of", lambda folder, size: needs)
+    engine = Engine("cpu")
+    monkeypatch.setattr(
+        engine.pipelines, "placement", lambda model: Placement("cpu", "float32", Memory.PLAIN)
+    )
+    cli._warn_of_long_runs(engine, model, Settings())
+    said = capsys.readouterr().err
+    assert "this picture takes about 2.5 h, one with --size 512x384 --pace fast about" in said
+    assert said.rstrip().endswith("min.")
+    cli._warn_of_long_runs(engine, model, Settings(size=(512, 384)))
+    cli._warn_of_long_runs(engine, models.BUNDLED, Settings())
+    assert capsys.readouterr().err == ""
+
+
 def test_tryon_writes_picture_settings_and_flow_and_repeats(folder):
     command = (
         "tryon",
@@ -71,6 +95,7 @@ def test_tryon_writes_picture_settings_and_flow_and_repeats(folder):
     assert record["seed"] == 7 and record["inputs"]["garment"] == "upper"
     names = {path.stem for path in (folder / "flow").iterdir()}
     assert {"overlay", "warped", "arrows", "spread", "mass", "legend"} <= names
+    assert "no graphics card" not in done.stderr  # which the bundled weights do not miss
     leffa(folder, "tryon", "person.jpg", "garment.png", "-o", "two.png", "--steps", "4", "--seed", "7")
     assert (folder / "one.png").read_bytes() == (folder / "two.png").read_bytes()
     assert not list(folder.glob(".*part")) and not list(folder.glob("*.tmp"))

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from leffa import cli
+from leffa.errors import LeffaError
 from leffa.model import presets
 from leffa.run import speed
 from leffa.run.machine import Machine, inspect
 from leffa.run.placement import Memory, Needs, Placement, choose
+from leffa.run.settings import Settings, as_options, quickest
 from leffa.weights import models, pose_models, published
 from leffa.weights.checksums import Checksums
 
@@ -178,7 +180,7 @@ def test_seconds_follow_arithmetic_and_transport():
     model = models.VITON_HD
     needs = Needs.of_published(published.VITON_HD, model.size)
     plain, offload, sequential = (
-        speed.seconds(model, Placement("cuda", "float16", mode), needs, 1e13)
+        speed.seconds(model, Settings().resolved(model), Placement("cuda", "float16", mode), needs, 1e13)
         for mode in (Memory.PLAIN, Memory.OFFLOAD, Memory.SEQUENTIAL)
     )
     assert plain == pytest.approx((30 * 14.08 + 28.09) / 10 + 30 * 0.02)
@@ -190,6 +192,48 @@ def test_seconds_follow_arithmetic_and_transport():
         "2.0 h",
     ]
     assert speed.rate(5e12) == "5.0 TFLOP/s" and speed.rate(5e10) == "50.0 GFLOP/s"
+
+
+def test_seconds_follow_size_and_pace():
+    model, placement = models.VITON_HD, Placement("cpu", "float32", Memory.PLAIN)
+
+    def estimate(**settings):
+        resolved = Settings(**settings).resolved(model)
+        needs = Needs.of_published(published.VITON_HD, resolved.size)
+        return speed.seconds(model, resolved, placement, needs, 1e12) - resolved.steps * 0.02
+
+    cost, small = model.cost, model.smaller[512, 384]
+    assert estimate() == pytest.approx(30 * cost.step + cost.once)
+    assert estimate(size=(512, 384), steps=10) == pytest.approx(10 * small.step + small.once)
+    # six steps, guidance in the first 70 %: five of them
+    assert estimate(pace="fast") == pytest.approx(cost.read + 5.5 * cost.paint + cost.once)
+    assert estimate(reuse_reference=True, guidance_scale=1) == pytest.approx(
+        cost.read + 15 * cost.paint + cost.once
+    )
+    assert estimate(size=(512, 384), pace="fast") < estimate() / 20
+
+
+def test_a_size_is_one_of_the_models(everything):
+    model = models.MODELS["viton-hd"]
+    assert Settings().resolved(model).size == model.size == (1024, 768)
+    small = Settings(size=[512, 384]).resolved(model)  # as a record brings it back
+    assert small.size == (512, 384) and small.again().resolved(model) == small
+    assert model.at(small.size).size == small.size and model.at(model.size) is model
+    for wrong in ((256, 192), (512, 512), 512, "small"):
+        with pytest.raises(LeffaError, match="viton-hd paints at 1024x768 or 768x576 or 512x384, not at"):
+            Settings(size=wrong).resolved(model)
+    with pytest.raises(LeffaError, match="bundled paints at 256x192, not at"):
+        Settings(size=(512, 384)).resolved(models.MODELS["bundled"])
+
+
+def test_a_machine_without_a_graphics_card_is_told_what_is_quicker(everything, capsys, monkeypatch):
+    _, out, _ = told(capsys, "--device", "cpu")
+    asked = "--size 512x384 --pace fast"
+    assert as_options(quickest(models.VITON_HD)) == asked
+    assert out.count(f"with `leffa tryon PERSON GARMENT -o OUT {asked}`") == 2
+    assert out.count(f"with `leffa pose REFERENCE POSE -o OUT {asked}`") == 1
+    monkeypatch.setattr("leffa.run.machine.inspect", lambda device: card(int(20e9)))
+    assert asked not in told(capsys)[1]
 
 
 def test_the_speed_is_that_of_this_machine(monkeypatch):

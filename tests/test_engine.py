@@ -165,6 +165,44 @@ def test_progress_reaches_one_with_previews_and_stop_ends_it(engine, prepared, g
         )
 
 
+def test_who_looks_at_no_previews_gets_the_same_picture_without(engine, prepared, garment):
+    class Quiet:
+        previews = False
+
+        def __init__(self):
+            self.seen = []
+
+        def __call__(self, share, what, preview):
+            self.seen.append(preview)
+
+    settings, quiet = Settings(seed=1, steps=12), Quiet()
+    plain = engine.try_on(prepared, garment, "upper", settings=settings, progress=quiet)
+    assert len(quiet.seen) > 12 and set(quiet.seen) == {None}
+    shown = engine.try_on(prepared, garment, "upper", settings=settings, progress=lambda *a: None)
+    assert plain.images[0].tobytes() == shown.images[0].tobytes()
+
+
+def test_a_smaller_size_paints_a_smaller_frame_and_a_larger_one_again(
+    toy_folder, prepared, garment, monkeypatch
+):
+    published = replace(
+        TOY,
+        folder=toy_folder,
+        size=(128, 96),
+        smaller={(64, 48): models.Cost()},
+        official_conditions=True,
+        focus=False,
+        compose=False,
+    )
+    monkeypatch.setitem(models.MODELS, "bundled", published)
+    own = Engine("cpu")
+    for size in ((64, 48), (128, 96), (64, 48)):
+        result = own.try_on(prepared, garment, "upper", settings=Settings(seed=1, size=size))
+        assert result.region.letterbox.frame == result.densepose.size[::-1] == size
+        assert result.settings.size == size and result.images[0].size == result.photo.size
+        assert own.pipelines._loaded["bundled"].needs.pixels >= size[0] * size[1]
+
+
 def test_a_picture_without_people_says_what_would_do(engine, garment):
     noise = np.random.default_rng(0).integers(0, 255, (256, 192, 3), dtype=np.uint8)
     with pytest.raises(PersonError):

@@ -49,7 +49,7 @@ def made_up(shift=(0.0, 0.0), spread=0.05, images=1, seed=0):
     return Result(
         task=Task.TRY_ON,
         model="toy",
-        settings=ResolvedSettings(2, 1.0, 0.0, 0, images, False, False),
+        settings=ResolvedSettings(2, 1.0, 0.0, 0, images, False, False, (64, 48)),
         photo=photo,
         reference=reference,
         images=[photo] * images,

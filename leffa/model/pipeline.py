@@ -346,8 +346,8 @@ class LeffaPipeline(DiffusionPipeline):
         # in main memory: a number that is asked of a graphics card waits for all that it has to do
         scheduler.set_timesteps(num_inference_steps, device="cpu")
         if latents is None:
-            latents = self._noise(device, inputs, generator)
-        latents = latents.to(device, self.unet.dtype) * scheduler.init_noise_sigma
+            latents = self._noise(inputs, generator)
+        latents = latents.to(device, inputs.condition.dtype) * scheduler.init_noise_sigma
 
         # 4. Who watches the attention
         every = [int(timestep) for timestep in scheduler.timesteps]
@@ -403,10 +403,12 @@ class LeffaPipeline(DiffusionPipeline):
             reference_name=read_in,
         )
 
-    def _noise(self, device: torch.device, inputs: Inputs, generator: Generator) -> Tensor:
+    def _noise(self, inputs: Inputs, generator: Generator) -> Tensor:
         """(B, C, h, w) of standard normal noise."""
         shape = (len(inputs.person), self.vae.config.latent_channels, *inputs.condition.shape[-2:])
-        noise: Tensor = randn_tensor(shape, generator=generator, device=device, dtype=self.unet.dtype)
+        noise: Tensor = randn_tensor(
+            shape, generator=generator, device=inputs.condition.device, dtype=inputs.condition.dtype
+        )
         return noise
 
     def _recorder(self, inputs: Inputs, options: FlowOptions, timesteps: set[int]) -> FlowRecorder:

@@ -1,5 +1,6 @@
 """The pipelines in memory: placed where they fit, and made smaller when they do not."""
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,6 +93,10 @@ class Pipelines:
             return self._choose(model, samples)[0]
 
     def _ready(self, model: Model, samples: int) -> _Loaded:
+        loaded = self._loaded.get(model.name)
+        if loaded is not None and math.prod(model.size) > loaded.needs.pixels:
+            del self._loaded[model.name], loaded  # it was placed for smaller pictures
+            release_memory()
         if model.name not in self._loaded:
             placement, needs = self._choose(model, samples)
             if self._loaded and self._is_squeezed(placement, needs):

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from leffa.model.recorder import SampleFlow
 
 Progress = Callable[[float, str, Image.Image | None], None]
-"""Called with the share done in [0, 1], what is being done, and a preview where there is one."""
+"""Called with the share done in [0, 1], what is being done, and a preview where there is one.
+
+One whose attribute ``previews`` is False gets None for them, and none are painted.
+"""
 
 
 class StoppedError(LeffaError):

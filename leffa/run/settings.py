@@ -17,6 +17,7 @@ MOST_GUIDANCE = 20
 class Settings:
     """How to paint; None means the model's own default.
 
+    size             (height, width) to paint at, one of the model's ``sizes``
     pace             fast, balanced or quality: see ``leffa.run.pace``; None = quality, the exact way
     steps            sampling steps, 1 to 200; those of the pace, else the model's
     guidance_scale   how strongly the reference is followed, 0 to 20; 1 or less switches guidance off
@@ -39,6 +40,7 @@ class Settings:
     compose: bool | None = None
     encoding: DensePoseEncoding | None = None
     pace: Pace | None = None
+    size: tuple[int, int] | None = None
 
     def resolved(self, model: Model) -> "ResolvedSettings":
         """With every default filled in and the seed drawn. Raises LeffaError for what no model can do."""
@@ -63,7 +65,19 @@ class Settings:
             compose=model.compose if self.compose is None else self.compose,
             encoding=None if self.encoding is None else DensePoseEncoding(self.encoding),
             pace=pace,
+            size=_size(self.size, model),
         )
+
+
+def quickest(model: Model) -> Settings:
+    """For a machine without a graphics card: the smallest picture, in the fewest steps."""
+    return Settings(size=min(model.sizes), pace=Pace.FAST)
+
+
+def as_options(settings: Settings) -> str:
+    """Size and pace as the command line takes them."""
+    size = settings.size and f"--size {settings.size[0]}x{settings.size[1]}"
+    return " ".join(filter(None, (size, settings.pace and f"--pace {settings.pace.value}")))
 
 
 def _pace(value: object) -> Pace:
@@ -72,6 +86,17 @@ def _pace(value: object) -> Pace:
     except ValueError:
         known = ", ".join(pace.value for pace in Pace)
         raise LeffaError(f"pace must be one of {known}, got {_shortly(value)}") from None
+
+
+def _size(value: object, model: Model) -> tuple[int, int]:
+    if value is None:
+        return model.size
+    known = {tuple(size): size for size in model.sizes}
+    try:
+        return known[tuple(value)]  # type: ignore[arg-type]  # a record has a list
+    except (TypeError, KeyError):
+        told = " or ".join(f"{height}x{width}" for height, width in model.sizes)
+        raise LeffaError(f"{model.name} paints at {told}, not at {_shortly(value)}") from None
 
 
 def _whole(name: str, value: object, low: int, high: int) -> int:
@@ -103,6 +128,7 @@ class ResolvedSettings:
     samples: int
     reuse_reference: bool
     compose: bool
+    size: tuple[int, int]
     encoding: DensePoseEncoding | None = None
     pace: Pace = Pace.QUALITY
 

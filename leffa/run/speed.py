@@ -4,6 +4,7 @@ import time
 
 from leffa.run.machine import Machine
 from leffa.run.placement import Memory, Needs, Placement
+from leffa.run.settings import ResolvedSettings
 from leffa.weights.models import Model
 
 _SECONDS = 0.15  # spent on measuring
@@ -62,13 +63,20 @@ def _wait(machine: Machine) -> None:
         torch.mps.synchronize()
 
 
-def seconds(model: Model, placement: Placement, needs: Needs, operations: float) -> float:
-    """Of one picture with the model's default steps, on a device that does so many operations a second."""
+def seconds(
+    model: Model, settings: ResolvedSettings, placement: Placement, needs: Needs, operations: float
+) -> float:
+    """Of one picture, without previews, on a device that does so many operations a second."""
     width = 4 if placement.dtype == "float32" else 2
     weights = (needs.reference + needs.unet) * width
-    moved = {Memory.OFFLOAD: 2 * weights, Memory.SEQUENTIAL: model.steps * weights}
+    moved = {Memory.OFFLOAD: 2 * weights, Memory.SEQUENTIAL: settings.steps * weights}
     transport = moved.get(placement.memory, 0) / _BUS
-    return model.cost.of(model.steps) * 1e12 / operations + model.steps * _OVERHEAD + transport
+    from leffa.model.sampling import Guidance
+
+    interval = settings.recipe(model).guidance_interval
+    guided = Guidance(settings.guidance_scale, 0.0, interval).steps(settings.steps)
+    arithmetic = model.at(settings.size).cost.of(guided, settings.reuse_reference) * 1e12
+    return arithmetic / operations + settings.steps * _OVERHEAD + transport
 
 
 def rate(operations: float) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,19 @@ class Cost:
 
     step  one sampling step of both UNets, with guidance if the model's default has it
     once  encoding, decoding, and the flow that is read on the way
+    read, paint  a run that reads the reference once: the reading, and a step with guidance; half without
     """
 
     step: float = 0.0
     once: float = 0.0
+    read: float = 0.0
+    paint: float = 0.0
 
-    def of(self, steps: int) -> float:
-        return self.step * steps + self.once
+    def of(self, guided: list[bool], reads_once: bool = False) -> float:
+        """A picture's: of steps with guidance or without. What it saves is known where the parts are."""
+        if not reads_once or not self.read:
+            return self.step * len(guided) + self.once
+        return self.read + sum(self.paint * (1 if with_it else 0.5) for with_it in guided) + self.once
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Model:
     garments     kinds it was trained on
     mask_recipe  which of the released mask functions it was used with
     cost         what a picture costs
+    smaller      other sizes that it can paint at, with what a picture costs there
     licence      what is known of it
     fetch        value of ``leffa download --what`` that brings it; None: it is in the repository
     """
@@ -69,12 +76,22 @@ class Model:
     garments: tuple[Garment, ...] = tuple(Garment)
     mask_recipe: str = "viton-hd"
     cost: Cost = field(default_factory=Cost)
+    smaller: dict[tuple[int, int], Cost] = field(default_factory=dict)
     licence: str = "MIT"
     fetch: str | None = None
 
     @property
     def is_present(self) -> bool:
         return (self.folder / "model_index.json").is_file()
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """All that it can paint at, its own first."""
+        return (self.size, *self.smaller)
+
+    def at(self, size: tuple[int, int]) -> "Model":
+        """The same weights, painting at one of their ``sizes``."""
+        return self if size == self.size else replace(self, size=size, cost=self.smaller[size], smaller={})
 
     @property
     def densepose_encoding(self) -> DensePoseEncoding:
@@ -88,8 +105,16 @@ class Model:
             raise WeightsError(f"{path} {fault}: {how_to_mend(self.fetch is None)}") from error
 
 
-_SD = Cost(step=14.08, once=28.09)
-_SDXL = Cost(step=18.80, once=19.57)
+_SD = Cost(step=14.08, once=28.09, read=5.62, paint=8.30)
+_SD_SMALLER = {
+    (768, 576): Cost(step=6.39, once=12.33, read=2.71, paint=3.58),
+    (512, 384): Cost(step=2.35, once=4.37, read=1.06, paint=1.25),
+}
+_SDXL = Cost(step=18.80, once=19.57, read=8.22, paint=9.87)
+_SDXL_SMALLER = {
+    (768, 576): Cost(step=9.96, once=9.63, read=4.43, paint=5.14),
+    (512, 384): Cost(step=4.23, once=3.84, read=1.91, paint=2.15),
+}
 
 
 def _as_published(weights: WeightSet, title: str, fetch: str, **settings: Any) -> Model:
@@ -111,6 +136,7 @@ VITON_HD = _as_published(
     tasks=(Task.TRY_ON,),
     garments=(Garment.UPPER,),
     cost=_SD,
+    smaller=_SD_SMALLER,
 )
 DRESS_CODE = _as_published(
     published.DRESS_CODE,
@@ -119,6 +145,7 @@ DRESS_CODE = _as_published(
     tasks=(Task.TRY_ON,),
     mask_recipe="dress-code",
     cost=_SD,
+    smaller=_SD_SMALLER,
 )
 DEEP_FASHION = _as_published(
     published.DEEP_FASHION,
@@ -126,6 +153,7 @@ DEEP_FASHION = _as_published(
     "pose",
     tasks=(Task.POSE_TRANSFER,),
     cost=_SDXL,
+    smaller=_SDXL_SMALLER,
 )
 BUNDLED = Model(
     name="bundled",

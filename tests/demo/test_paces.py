@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from demo.generate import default_steps, has_paces, settings_of
-from demo.painting import Work
+from demo.painting import Work, _affordable
 from demo.restoring import from_record
 from demo.sessions import Session
 from leffa.config import Task
@@ -41,6 +41,21 @@ def test_haste_is_less_work(large):
     assert weights == sorted(weights) and weights[0] * 4 < weights[2] == 60
     ungated = Work(Task.TRY_ON, None, None, Settings(pace=Pace.FAST, guidance_scale=1)).weight
     assert ungated == RECIPES[Pace.FAST].steps < weights[0]
+
+
+def test_without_a_graphics_card_the_published_weights_paint_small(monkeypatch):
+    monkeypatch.setattr(
+        models, "MODELS", {"viton-hd": replace(models.VITON_HD, folder=models.BUNDLED.folder)}
+    )
+    work = Work(Task.TRY_ON, None, None, Settings(steps=7))
+    settings, remarks = _affordable(work, "cpu")
+    assert settings == Settings(steps=7, size=(512, 384))
+    assert "painted at 512x384 instead of 1024x768" in remarks[0]
+    assert _affordable(work, "cuda") == (work.settings, [])
+    asked = Work(Task.TRY_ON, None, None, Settings(size=(768, 576)))
+    assert _affordable(asked, "cpu") == (asked.settings, [])
+    monkeypatch.setattr(models, "MODELS", {"bundled": models.BUNDLED})
+    assert _affordable(work, "cpu") == (work.settings, [])
 
 
 def test_the_page_s_pace_reaches_the_run_and_comes_back_with_it(large):
