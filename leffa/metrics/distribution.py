@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from leffa.files import in_words
 from leffa.metrics.networks import inception_features, on_device
 from leffa.weights import metric_networks
 
@@ -70,10 +71,10 @@ def features_of(
     see: Callable[[Tensor], Tensor],
     folder: Path,
 ) -> Features:
-    """What ``see`` finds in each picture, kept in a file in ``folder`` as long as it is looked at."""
+    """What ``see`` finds in each picture, in a file in ``folder``. Raises FileError if the disk is full."""
     scaled = map(scale, pictures)
     count = width = 0
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+    with in_words(folder), tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
         while batch := list(islice(scaled, _BATCH)):
             found = see(torch.stack(batch)).numpy().astype(np.float32)
             file.write(found.tobytes())
