@@ -151,11 +151,10 @@ def _distances(ours: list[Path], true: list[Path], notes: list[str], device: str
     size = _size_of(ours[0])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
 
-        def sets(scale: Callable[[Image.Image], Tensor]) -> list[Features]:
-            return [
-                features_of(pictures, scale, see, Path(folder))
-                for pictures in (map(load_image, ours), (_at_size(path, size) for path in true))
-            ]
+        def sets(scale: Callable[[Image.Image], Tensor]) -> tuple[Features, Features]:
+            shown = map(load_image, ours), (_at_size(path, size) for path in true)
+            first, second = (features_of(pictures, scale, see, Path(folder)) for pictures in shown)
+            return first, second
 
         figures = {"FID": frechet_distance(*sets(scaled_by_torch))}
         clean = sets(scaled_cleanly)
