@@ -84,6 +84,22 @@ def load_state(path: str | Path) -> "dict[str, Tensor]":
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
+def load_arrays(file: BinaryIO) -> dict[str, np.ndarray]:
+    """Arrays of a pickle of mappings in mappings, by their names joined with dots; nothing in it is executed.
+
+    Raises RefusedError if it asks for anything but arrays, and whatever pickle raises for a damaged one.
+    """
+    found: dict[str, np.ndarray] = {}
+    waiting = [("", _ArrayUnpickler(file).load())]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [(f"{name}.{_checked_name(key)}".lstrip("."), inner) for key, inner in value.items()]
+        else:
+            found[name] = _plain_array(name, value)
+    return found
+
+
 def _read_safetensors(path: Path) -> "dict[str, Tensor]":
     from safetensors.torch import load_file
 

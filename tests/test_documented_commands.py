@@ -67,6 +67,7 @@ PARSED = {
     "make quickstart": "minutes: its commands are those of the other lines",
     "leffa batch catalogue.csv --out results --workers 4": RAY,
     "leffa batch catalogue.csv --out /shared/results --workers 16 --address auto": RAY,
+    "leffa download --what metrics": "145 MB; tests/test_metric_networks.py has small ones",
     "leffa evaluate --results out/ --truth VITON-HD/test/image --unpaired": FEATURES,
     "python app.py --host 0.0.0.0 --allow-host try.example.org --auth passwords.txt": SERVES,
     "python app.py --root-path /fitting --allow-host www.example.org": SERVES,

@@ -1,11 +1,10 @@
-"""``leffa evaluate`` on folders and on a model; stand-ins play the packages of FID, KID and LPIPS."""
+"""``leffa evaluate`` on folders and on a model; a stand-in plays the network of FID and KID."""
 
 import json
 import os
 import resource
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from leffa.config import Task
 from leffa.data.packed import PackedDataset, PackedWriter
 from leffa.errors import PersonError
 from leffa.images import to_pil
-from leffa.metrics import composed, distribution
+from leffa.metrics import composed
 from leffa.metrics.command import table
 from leffa.metrics.composed import Composed
 from leffa.metrics.folders import evaluate_folders
@@ -38,6 +37,7 @@ from leffa.model import presets
 from leffa.run.settings import Settings as RunSettings
 from leffa.synthetic.identity import Split
 from leffa.synthetic.samples import Settings, make_pose_pair, make_redressed, make_try_on
+from leffa.weights import models
 from leffa.weights.models import BUNDLED
 
 HERE = Path(__file__).resolve().parent
@@ -61,18 +61,25 @@ def folders(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def bare(tmp_path_factory, monkeypatch):
+    """A machine without the networks of FID, KID and LPIPS."""
+    monkeypatch.setattr(models, "CHECKPOINTS", tmp_path_factory.mktemp("checkpoints"))
+
+
 def test_truth_is_brought_to_the_results_size(folders):
     figures, notes = evaluate_folders(folders / "same", folders / "truth")
     assert figures["SSIM"] == pytest.approx(1) and figures["PSNR"] == float("inf")
     others, _ = evaluate_folders(folders / "other", folders / "truth")
     assert others["SSIM"] < 0.5 and others["PSNR"] < 20
-    assert len(notes) == 4 and all(".[metrics]" in note or "cannot be fetched" in note for note in notes)
+    assert len(notes) == 2 and all("`leffa download --what metrics` fetches it" in note for note in notes)
+    assert notes[0].startswith("LPIPS: ") and notes[1].startswith("FID, clean FID and KID: ")
 
 
 def test_unpaired_has_no_paired_figures_and_needs_no_names(folders):
     draw(folders / "other/new.png", 3)
     figures, notes = evaluate_folders(folders / "other", folders / "truth", paired=False)
-    assert figures == {} and len(notes) == 3
+    assert figures == {} and len(notes) == 1
     with pytest.raises(ValueError, match=r"1 of 4 results have no picture of that name .*: new"):
         evaluate_folders(folders / "other", folders / "truth")
     with pytest.raises(ValueError, match="no pictures in"):
@@ -105,78 +112,43 @@ def test_memory_is_flat_in_the_number_of_pictures(tmp_path):
 
 
 @pytest.fixture
-def packages(monkeypatch):
-    """Stand-ins for the packages, with their signatures, that count pictures and note sizes."""
-    seen = {}
+def inception(monkeypatch):
+    """A stand-in that notes what it is shown, and finds little in it."""
+    seen = []
 
-    def fid_score(paths, batch_size, device, dims, num_workers=1):
-        seen["fid"] = [sorted(Image.open(p).size for p in _files(path)) for path in paths]
-        assert dims == 2048
-        return np.float64(12.5)
+    def see(pictures):
+        seen.append(pictures)
+        return torch.nn.functional.adaptive_avg_pool2d(pictures, 2).flatten(1)
 
-    def compute(fdir1=None, fdir2=None, gen=None, mode="clean", num_workers=12, batch_size=32, **options):
-        seen["clean"] = (fdir1, fdir2)
-        print("noise of the package")
-        return 0.002
-
-    modules = {
-        "pytorch_fid": {},
-        "pytorch_fid.fid_score": {"calculate_fid_given_paths": fid_score},
-        "cleanfid": {},
-        "cleanfid.fid": {"compute_fid": compute, "compute_kid": compute},
-    }
-    for name, values in modules.items():
-        module = types.ModuleType(name)
-        module.__dict__.update(values)
-        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr("leffa.metrics.folders.Inception", lambda device: see)
     return seen
 
 
-def _files(folder):
-    return sorted(Path(folder).iterdir())
-
-
-def test_distances_are_taken_of_equal_sizes_and_kid_is_in_thousandths(folders, packages, capsys):
+def test_distances_are_of_the_judged_pictures_at_the_results_size(folders, inception):
     figures, notes = evaluate_folders(folders / "same", folders / "truth")
-    assert figures["FID"] == 12.5 and figures["clean FID"] == 0.002 and figures["KID x1000"] == 2
-    ours, true = packages["fid"]
-    assert ours == true == [(96, 128)] * 3  # only the pictures that have a result
-    assert capsys.readouterr().out == "" and len(notes) == 1
-    evaluate_folders(folders / "same", folders / "truth", paired=False, against=folders / "other")
-    assert packages["clean"] == (str(folders / "same"), str(folders / "other"))
+    assert figures["FID"] == pytest.approx(0, abs=1e-6) and figures["clean FID"] == pytest.approx(0, abs=1e-6)
+    assert [len(pictures) for pictures in inception] == [3] * 4  # without the truth that has no result
+    assert torch.equal(inception[0], inception[1])  # scaled from twice the size, as the results were
+    assert any("FID of 3 pictures" in note for note in notes)
 
 
-def test_missing_weights_are_one_sentence(monkeypatch, packages):
-    def offline(*_, **__):
-        raise OSError("no route to host")
+def test_distances_may_be_against_other_pictures(folders, inception):
+    draw(folders / "all/d.png", 17)
+    draw(folders / "all/e.png", 18)
+    usual, _ = evaluate_folders(folders / "same", folders / "truth", paired=False)
+    other, _ = evaluate_folders(folders / "same", folders / "truth", paired=False, against=folders / "all")
+    assert list(usual) == list(other) == ["FID", "clean FID", "KID x1000"]
+    assert other["FID"] > usual["FID"] and other["KID x1000"] > usual["KID x1000"]
+    assert [len(pictures) for pictures in inception] == [3, 4] * 2 + [
+        3,
+        2,
+    ] * 2  # all true ones, or all of those
 
-    sys.modules["cleanfid.fid"].compute_fid = offline
-    with pytest.raises(
-        distribution.UnavailableError, match=r"clean FID: the weights .* \(no route to host\)"
-    ):
-        distribution.clean_fid("a", "b")
 
-
-def test_lpips_is_fed_minus_one_to_one(monkeypatch):
-    image = pytest.importorskip("torchmetrics.image.lpip")
-    seen = []
-
-    class Distance(torch.nn.Module):
-        def __init__(self, net_type, reduction):
-            super().__init__()
-            assert net_type == "squeeze" and reduction == "none"
-
-        def forward(self, first, second):
-            seen.append((first.min().item(), first.max().item()))
-            return (first - second).abs().mean(dim=(1, 2, 3))
-
-        def reset(self):
-            pass
-
-    monkeypatch.setattr(image, "LearnedPerceptualImagePatchSimilarity", Distance)
-    ramp = torch.linspace(0, 1, 16).expand(2, 3, 16, 16)
-    assert distribution.Lpips()(ramp, ramp).tolist() == [0, 0]
-    assert seen == [(-1, 1)]
+def test_a_set_of_one_has_no_distance(folders, inception):
+    draw(folders / "one/a.png", 3)
+    figures, notes = evaluate_folders(folders / "one", folders / "truth")
+    assert "FID" not in figures and any("at least two pictures" in note for note in notes)
 
 
 @pytest.fixture(scope="module")
@@ -296,18 +268,12 @@ def test_figures_do_not_depend_on_the_batch(packed, pipeline):
         assert value == pytest.approx(three[Task.TRY_ON][MODEL][name], rel=1e-4), name
 
 
-def test_results_of_several_sizes_are_told_and_no_figure_is_an_error(tmp_path, capsys, monkeypatch):
+def test_results_of_several_sizes_are_told_and_no_figure_is_an_error(tmp_path, capsys):
     for folder in ("ours", "true"):
         (tmp_path / folder).mkdir()
         for name, size in (("a", (64, 80)), ("b", (72, 80))):
             Image.new("RGB", size, (90, 90, 90)).save(tmp_path / folder / f"{name}.png")
     command = ["evaluate", "--results", str(tmp_path / "ours"), "--truth", str(tmp_path / "true")]
-
-    def unavailable(*_: object) -> float:
-        raise distribution.UnavailableError("not here")
-
-    for name in ("fid", "clean_fid", "kid"):
-        monkeypatch.setattr(f"leffa.metrics.distribution.{name}", unavailable)
     assert cli.main(command) == 0
     assert "the results are of 2 sizes (64x80, 72x80)" in capsys.readouterr().out
     assert cli.main([*command, "--unpaired"]) == 2

@@ -4,13 +4,20 @@ Drawn networks stand in for those of LPIPS, FID and KID, whose weights would hav
 everything around them, through the functions that ``leffa evaluate`` calls.
 """
 
+import tracemalloc
+
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from PIL import Image
+from torch.nn import Conv2d, MaxPool2d, ReLU
 
-from leffa.metrics import distribution
+from leffa.metrics import distribution, networks
+from leffa.metrics.folders import evaluate_folders
+from leffa.metrics.lpips import Lpips
 from leffa.metrics.pictures import psnr, ssim
+from leffa.weights import metric_networks
 
 NEAR = 1e-6
 
@@ -69,63 +76,129 @@ def test_figures_of_pairs(pictures, measure, reference):
 
 # ---------------------------------------------------------------------------------------- LPIPS
 
-CHANNELS = (64, 128, 256, 384, 384, 512, 512)  # of SqueezeNet's seven layers
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of the authors, for pictures in [-1, 1]
+WIDTHS = (64, 192, 384, 256, 256)
 
 
-class Layers(torch.nn.Module):
-    """Stands in for SqueezeNet: drawn 3x3 filters, each layer half the size of the one before."""
-
-    def __init__(self, **_):
-        super().__init__()
-        generator = torch.Generator().manual_seed(1)
-        self.filters = [torch.randn(count, 3, 3, 3, generator=generator) for count in CHANNELS]
-
-    def forward(self, scaled):
-        return [
-            torch.relu(torch.nn.functional.conv2d(scaled, each.to(scaled.dtype), stride=1 + number))
-            for number, each in enumerate(self.filters)
-        ]
+def layers(_, scaled):
+    """Stands in for AlexNet: drawn 3x3 filters, each layer half the size of the one before."""
+    generator = torch.Generator().manual_seed(1)
+    filters = [torch.randn(count, 3, 3, 3, generator=generator) for count in WIDTHS]
+    return [
+        torch.relu(torch.nn.functional.conv2d(scaled, each.to(scaled.dtype), stride=1 + number))
+        for number, each in enumerate(filters)
+    ]
 
 
 def reference_lpips(result, truth, weights):
     """Zhang et al. 2018, equation 1, in float64."""
     shift, scale = (torch.tensor(values).double().view(1, 3, 1, 1) for values in (SHIFT, SCALE))
-    layers = [Layers()((2 * both - 1 - shift) / scale) for both in (result, truth)]
+    both = [layers(None, (2 * pictures - 1 - shift) / scale) for pictures in (result, truth)]
     total = 0
-    for one, other, weight in zip(*layers, weights, strict=True):
+    for one, other, weight in zip(*both, weights, strict=True):
         x, y = (values / values.square().sum(1, keepdim=True).sqrt() for values in (one, other))
-        total = total + ((x - y).square() * weight.double()).sum(1).mean((1, 2))
+        total = total + ((x - y).square() * weight.double().view(1, -1, 1, 1)).sum(1).mean((1, 2))
     return total
 
 
 def test_lpips(pictures, monkeypatch):
-    arithmetic = pytest.importorskip("torchmetrics.functional.image.lpips")
-    import torchmetrics.image.lpip as metric
-
-    monkeypatch.setattr(arithmetic, "SqueezeNet", Layers)
-    monkeypatch.setattr(metric, "_TORCHVISION_AVAILABLE", True)  # the stand-in needs none
-    lpips = distribution.Lpips()
-    weights = [layer.model[-1].weight for layer in lpips._distance.net.lins]  # of the authors, in the package
-    assert [weight.shape[1] for weight in weights] == list(CHANNELS)
+    weights = [torch.rand(count, generator=torch.Generator().manual_seed(2)) / 9 for count in WIDTHS]
+    state = {f"linear.{number}": weight for number, weight in enumerate(weights)}
+    monkeypatch.setattr(metric_networks, "load", lambda name: state)
+    monkeypatch.setitem(networks.LPIPS_FEATURES, "alex", layers)
+    lpips = Lpips("alex")
     result, truth = pictures
-    found = lpips(result.float(), truth.float())
+    found = lpips(result, truth)
+    assert lpips.name == "LPIPS (alex)"
     assert (found - reference_lpips(result, truth, weights)).abs().max() < NEAR
     for wrong in wrong_pairs(truth):
-        assert (lpips(result.float(), wrong.float()) > found + 0.01).all()
+        assert (lpips(result, wrong) > found + 0.01).all()
+    assert (lpips(truth, truth) == 0).all()
+
+
+def drawn(modules):
+    """Weights for the convolutions, numbered."""
+    convolutions = [each for module in modules for each in module.modules() if isinstance(each, Conv2d)]
+    return {
+        f"{n}.{key}": value for n, one in enumerate(convolutions) for key, value in one.named_parameters()
+    }
+
+
+def fire(inside, width):
+    squeeze = Conv2d(inside, 4, 1)
+    return torch.nn.ModuleList([squeeze, Conv2d(4, width // 2, 1), Conv2d(4, width // 2, 3, padding=1)])
+
+
+def burn(module, values):
+    squeezed = torch.relu(module[0](values))
+    return torch.cat([torch.relu(module[1](squeezed)), torch.relu(module[2](squeezed))], 1)
+
+
+def run(modules, values, kept):
+    """What comes out of the modules of these numbers, one behind the other."""
+    found = []
+    for number, module in enumerate(modules):
+        values = burn(module, values) if isinstance(module, torch.nn.ModuleList) else module(values)
+        if number in kept:
+            found.append(values)
+    return found
+
+
+def narrow_alex():
+    return [
+        Conv2d(3, 8, 11, 4, 2), ReLU(), MaxPool2d(3, 2), Conv2d(8, 12, 5, padding=2), ReLU(), MaxPool2d(3, 2),
+        Conv2d(12, 10, 3, padding=1), ReLU(), Conv2d(10, 9, 3, padding=1), ReLU(), Conv2d(9, 7, 3, padding=1),
+        ReLU(),
+    ], (1, 4, 7, 9, 11)  # fmt: skip
+
+
+def narrow_vgg():
+    modules, inside = [], 3
+    for width in (4, 4, None, 6, 6, None, 8, 8, 8, None, 9, 9, 9, None, 7, 7, 7):
+        modules += [MaxPool2d(2)] if width is None else [Conv2d(inside, width, 3, padding=1), ReLU()]
+        inside = width or inside
+    return modules, (3, 8, 15, 22, 29)
+
+
+def narrow_squeeze():
+    pool = MaxPool2d(3, 2, ceil_mode=True)
+    modules = [
+        Conv2d(3, 8, 3, 2),
+        ReLU(),
+        pool,
+        fire(8, 8),
+        fire(8, 12),
+        pool,
+        fire(12, 12),
+        fire(12, 8),
+        pool,
+    ]
+    return [*modules, *(fire(8, 8) for _ in range(4))], (1, 4, 7, 9, 10, 11, 12)
+
+
+@pytest.mark.parametrize("name", ["alex", "vgg", "squeeze"])
+def test_the_networks_of_lpips_are_those_of_torchvision(name):
+    """Narrow ones, laid out by torchvision's numbers and cut where the authors cut."""
+    torch.manual_seed(4)
+    modules, kept = {"alex": narrow_alex, "vgg": narrow_vgg, "squeeze": narrow_squeeze}[name]()
+    picture = torch.randn(2, 3, 97, 70)
+    with torch.no_grad():
+        expected = run(modules, picture, kept)
+        found = networks.LPIPS_FEATURES[name](drawn(modules), picture)
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
 
 
 # ---------------------------------------------------------------------------------------- FID and KID
 
 
 def reference_frechet(first, second):
-    """Heusel et al. 2017, equation 6; the root by eigenvalues of a symmetric matrix."""
+    """Heusel et al. 2017, equation 6, as pytorch-fid has it: with the root of a matrix."""
     covariances = [np.cov(features, rowvar=False) for features in (first, second)]
-    values, vectors = np.linalg.eigh(covariances[0])
-    root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-    both = np.sqrt(np.linalg.eigvalsh(root @ covariances[1] @ root).clip(0)).sum()
+    root = scipy.linalg.sqrtm(covariances[0] @ covariances[1])
     distance = first.mean(0) - second.mean(0)
-    return distance @ distance + sum(np.trace(each) for each in covariances) - 2 * both
+    return distance @ distance + sum(np.trace(each) for each in covariances) - 2 * np.trace(root).real
 
 
 def reference_kernel(first, second):
@@ -154,45 +227,81 @@ def features():
     return rng.normal(size=(60, 12)) @ mixing, rng.normal(0.3, 1.2, (60, 12)) @ mixing
 
 
-def test_frechet_distance_of_both_packages(features):
+@pytest.mark.parametrize(
+    ("distance", "reference"),
+    [
+        (distribution.frechet_distance, reference_frechet),
+        (distribution.kernel_distance, reference_kernel),
+    ],
+)
+def test_distances_of_features(features, monkeypatch, distance, reference):
+    monkeypatch.setattr(distribution, "_CHUNK", 7)  # in pieces as of many pictures
     first, second = features
-    expected = reference_frechet(first, second)
-    moments = [moment for each in features for moment in (each.mean(0), np.cov(each, rowvar=False))]
-    for package, name in (
-        ("pytorch_fid.fid_score", "calculate_frechet_distance"),
-        ("cleanfid.fid", "frechet_distance"),
-    ):
-        compute = getattr(pytest.importorskip(package), name)
-        assert compute(*moments) == pytest.approx(expected, rel=NEAR)
-        assert abs(compute(*moments[:2], *moments[:2])) < NEAR * expected
+    found = distance(first, second)
+    assert found == pytest.approx(reference(first, second), rel=NEAR)
+    assert distance(first, second[::-1]) == pytest.approx(found, rel=NEAR)  # sets have no order
+    shuffled = np.random.default_rng(0).permuted(second, axis=0)  # each feature by itself
+    assert abs(distance(first, shuffled) / found - 1) > 0.01
+    assert abs(distance(first, np.roll(second, 1, 1)) / found - 1) > 0.01
 
 
-def test_kernel_distance(features):
-    package = pytest.importorskip("cleanfid.fid")
-    assert package.kernel_distance(*features) == pytest.approx(reference_kernel(*features), rel=NEAR)
+def test_frechet_distance_of_fewer_pictures_than_features():
+    """Covariances without full rank, for which the root of a matrix is not to be relied on."""
+    rng = np.random.default_rng(2)
+    near, far = rng.normal(size=(2, 8, 30))
+    moved = near + np.linspace(0, 1, 30)
+    assert distribution.frechet_distance(near, near) == pytest.approx(0, abs=NEAR)
+    assert distribution.frechet_distance(near, moved) == pytest.approx(
+        (np.linspace(0, 1, 30) ** 2).sum(), rel=NEAR
+    )
+    assert distribution.frechet_distance(near, far) > 1
+
+
+def test_kernel_distance_of_draws(features):
+    """Of large sets a hundred draws are taken, the same ones every time."""
+    first, second = features
+    found = distribution.kernel_distance(first, second, subset=30)
+    assert found == distribution.kernel_distance(first, second, subset=30)
+    assert found != distribution.kernel_distance(first, second)
+    assert found == pytest.approx(reference_kernel(first, second), rel=0.15)
+    assert distribution.kernel_distance(first, second[:40]) == pytest.approx(
+        found, rel=0.3
+    )  # of unequal sizes
 
 
 def seen(pictures):
-    """Stands in for Inception: (B, 12) float64, the mean colour of the four quarters."""
-    return torch.nn.functional.adaptive_avg_pool2d(pictures.double(), 2).flatten(1)
+    """Stands in for Inception: (B, 12), the mean colour of the four quarters."""
+    return torch.nn.functional.adaptive_avg_pool2d(pictures.double(), 2).flatten(1).float()
 
 
-def features_of(paths, resize):
-    found = [
-        seen(torch.from_numpy(resize(np.asarray(Image.open(path)))).movedim(-1, 0)[None]) for path in paths
-    ]
-    return torch.cat(found).numpy()
+def features_of(paths, scale):
+    return np.concatenate([seen(scale(Image.open(path))[None]).numpy().astype(float) for path in paths])
+
+
+def bilinear(picture):
+    """Where pixel x of 299 looks in a row of N: (x + 0.5) N / 299 - 0.5, between its two neighbours."""
+    values = np.asarray(picture, float) / 127.5 - 1
+    for axis in (0, 1):
+        side = values.shape[axis]
+        places = ((np.arange(299) + 0.5) * side / 299 - 0.5).clip(0, side - 1)
+        low = np.floor(places).astype(int).clip(0, side - 2)
+        share = (places - low).reshape(-1, *[1] * (2 - axis))
+        values = values.take(low, axis) * (1 - share) + values.take(low + 1, axis) * share
+    return torch.from_numpy(values).movedim(-1, 0)
 
 
 @pytest.fixture
-def sets(tmp_path, pictures):
-    """Folders of 20 pictures: results, truths, truths a pixel off, truths in another order."""
+def sets(tmp_path):
+    """Folders of 20 pictures: results, truths, truths a pixel off, in another order, and cut and shuffled."""
     rng = np.random.default_rng(5)
-    half = np.zeros((20, 32, 24, 3))
-    half[:, :, 12:] = 0.5  # an edge where the quarters meet: a shift is seen by every picture
-    truth = half + rng.uniform(0, 0.4, (20, 4, 3, 3)).repeat(8, 1).repeat(8, 2)
+    half = np.zeros((20, 80, 64, 3))
+    half[:, :, 32:] = 0.5  # an edge where the quarters meet: a shift is seen by every picture
+    truth = half + rng.uniform(0, 0.4, (20, 4, 2, 3)).repeat(20, 1).repeat(32, 2)
     results = truth + rng.normal(0, 0.05, truth.shape)
-    folders = {"results": results, "truth": truth, "off": np.roll(truth, 1, 2), "mixed": truth[::-1]}
+    cut = np.concatenate([truth[:, :, :32], rng.permutation(truth[:, :, 32:])], 2)
+    folders = {
+        "results": results, "truth": truth, "off": np.roll(truth, 1, 2), "mixed": truth[::-1], "cut": cut
+    }  # fmt: skip
     for name, drawn in folders.items():
         (tmp_path / name).mkdir()
         for number, picture in enumerate((drawn.clip(0, 1) * 255).round().astype(np.uint8)):
@@ -201,19 +310,99 @@ def sets(tmp_path, pictures):
 
 
 @pytest.mark.parametrize(
-    ("distance", "reference"),
+    ("figure", "reference", "scale"),
     [
-        (distribution.clean_fid, reference_frechet),
-        (distribution.kid, lambda *sets: 1000 * reference_kernel(*sets)),
+        ("FID", reference_frechet, bilinear),
+        ("clean FID", reference_frechet, distribution.scaled_cleanly),
+        ("KID x1000", lambda *sets: 1000 * reference_kernel(*sets), distribution.scaled_cleanly),
     ],
 )
-def test_distances_of_folders(sets, monkeypatch, distance, reference):
-    package = pytest.importorskip("cleanfid.fid")
-    monkeypatch.setattr(package, "build_feature_extractor", lambda *_, **__: seen)
-    resize = package.build_resizer("clean")
-    values = [features_of(sorted((sets / name).iterdir()), resize) for name in ("results", "truth")]
-    found = distance(sets / "results", sets / "truth")
+def test_distances_of_folders(sets, monkeypatch, figure, reference, scale):
+    monkeypatch.setattr("leffa.metrics.folders.Inception", lambda device: seen)
+
+    def distance(name):
+        return evaluate_folders(sets / "results", sets / name, paired=False)[0][figure]
+
+    values = [features_of(sorted((sets / name).iterdir()), scale) for name in ("results", "truth")]
+    found = distance("truth")
     assert found == pytest.approx(reference(*values), rel=NEAR, abs=NEAR)
-    assert distance(sets / "results", sets / "off") > found + 1
+    assert distance("off") > found + 1e-4 and distance("cut") > found + 1e-4
     # a distance of sets has no pairs: the order is nothing to it
-    assert distance(sets / "results", sets / "mixed") == pytest.approx(found, rel=NEAR, abs=NEAR)
+    assert distance("mixed") == pytest.approx(found, rel=NEAR, abs=NEAR)
+
+
+def test_features_wait_on_the_disk(tmp_path):
+    """Memory while they are found does not grow with the number of pictures: kept, 512 would be 4 MiB."""
+
+    def peak(count):
+        picture = Image.new("RGB", (8, 8), "red")
+        tracemalloc.start()
+        found = distribution.features_of(
+            (picture for _ in range(count)), lambda _: torch.zeros(3, 4, 4),
+            lambda batch: torch.zeros(len(batch), 2048), tmp_path,
+        )  # fmt: skip
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found.shape == (count, 2048)
+        return most
+
+    few, many = peak(64), peak(576)
+    assert many < few + 500_000
+
+
+def shapes():
+    """(out, in, height, width) of Inception's convolutions, each width a sixteenth."""
+
+    def mixed(inside, pooled):
+        return [
+            (64, inside, 1, 1), (48, inside, 1, 1), (64, 48, 5, 5), (64, inside, 1, 1), (96, 64, 3, 3),
+            (96, 96, 3, 3), (pooled, inside, 1, 1),
+        ]  # fmt: skip
+
+    def long(width):
+        first, flat, tall = (width, 768, 1, 1), (width, width, 1, 7), (width, width, 7, 1)
+        down = [first, flat, (192, width, 7, 1)]
+        return [(192, 768, 1, 1), *down, first, tall, flat, tall, (192, width, 1, 7), (192, 768, 1, 1)]
+
+    def last(inside):
+        fork = [(384, 384, 1, 3), (384, 384, 3, 1)]
+        deep = [(448, inside, 1, 1), (384, 448, 3, 3), *fork]
+        return [(320, inside, 1, 1), (384, inside, 1, 1), *fork, *deep, (192, inside, 1, 1)]
+
+    stem = [(32, 3, 3, 3), (32, 32, 3, 3), (64, 32, 3, 3), (80, 64, 1, 1), (192, 80, 3, 3)]
+    smaller = [(384, 288, 3, 3), (64, 288, 1, 1), (96, 64, 3, 3), (96, 96, 3, 3)]
+    smallest = [(192, 768, 1, 1), (320, 192, 3, 3), (192, 768, 1, 1), (192, 192, 1, 7), (192, 192, 7, 1)]
+    return [
+        *stem, *mixed(192, 32), *mixed(256, 64), *mixed(288, 64), *smaller, *long(128), *long(160),
+        *long(160), *long(192), *smallest, (192, 192, 3, 3), *last(1280), *last(2048),
+    ]  # fmt: skip
+
+
+def test_inception_is_pinned():
+    """A narrow one with drawn weights. The values are of the function that gave TensorFlow's features."""
+    generator = torch.Generator().manual_seed(6)
+    state = {}
+    for number, (width, inside, *kernel) in enumerate(shapes()):
+        narrow = (width // 16, inside // 16 or inside, *kernel)
+        state[f"{number}.weight"] = torch.randn(narrow, generator=generator) / np.sqrt(
+            np.prod(narrow[1:]) / 2
+        )
+        state[f"{number}.mean"], state[f"{number}.beta"] = torch.randn(2, narrow[0], generator=generator) / 9
+        state[f"{number}.var"] = torch.rand(narrow[0], generator=generator) + 0.5
+    pictures = torch.randn(2, 3, 299, 299, generator=generator)
+    found = networks.inception_features(state, pictures)
+    assert found.shape == (2, 128)
+    values = [float(value) for value in (found.mean(), found.std(), found[1, 7])]
+    assert values == pytest.approx([2.3948, 2.9082, 9.1379], rel=1e-4)
+
+
+SEEN = torch.nn.functional.interpolate(
+    torch.rand(1, 3, 9, 9, generator=torch.Generator().manual_seed(0)), (299, 299), mode="bicubic"
+)
+
+
+@pytest.mark.skipif(not metric_networks.path_of("inception").is_file(), reason=metric_networks.COMMAND)
+def test_inception_is_tensorflows():
+    """Values of the script that the package has the weights in, run by torch."""
+    found = distribution.Inception()(SEEN.clamp(0, 1) * 2 - 1)[0]
+    assert found[[0, 100, 2047]].tolist() == pytest.approx([0.58581, 0, 0.96439], abs=1e-4)

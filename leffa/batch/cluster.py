@@ -1,7 +1,7 @@
 """Rows on Ray: some actors read pictures, others hold the model and paint; both at the same time."""
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +14,7 @@ from leffa.batch.plan import Outcome
 from leffa.errors import LeffaError
 
 AHEAD = 3  # rows that a painter has before it, read or being read
-TRIES = 3  # of a row whose worker dies over it
+TRIES = 3  # of a row whose worker dies, the last of them with no other row about
 OBJECT_STORE = 200_000_000  # bytes: rows travel through it, pictures do not
 
 
@@ -68,11 +68,17 @@ class _Lane:
     waiting: deque[Row] = field(default_factory=deque)
     begun: int = 0
 
+    def has_rows(self, source: Iterator[Row], batch: int) -> bool:
+        """Whether a row waits; where none did, some of ``source`` do now."""
+        if not self.waiting:
+            self.waiting.extend(islice(source, batch))
+        return bool(self.waiting)
+
 
 def run_cluster(
     rows: Iterable[Row], make_painter: MakePainter, folder: Path, workers: Workers
 ) -> Generator[Outcome, None, None]:
-    """What became of each row, as it becomes known. A row whose worker dies is given to another one.
+    """What became of each row, as it becomes known. A row whose worker dies is done by the next one.
 
     Raises LeffaError if Ray is not here, or cannot be reached.
     """
@@ -103,11 +109,10 @@ def _start(ray: Any, workers: Workers) -> None:
 
 
 def _lanes(ray: Any, make_painter: MakePainter, folder: Path, workers: Workers) -> list[_Lane]:
-    lasting = {"max_restarts": -1, "max_task_retries": TRIES - 1}
     actor = ray.remote(_Actor)
     threads = int(os.environ.get("OMP_NUM_THREADS", "0")) or max(1, round(workers.painter_cpus))
-    painting = actor.options(num_cpus=workers.painter_cpus, num_gpus=workers.painter_gpus, **lasting)
-    reading = actor.options(num_cpus=0, **lasting)
+    painting = actor.options(num_cpus=workers.painter_cpus, num_gpus=workers.painter_gpus, max_restarts=-1)
+    reading = actor.options(num_cpus=0, max_restarts=-1)
     count = workers.readers or (workers.painters + 1) // 2
     readers = [reading.remote(make_painter, folder, threads) for _ in range(count)]
     try:
@@ -121,31 +126,49 @@ def _lanes(ray: Any, make_painter: MakePainter, folder: Path, workers: Workers) 
 
 
 def _drive(ray: Any, rows: Iterable[Row], lanes: list[_Lane], batch: int) -> Iterator[Outcome]:
+    """Outcomes. A worker that dies takes the rows behind it along; whose fault it was, a try alone tells."""
     source = iter(rows)
     begun: dict[Any, tuple[_Lane, Row]] = {}
-    while True:
-        for lane in lanes:
-            while lane.begun < AHEAD:
-                if not lane.waiting:
-                    lane.waiting.extend(islice(source, batch))
-                if not lane.waiting:
-                    break
-                row = lane.waiting.popleft()
-                begun[lane.painter.paint.remote(row, lane.reader.read.remote(row))] = (lane, row)
-                lane.begun += 1
-        if not begun:
-            return
+    deaths: Counter[int] = Counter()
+    alone: deque[Row] = deque()
+
+    def begin(lane: _Lane, row: Row) -> None:
+        begun[lane.painter.paint.remote(row, lane.reader.read.remote(row))] = (lane, row)
+        lane.begun += 1
+
+    def feed() -> bool:
+        if alone and not begun:
+            begin(lanes[0], alone[0])
+        for lane in lanes if not alone else ():
+            while lane.begun < AHEAD and lane.has_rows(source, batch):
+                begin(lane, lane.waiting.popleft())
+        return bool(begun)
+
+    while feed():
         for reference in ray.wait(list(begun), num_returns=1)[0]:
             lane, row = begun.pop(reference)
             lane.begun -= 1
-            yield _outcome(ray, reference, row)
+            if alone and alone[0] is row:
+                alone.popleft()
+            outcome = _outcome(ray, reference, lane)
+            if isinstance(outcome, Outcome):
+                yield outcome
+                continue
+            deaths[row.number] += 1
+            if deaths[row.number] == TRIES:
+                yield Outcome(row.number, "failed", f"its worker died {TRIES} times over it ({outcome})")
+            elif deaths[row.number] == TRIES - 1:
+                alone.append(row)
+            else:
+                lane.waiting.appendleft(row)
 
 
-def _outcome(ray: Any, reference: Any, row: Row) -> Outcome:
+def _outcome(ray: Any, reference: Any, lane: _Lane) -> Outcome | str:
+    """What became of a row; if it is that a worker died, the name of the error, once there is another one."""
     try:
         outcome: Outcome = ray.get(reference)
     except ray.exceptions.RayError as error:
-        return Outcome(
-            row.number, "failed", f"its worker died {TRIES} times over it ({type(error).__name__})"
-        )
+        for actor in (lane.reader, lane.painter):
+            ray.get(actor.answer.options(max_task_retries=-1).remote())
+        return type(error).__name__
     return outcome

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from leffa import __version__
 from leffa.data.sources import HELP, Source
-from leffa.errors import LeffaError
+from leffa.errors import LeffaError, WeightsError
 from leffa.files import MARK, check_outputs, write_json, write_text
 from leffa.report import report
 from leffa.synthetic.command import parse_size
@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, help="sample i has this seed + i (default: %(default)s)"
     )
     models.add_argument("--pictures", type=Path, metavar="DIR", help="keep the painted pictures here")
+    parser.add_argument(
+        "--lpips",
+        choices=["alex", "vgg", "squeeze"],
+        default="alex",
+        help="network of LPIPS; Leffa's paper reports squeeze (default: %(default)s)",
+    )
     parser.add_argument("--unpaired", action="store_true", help="another garment than the person's own")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps (default: the best present)")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write the figures as JSON")
@@ -91,13 +97,13 @@ def _folders(options: argparse.Namespace) -> dict:
         report(sentence)
     worst = Worst()
     figures, notes = evaluate_folders(
-        options.results, truth, paired, options.against, _measuring_device(options), worst.add
+        options.results, truth, paired, options.against, _measuring_device(options), worst.add, options.lpips
     )
     for note in notes:
         report(f"note: {note}")
     if not figures:
         raise LeffaError(
-            "no figure could be computed: install what the notes name; paired there are SSIM and PSNR"
+            "no figure could be computed: fetch what the notes name; paired there are SSIM and PSNR"
         )
     shown = table({str(options.results): figures})
     used = {name: text for name, text in CONVENTIONS.items() if name in figures or name == "sizes"}
@@ -115,7 +121,7 @@ def _folders(options: argparse.Namespace) -> dict:
 def _model(options: argparse.Namespace) -> dict:
     from leffa.data.packed import PackedDataset
     from leffa.metrics.composed import Road
-    from leffa.metrics.distribution import Lpips, UnavailableError
+    from leffa.metrics.lpips import Lpips
     from leffa.metrics.model import MODEL, evaluate_model
     from leffa.model.pipeline import LeffaPipeline
     from leffa.run.settings import Settings
@@ -137,9 +143,9 @@ def _model(options: argparse.Namespace) -> dict:
         size = samples.size  # a model of one's own has no size but that of its data
     lpips, notes = None, []
     try:
-        lpips = Lpips(device=_measuring_device(options))
-    except UnavailableError as error:
-        notes.append(str(error))
+        lpips = Lpips(options.lpips, _measuring_device(options))
+    except WeightsError as error:
+        notes.append(f"LPIPS: {error}")
     if options.pictures:
         for picture in sorted(options.pictures.glob("*.png")):
             check_outputs([picture], force=options.force)

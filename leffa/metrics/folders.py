@@ -2,30 +2,44 @@
 
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from leffa.errors import LeffaError
+from leffa.errors import LeffaError, WeightsError
 from leffa.images import SUFFIXES, load_image, open_upright, to_tensor
-from leffa.metrics import distribution
-from leffa.metrics.distribution import Lpips, UnavailableError
+from leffa.metrics.distribution import (
+    Features,
+    Inception,
+    features_of,
+    frechet_distance,
+    kernel_distance,
+    scaled_by_torch,
+    scaled_cleanly,
+)
+from leffa.metrics.lpips import Lpips, Network
 from leffa.metrics.pictures import psnr, ssim
 from leffa.metrics.running import RunningMean
 
+_LPIPS = "version 0.1, pictures in [-1, 1] at the result's size"
+_CLEAN = "as clean-fid in its mode clean: 2048 features of Inception, bicubic to 299 px in float32"
 CONVENTIONS = {
     "SSIM": "Gaussian window 11x11 of sigma 1.5, range 1, mean over pixels and RGB, float64",
     "PSNR": "dB for range 1, mean over the pictures",
-    "LPIPS (squeeze)": "torchmetrics, SqueezeNet with the weights of LPIPS 0.1, pictures in [-1, 1]",
-    "FID": "pytorch-fid: its Inception weights, 2048 features, pictures as they lie at one size",
-    "clean FID": "clean-fid, mode clean",
-    "KID x1000": "clean-fid, mode clean, times 1000",
-    "sizes": "true pictures are brought to the result's size with LANCZOS",
+    "LPIPS (alex)": f"AlexNet, {_LPIPS}",
+    "LPIPS (vgg)": f"VGG-16, {_LPIPS}",
+    "LPIPS (squeeze)": f"SqueezeNet 1.1, {_LPIPS}",
+    "FID": "as pytorch-fid: 2048 features of Inception, bilinear to 299 px without smoothing",
+    "clean FID": _CLEAN,
+    "KID x1000": f"{_CLEAN}, mean over 100 draws of at most 1000 pictures, times 1000",
+    "sizes": "true pictures, and those of --against, are brought to the result's size with LANCZOS",
 }
 """How each figure is computed; papers differ, and only equal conventions can be compared."""
+
+FEW = 2048
+"""Pictures below which FID says more of their number than of them: as many as there are features."""
 
 Each = Callable[[str, Path, Path, dict[str, float]], None]
 """Told of each pair: its name, the result, the truth, and its figures."""
@@ -53,14 +67,16 @@ def evaluate_folders(
     against: Path | None = None,
     device: str = "cpu",
     each: Each | None = None,
+    lpips: Network = "alex",
 ) -> tuple[dict[str, float], list[str]]:
-    """Figures as the authors compute them, and a sentence for each that is not available here.
+    """Figures as papers compute them, and a sentence for each that is not available here.
 
     results, truth  pictures; in paired evaluation each result has a true picture of the same name, apart
                     from the suffix. True pictures are brought to the result's size with LANCZOS
     paired   SSIM, PSNR, LPIPS, FID and KID; without only FID and KID, for which no names need agree
     against  another folder for FID and KID; in pose transfer papers take all training pictures
     each     is told of every pair as it is judged; nothing of it is kept here
+    lpips    the network of LPIPS
 
     Raises LeffaError for an empty folder, two pictures of one name, or a result without a true picture.
     """
@@ -75,7 +91,7 @@ def evaluate_folders(
                 f"{_some(missing)}"
             )
         true = {name: true[name] for name in ours}
-        figures |= _paired(ours, true, notes, device, each)
+        figures |= _paired(ours, true, notes, device, each, lpips)
     sizes = sorted({_size_of(path) for path in ours.values()})
     if len(sizes) > 1:
         some = ", ".join(f"{width}x{height}" for width, height in sizes[:3])
@@ -83,35 +99,28 @@ def evaluate_folders(
             f"the results are of {len(sizes)} sizes ({some}{' ...' if len(sizes) > 3 else ''}): each is "
             "compared at its own, and the distances take them all as they are"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        compared = against
-        if compared is None:
-            compared = Path(folder)
-            _resized_copies(true, compared, _size_of(next(iter(ours.values()))))
-        for name, distance in (
-            ("FID", distribution.fid),
-            ("clean FID", distribution.clean_fid),
-            ("KID x1000", distribution.kid),
-        ):
-            _try(figures, notes, name, partial(distance, results, compared, device))
-    return figures, notes
+    compared = true if against is None else _pictures(against)
+    return figures | _distances(list(ours.values()), list(compared.values()), notes, device), notes
 
 
 def _paired(
-    ours: dict[str, Path], true: dict[str, Path], notes: list[str], device: str, each: Each | None
+    ours: dict[str, Path],
+    true: dict[str, Path],
+    notes: list[str],
+    device: str,
+    each: Each | None,
+    network: Network,
 ) -> dict[str, float]:
     measures: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"SSIM": ssim, "PSNR": psnr}
     try:
-        measures["LPIPS (squeeze)"] = Lpips(device=device)
-    except UnavailableError as error:
-        notes.append(str(error))
+        lpips = Lpips(network, device)
+        measures[lpips.name] = lpips
+    except WeightsError as error:
+        notes.append(f"LPIPS: {error}")
     means = {name: RunningMean() for name in measures}
     for name, path in ours.items():
         result = load_image(path)
-        size = (result.width, result.height)
-        expected = load_image(true[name])
-        if expected.size != size:
-            expected = expected.resize(size, Image.Resampling.LANCZOS)
+        expected = _at_size(true[name], result.size)
         pair = [to_tensor(picture)[None].to(device) / 2 + 0.5 for picture in (result, expected)]
         found = {}
         for measure, function in measures.items():
@@ -124,11 +133,39 @@ def _paired(
     return {name: mean.compute() for name, mean in means.items()}
 
 
-def _try(figures: dict[str, float], notes: list[str], name: str, compute: Callable[[], float]) -> None:
+def _distances(ours: list[Path], true: list[Path], notes: list[str], device: str) -> dict[str, float]:
+    """FID and KID, as far as their network is here and there is more than one picture on each side."""
+    few = min(len(ours), len(true))
+    if few < 2:
+        notes.append("FID and KID need at least two pictures on each side")
+        return {}
     try:
-        figures[name] = compute()
-    except UnavailableError as error:
-        notes.append(str(error))
+        see = Inception(device)
+    except WeightsError as error:
+        notes.append(f"FID, clean FID and KID: {error}")
+        return {}
+    if few < FEW:
+        notes.append(
+            f"FID of {few} pictures says much of their number: compare it with as many only, or see KID"
+        )
+    size = _size_of(ours[0])
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+
+        def sets(scale: Callable[[Image.Image], Tensor]) -> tuple[Features, Features]:
+            shown = map(load_image, ours), (_at_size(path, size) for path in true)
+            first, second = (features_of(pictures, scale, see, Path(folder)) for pictures in shown)
+            return first, second
+
+        figures = {"FID": frechet_distance(*sets(scaled_by_torch))}
+        clean = sets(scaled_cleanly)
+        figures["clean FID"] = frechet_distance(*clean)
+        return figures | {"KID x1000": 1000 * kernel_distance(*clean)}
+
+
+def _at_size(path: Path, size: tuple[int, int]) -> Image.Image:
+    """A picture at PIL's (width, height)."""
+    picture = load_image(path)
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
@@ -151,8 +188,3 @@ def _pictures(folder: Path) -> dict[str, Path]:
 def _size_of(path: Path) -> tuple[int, int]:
     """PIL's (width, height), as the picture is seen."""
     return open_upright(path, smallest=1).size
-
-
-def _resized_copies(pictures: dict[str, Path], folder: Path, size: tuple[int, int]) -> None:
-    for name, path in pictures.items():
-        load_image(path).resize(size, Image.Resampling.LANCZOS).save(folder / f"{name}.png")

@@ -15,8 +15,8 @@ from leffa.data.sample import Sample
 from leffa.images import save_atomically, to_pil
 from leffa.metrics import bars
 from leffa.metrics.composed import Composed, Road
-from leffa.metrics.distribution import Lpips
 from leffa.metrics.flow import FlowError
+from leffa.metrics.lpips import Lpips
 from leffa.metrics.pattern import pattern_correlation, texture_error
 from leffa.metrics.pictures import iou, psnr, ssim
 from leffa.metrics.running import RunningMean
@@ -60,7 +60,7 @@ class Scores:
             "texture error": texture_error(ours, truth, worn),
         }
         if self._lpips:
-            figures["LPIPS (squeeze)"] = self._lpips(ours, truth)
+            figures[self._lpips.name] = self._lpips(ours, truth)
         self._add(figures)
 
     def update_flow(self, flow: Tensor, batch: dict[str, Tensor]) -> None:

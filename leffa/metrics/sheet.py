@@ -15,7 +15,6 @@ from leffa.images import load_image
 
 WORST = 40
 SIDE = 320  # px
-_LESS_IS_WORSE = {"SSIM": True, "PSNR": True, "LPIPS (squeeze)": False}
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;max-width:60rem}img{max-width:48%;height:auto}"
     "figure{margin:1rem 0}pre{white-space:pre-wrap}"
@@ -31,8 +30,8 @@ class Worst:
 
     def add(self, name: str, result: Path, truth: Path, figures: dict[str, float]) -> None:
         """Take in a pair. What LPIPS finds far apart is bad; without LPIPS, what SSIM finds unlike."""
-        figure = "LPIPS (squeeze)" if "LPIPS (squeeze)" in figures else "SSIM"
-        badness = -figures[figure] if _LESS_IS_WORSE[figure] else figures[figure]
+        distance = next((value for figure, value in figures.items() if figure.startswith("LPIPS")), None)
+        badness = -figures["SSIM"] if distance is None else distance
         entry = (badness, next(self._order), name, result, truth, figures)
         if len(self._heap) < self._count:
             heapq.heappush(self._heap, entry)

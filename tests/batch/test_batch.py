@@ -36,6 +36,7 @@ class Mixer:
 
     log: Path
     die_at: int = -1  # this row kills its process the first time, when its picture is half written
+    always: bool = False  # it does so every time
 
     def __call__(self):
         return self
@@ -46,7 +47,7 @@ class Mixer:
 
     def paint(self, row):
         flag = self.log.with_suffix(".died")
-        if row.number == self.die_at and not flag.exists():
+        if row.number == self.die_at and (self.always or not flag.exists()):
             flag.touch()
             os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
         with self.log.open("a") as file:
@@ -327,6 +328,15 @@ def test_progress_tells_speed_and_what_was_known():
     progress.count(Outcome(5, "failed", "why"))
     assert progress.line().startswith("6 of 10 rows, ")
     assert "3 of 4 pictures known (75 %), 1 failed" in progress.line()
+
+
+@pytest.mark.slow
+def test_a_row_that_kills_its_workers_takes_no_other_along(shop):
+    pytest.importorskip("ray").cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    lines = paint(shop, "out", workers=Workers(2, batch=4), die_at=5, always=True)
+    assert [line["row"] for line in lines if line["status"] != "done"] == [5]
+    assert "its worker died 3 times over it" in lines[5]["reason"]
+    assert painted(shop).count(5) == 3 and len(pictures(shop / "out")) == 11
 
 
 @pytest.mark.slow

