@@ -17,6 +17,8 @@ MOST_ASKEW = 12.0  # px of the frame that an end is moved along the arm; what li
 EVEN = 1.5  # px of the frame, across the arm, over which an end is smoothed
 LEAST_WIDE = 4  # px of the frame: narrower sleeves have no end that could be askew
 APART = 3.0  # px of the frame over which a sleeve gives way to the cloth of the trunk beside it
+WHOLE = 0.9  # of an upper arm: a sleeve that covers so much goes on below the elbow
+AWAY = 0.75  # of half an arm's part from its middle: nearer to a joint the arm bends
 RAMP = 2.0  # times what it is moved: as far from its end a sleeve is drawn
 
 
@@ -59,10 +61,11 @@ def ended_straight(
         others = (
             working.cut((parts > 0) & ~np.isin(parts, [part for own in _arm(side) for part in own])) > 0.5
         )
-        for part, below in ((upper, lower), (lower, hand)):
-            arm = Arm.of(part, below, working.zoom)
-            if arm is not None:
-                covered, places = _straight(arm, part, others, working.zoom, covered, places)
+        over_the_elbow = upper.any() and covered[upper].mean() > WHOLE
+        part, below = (lower, hand) if over_the_elbow else (upper, lower)
+        arm = Arm.of(part, below, working.zoom)
+        if arm is not None:
+            covered, places = _straight(arm, part, others, working.zoom, covered, places)
     return covered, places
 
 
@@ -104,6 +107,8 @@ def _straight(
     if np.isfinite(on_arm).sum() < LEAST_WIDE:
         return covered, places
     end = float(np.nanmedian(on_arm))
+    if abs(end) > AWAY * arm.length:
+        return covered, places
     off = ends - end
     known = np.abs(off) < MOST_ASKEW * zoom
     off = np.interp(strips, strips[known], off[known])
