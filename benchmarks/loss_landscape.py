@@ -45,7 +45,7 @@ PLAIN = (Pattern.SOLID, Pattern.KNIT, Pattern.DENIM, Pattern.OMBRE)
 PRINTED = (Pattern.FLORAL, Pattern.BLOBS, Pattern.BLOCKS, Pattern.PICTURE)
 PIXELS = torch.tensor([SIZE[1] / 2, SIZE[0] / 2])  # from units of half a side to pixels
 PER_CENT = 100 / SIZE[1]
-GUIDED = LeffaLossConfig(guide=100.0)  # as in benchmarks/proof.py
+GUIDED = LeffaLossConfig(guide=3000.0)  # as in benchmarks/proof.py
 
 
 @dataclass(frozen=True)

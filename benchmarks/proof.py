@@ -1,8 +1,9 @@
 """Does the Leffa loss do what the paper claims? Three models, with and without, and the paper's ablations.
 
     python benchmarks/proof.py                three models; killed, the same again goes on with the next arm
-    python benchmarks/proof.py --ablations    the paper's ablations on one of them, more people and steps
+    python benchmarks/proof.py --long         the same with more people and steps, and the paper's ablations
     python benchmarks/proof.py --converged    from the bundled weights
+    python benchmarks/proof.py --pilot        how the guide's strength was chosen
     python benchmarks/proof.py --quick        a minute: that all three run, not what comes out
 
 Each toy model is trained at toy size on synthetic pairs at 64x48, whose cloth is rich in pattern. A warm
@@ -12,7 +13,7 @@ anywhere in training. Then arms branch off with the same batches, timesteps and 
 only in the loss. The judge is the end-point error against the exact flow of held-out people, never the loss
 value: a flow that collapses onto the garment's middle lowers the loss too.
 
-With --ablations each seed has a warm start of its own, and any cloth. With --converged there is no warm
+With --long each seed has a warm start of its own, and any cloth. With --converged there is no warm
 start: the arms branch off from the bundled weights at 256x192.
 """
 
@@ -44,10 +45,11 @@ from benchmarks.toy.training import (
 from leffa.config import TEMPERATURE, LeffaLossConfig
 from leffa.data.packed import PackedDataset
 from leffa.errors import LeffaError
+from leffa.synthetic.identity import Split
 from leffa.training.settings import TrainingSettings
 
 PAPER = LeffaLossConfig()
-GUIDED = replace(PAPER, weight=1e-2, guide=3000.0, guide_slack=0.05)
+GUIDED = replace(PAPER, weight=1e-2, guide=3000.0)
 MAIN: dict[str, LeffaLossConfig | None] = {
     tables.START: None,
     "without": None,
@@ -55,6 +57,8 @@ MAIN: dict[str, LeffaLossConfig | None] = {
     "lambda 1e-2": replace(PAPER, weight=1e-2),
     "lambda 1e-1": replace(PAPER, weight=1e-1),
     "lambda 1": replace(PAPER, weight=1.0),
+    "guide 300": replace(GUIDED, guide=300.0, guide_slack=0.1),
+    "guide 1000": replace(GUIDED, guide=1000.0, guide_slack=0.1),
     "guided": GUIDED,
     "guide alone": replace(GUIDED, weight=1e-8, guide=3e9),
 }
@@ -78,18 +82,21 @@ SHOWN = 3  # people of the sheet
 class Plan:
     """One experiment: what branches off from where, and how much of it.
 
-    names, later  arms of every model; the later ones run when the first ones of all seeds are done
+    names         arms of every model
+    later, later_models  arms that run when those of all seeds are done, and of which models
     warm          None: the branches start from the weights the models come with
-    one_start     whether all seeds share a warm start and differ in their branches alone
+    start         seed of the warm start that all seeds share; None: each has its own
     patterned     size at which people are rendered whose cloth is rich in pattern; None: any cloth
     train, held_out, painted  people; ``painted`` of the held-out ones are painted, in ``paint_steps``
+    judges        split of the held-out people
     """
 
     models: tuple[str, ...]
     names: tuple[str, ...]
     later: tuple[str, ...]
+    later_models: tuple[str, ...]
     warm: TrainingSettings | None
-    one_start: bool
+    start: int | None
     branch: TrainingSettings
     patterned: tuple[int, int] | None
     train: int
@@ -97,6 +104,7 @@ class Plan:
     painted: int
     paint_steps: int
     seeds: tuple[int, ...] = SEEDS
+    judges: Split = Split.TEST
 
     @property
     def converged(self) -> bool:
@@ -106,15 +114,15 @@ class Plan:
         """All arms, the main comparison first, seed by seed."""
         return [
             Arm(model, seed, name, LOSSES[name])
-            for names in (self.names, self.later)
+            for models, names in ((self.models, self.names), (self.later_models, self.later))
             for seed in self.seeds
-            for model in self.models
+            for model in models
             for name in names
         ]
 
     def start_seed(self, seed: int) -> int:
         """Seed of the warm start that a seed's arms branch off from."""
-        return self.seeds[0] if self.one_start else seed
+        return seed if self.start is None else self.start
 
     def quick(self) -> "Plan":
         """The same in seconds: that it runs, not what comes out."""
@@ -133,12 +141,13 @@ class Plan:
 
 
 QUICK = (tables.START, "without", "lambda 1e-2", "guided")
-FULL = Plan(
+SHORT = Plan(
     TOYS,
     ("with", "lambda 1e-2", "guided"),
     later=(tables.START, "without", "guide alone"),
+    later_models=TOYS,
     warm=replace(WARM, steps=800),
-    one_start=True,
+    start=0,
     branch=replace(BRANCH, steps=120, learning_rate=WARM.learning_rate),
     patterned=(128, 96),
     train=400,
@@ -146,12 +155,21 @@ FULL = Plan(
     painted=16,
     paint_steps=12,
 )
-ABLATED = Plan(
-    ("two-unets",),
+PILOT = replace(
+    SHORT,
+    names=("lambda 1e-2", "guide 300", "guide 1000", "guided"),
+    later=(),
+    branch=replace(SHORT.branch, steps=100),
+    seeds=(9,),
+    judges=Split.VALIDATION,
+)
+LONG = Plan(
+    TOYS,
     (tables.START, "without", "with", "lambda 1e-2", "lambda 1e-1"),
     later=tuple(ABLATIONS),
+    later_models=TOYS[:1],
     warm=WARM,
-    one_start=False,
+    start=None,
     branch=BRANCH,
     patterned=None,
     train=2000,
@@ -163,8 +181,9 @@ FROM_BUNDLED = Plan(
     (BUNDLED,),
     (tables.START, "without", "with", "lambda 1e-2", "lambda 1"),
     later=(),
+    later_models=(),
     warm=None,
-    one_start=True,
+    start=0,
     branch=CONVERGED,
     patterned=CONVERGED.size,
     train=240,
@@ -203,7 +222,7 @@ def open_rows(plan: Plan, options: argparse.Namespace, folder: Path) -> tuple[da
     """Training and held-out samples, from packed folders or rendered now."""
     places = (options.data, options.held_out)
     if options.data is None:
-        places = data.make(folder / "data", plan.train, plan.held_out, plan.patterned)
+        places = data.make(folder / "data", plan.train, plan.held_out, plan.patterned, plan.judges)
     size, codec = (plan.branch.size, bundled_pipeline()) if plan.converged else (data.SIZE, None)
     train, held_out = (
         data.first_try_ons(PackedDataset(place), count, size)
@@ -227,8 +246,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="packed training people (default: rendered now)")
     parser.add_argument("--held-out", type=Path, help="packed held-out people, with --data")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--ablations", action="store_true", help="the paper's ablations")
+    which.add_argument("--long", action="store_true", help="more people and steps, the paper's ablations")
     which.add_argument("--converged", action="store_true", help="from the bundled weights")
+    which.add_argument("--pilot", action="store_true", help="how the guide's strength was chosen")
     which.add_argument("--quick", action="store_true", help="a minute, in a temporary folder")
     options = parser.parse_args()
     if (options.data is None) != (options.held_out is None):
@@ -241,11 +261,11 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.quick:
         folder = Path(tempfile.mkdtemp(prefix="proof-"))
-        for name, plan in (("toys", FULL), ("ablations", ABLATED), ("converged", FROM_BUNDLED)):
+        for name, plan in (("short", SHORT), ("long", LONG), ("converged", FROM_BUNDLED)):
             run(plan.quick(), options, folder / name)
     else:
-        plan = ABLATED if options.ablations else FROM_BUNDLED if options.converged else FULL
-        run(plan, options, options.out)
+        chosen = ((options.long, LONG), (options.converged, FROM_BUNDLED), (options.pilot, PILOT))
+        run(next((plan for asked, plan in chosen if asked), SHORT), options, options.out)
 
 
 def run(plan: Plan, options: argparse.Namespace, folder: Path) -> None:

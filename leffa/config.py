@@ -127,4 +127,4 @@ class LeffaLossConfig:
     mean_over_heads: bool = True
     upsample_flow: bool = True
     guide: float = 0.0
-    guide_slack: float = 0.1
+    guide_slack: float = 0.05

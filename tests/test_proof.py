@@ -135,7 +135,7 @@ def test_the_rim_of_the_cloth_does_not_count():
 
 
 def test_arms_of_a_plan_share_their_seeds_and_a_quick_one_is_a_part_of_it():
-    for plan in (proof.FULL, proof.ABLATED, proof.FROM_BUNDLED):
+    for plan in (proof.SHORT, proof.PILOT, proof.LONG, proof.FROM_BUNDLED):
         arms, quick = plan.arms(), plan.quick().arms()
         assert len({arm.file for arm in arms}) == len(arms)
         assert {arm.file for arm in quick} < {arm.file for arm in arms}

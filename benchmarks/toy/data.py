@@ -39,14 +39,19 @@ class Codec(Protocol):
 
 
 def make(
-    folder: Path, train: int, held_out: int, patterned: tuple[int, int] | None = None
+    folder: Path,
+    train: int,
+    held_out: int,
+    patterned: tuple[int, int] | None = None,
+    judges: Split = Split.TEST,
 ) -> tuple[Path, Path]:
     """Render training and held-out people once, disjoint by person, garment and cloth; where they are.
 
     patterned  size at which only people are made who wear cloth that is rich in fine pattern; None: all
+    judges     split of the held-out people
     """
     folders = []
-    for split, count, reuse in ((Split.TRAIN, train, 5), (Split.TEST, held_out, 1)):
+    for split, count, reuse in ((Split.TRAIN, train, 5), (judges, held_out, 1)):
         settings = Settings(split=split, size=patterned or RENDERED, reuse=reuse)
         folders.append(folder / f"{'patterned-' if patterned else ''}{split.value}-{count}")
         if patterned:
