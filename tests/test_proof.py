@@ -141,6 +141,9 @@ def test_arms_of_a_plan_share_their_seeds_and_a_quick_one_is_a_part_of_it():
         assert {arm.file for arm in quick} < {arm.file for arm in arms}
         by_seed = [{(a.model, a.name) for a in arms if a.seed == seed} for seed in plan.seeds]
         assert all(names == by_seed[0] for names in by_seed)
+    assert [proof.LONG.start_seed(seed) for seed in (0, 9)] == [0, 9]
+    assert [proof.PILOT.start_seed(seed) for seed in (0, 9)] == [0, 0]
+    assert not set(proof.PILOT.seeds) & set(proof.SHORT.seeds) and proof.PILOT.judges != proof.SHORT.judges
     settings = proof.FROM_BUNDLED.branch
     assert settings.flow_weight == settings.occupancy_weight == 0 and settings.leffa is None
 
