@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -22,7 +23,10 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from diffusers import AutoencoderKL
+
 from benchmarks.toy.curves import Panel, draw
+from benchmarks.toy.models import BUNDLED
 from leffa.config import LeffaLossConfig
 from leffa.files import write_text
 from leffa.model.flow import box_flow, coarse_flow, coordinates, resize_flow, warp
@@ -32,6 +36,7 @@ from leffa.synthetic.paint.fabrics import Fabric
 from leffa.synthetic.paint.patterns import Pattern
 from leffa.synthetic.samples import draw_try_on_looks, load_banks, make_try_on
 from leffa.synthetic.scene import make_try_on_scene
+from leffa.weights.models import CHECKPOINTS
 
 SIZE = (128, 96)
 LAYERS = {"1/8": (16, 12), "1/16": (8, 6), "1/32": (4, 3)}
@@ -40,7 +45,7 @@ PLAIN = (Pattern.SOLID, Pattern.KNIT, Pattern.DENIM, Pattern.OMBRE)
 PRINTED = (Pattern.FLORAL, Pattern.BLOBS, Pattern.BLOCKS, Pattern.PICTURE)
 PIXELS = torch.tensor([SIZE[1] / 2, SIZE[0] / 2])  # from units of half a side to pixels
 PER_CENT = 100 / SIZE[1]
-GUIDED = LeffaLossConfig(guide=100.0)  # as in benchmarks/proof.py
+GUIDED = LeffaLossConfig(guide=3000.0)  # as in benchmarks/proof.py
 
 
 @dataclass(frozen=True)
@@ -100,13 +105,41 @@ def render(scenes: int, most: int) -> dict[str, Pictures]:
 def true_flow(pictures: Pictures, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """The exact flow on a layer's grid and where it is known; elsewhere it goes on from its neighbours."""
     flow, known = coarse_flow(pictures.flow, pictures.visible, grid)
+    return spread_out(flow, known), known
+
+
+def spread_out(flow: Tensor, known: Tensor) -> Tensor:
+    """A flow (B, h, w, 2) that goes on from the known places (B, h, w) to their neighbours."""
     share, total = known.float()[:, None], torch.where(known[..., None], flow, 0).movedim(-1, 1)
-    for _ in range(max(grid)):
+    for _ in range(max(flow.shape[1:3])):
         around = F.avg_pool2d(share, 3, 1, 1)
         new = (share == 0) & (around > 0)
         total = torch.where(new, F.avg_pool2d(total, 3, 1, 1) / around.clamp_min(1e-6), total)
         share = torch.where(new, 1.0, share)
-    return total.movedim(1, -1), known
+    return total.movedim(1, -1)
+
+
+def inverse(flow: Tensor, worn: Tensor) -> Tensor:
+    """(B, h, w, 2): which place of the person looks at a place of the reference, on the flow's own grid.
+
+    The mean of those that land in its cell; where none does, as ``spread_out`` has it.
+    worn  (B, 1, H, W): places that count
+    """
+    fine = resize_flow(flow, SIZE)
+    height, width = flow.shape[1:3]
+    column, row = (
+        ((fine[..., axis] + 1) / 2 * side).long().clamp(0, side - 1)
+        for axis, side in ((0, width), (1, height))
+    )
+    cell = (row * width + column).flatten(1)
+    share = worn.flatten(1)
+    places = coordinates(*SIZE).reshape(1, -1, 2) * share[..., None]
+    count = torch.zeros(len(flow), height * width).scatter_add(1, cell, share)
+    total = torch.zeros(len(flow), height * width, 2).scatter_add(
+        1, cell[..., None].expand_as(places), places
+    )
+    found = (total / count.clamp_min(1)[..., None]).unflatten(1, (height, width))
+    return spread_out(found, count.unflatten(1, (height, width)) > 0)
 
 
 def middle(pictures: Pictures, like: Tensor) -> Tensor:
@@ -126,9 +159,9 @@ def best_patch(pictures: Pictures, like: Tensor) -> Tensor:
     return chosen[:, None, None].expand_as(like)
 
 
-def directions(kind: str, truth: Tensor, pictures: Pictures) -> Tensor:
+def directions(kind: str, truth: Tensor, pictures: Pictures, seed: int = 0) -> Tensor:
     """(B, h, w, 2): how a kind of disturbance moves the flow, of any length."""
-    draw_from = torch.Generator().manual_seed(0)
+    draw_from = torch.Generator().manual_seed(seed)
     if kind == "shift":
         turn = 2 * math.pi * torch.rand(len(truth), generator=draw_from)
         return (torch.stack([turn.cos(), turn.sin()], -1)[:, None, None] / PIXELS).expand_as(truth)
@@ -245,6 +278,69 @@ def moments(flow: Tensor, p: Pictures) -> Tensor:
     return (landed - mean_and_deviation(coordinates(*SIZE)[None], p.reference_mask)).square().mean()
 
 
+@lru_cache
+def encoder() -> AutoencoderKL:
+    """The VAE of the bundled weights, frozen."""
+    return AutoencoderKL.from_pretrained(CHECKPOINTS / BUNDLED / "vae").requires_grad_(False).eval()
+
+
+def features(level: int) -> Loss:
+    """Eq. 5 on features of a VAE: those of its first blocks, 1/2 and 1/4 of the picture, or its latents (3).
+
+    Each channel counts by its deviation over the worn garment.
+    """
+
+    def seen(pictures: Tensor) -> Tensor:
+        if level == 3:
+            return encoder().encode(pictures).latent_dist.mean
+        maps = encoder().encoder.conv_in(pictures)
+        for block in encoder().encoder.down_blocks[:level]:
+            maps = block(maps)
+        return maps
+
+    def loss(flow: Tensor, p: Pictures) -> Tensor:
+        with torch.no_grad():
+            person, reference = seen(p.person), seen(p.reference)
+        mask = F.adaptive_avg_pool2d(p.loss_mask, (person.shape[-2], person.shape[-1]))
+        weight = mask / mask.sum((0, 2, 3), keepdim=True)
+        mean = (person * weight).sum((0, 2, 3), keepdim=True)
+        scale = ((person - mean).square() * weight).sum((0, 2, 3), keepdim=True).sqrt()
+        return paper(flow, replace(p, person=person / scale, reference=reference / scale, loss_mask=mask))
+
+    return loss
+
+
+def there_and_back(flow: Tensor, p: Pictures, own: bool) -> Tensor:
+    """(B, 1, H, W): squared distance of where a place comes back to from itself.
+
+    The way back, from reference to person, is off by as much as the flow: it inverts the flow's ``own``
+    error, as if one attention gave both, or has an error that is independent of it.
+    """
+    grid = (flow.shape[1], flow.shape[2])
+    if own:
+        back = inverse(flow.detach(), p.loss_mask)
+    else:
+        truth, known = true_flow(p, grid)
+        back = inverse(truth, p.loss_mask)
+        off = (distance(flow.detach(), truth) * known).sum((1, 2)) / known.sum((1, 2))
+        move = directions("smooth noise", back, p, seed=1)
+        lengths = distance(move, torch.zeros(())).mean((1, 2))
+        back = back + move * (off / lengths)[:, None, None, None]
+    returned = warp(resize_flow(back, SIZE).movedim(-1, 1), resize_flow(flow, SIZE))
+    return (returned - coordinates(*SIZE).movedim(-1, 0)).square().sum(1, keepdim=True)
+
+
+def agreement(own: bool) -> Loss:
+    """Forward and backward flow should undo each other."""
+    return lambda flow, p: (there_and_back(flow, p, own) * p.loss_mask).mean()
+
+
+def where_they_agree(flow: Tensor, p: Pictures) -> Tensor:
+    """Eq. 5 where forward and backward flow undo each other within 5 % of the width, softly."""
+    agrees = torch.exp(-there_and_back(flow, p, own=False).detach() / (2 * 0.1**2))
+    return paper(flow, replace(p, loss_mask=p.loss_mask * agrees.sqrt()))
+
+
 def box_square(flow: Tensor, p: Pictures) -> Tensor:
     """Squared distance from the flow of the boxes, without slack, beside Eq. 5."""
     offset = resize_flow(flow, SIZE) - box_flow(p.loss_mask, p.reference_mask, SIZE)
@@ -262,6 +358,12 @@ CANDIDATES: dict[str, Loss] = {
     "ground masked out, 2 px": without_ground(2),
     "ground masked out, 8 px": without_ground(8),
     "local contrast": contrast,
+    "VAE, features at 1/2": features(1),
+    "VAE, features at 1/4": features(2),
+    "VAE, latents": features(3),
+    "forward and backward agree": agreement(own=False),
+    "the same, both off alike": agreement(own=True),
+    "paper where they agree": where_they_agree,
     "silhouette": silhouette,
     "moments": moments,
     "paper and box, squared": box_square,

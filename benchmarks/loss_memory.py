@@ -35,7 +35,7 @@ REAL = (128, 96)  # latents of 1024x768: 12,288 tokens
 BOTH_FIT = (32, 24)
 QUICK = (16, 12)
 GIB = 2**30
-PAPER, GUIDED = LeffaLossConfig(), LeffaLossConfig(weight=1e-2, guide=100.0)
+PAPER, GUIDED = LeffaLossConfig(), LeffaLossConfig(weight=1e-2, guide=3000.0)
 
 
 def states(grid: tuple[int, int], device: str) -> tuple[AttentionStates, dict[str, torch.Tensor]]:

@@ -1,18 +1,20 @@
 """Does the Leffa loss do what the paper claims? Three models, with and without, and the paper's ablations.
 
-    python benchmarks/proof.py                    everything; killed, the same again goes on with the next arm
-    python benchmarks/proof.py --short            the guide against the paper's loss, fewer people and steps
-    python benchmarks/proof.py --converged        from the bundled weights, on cloth rich in pattern
-    python benchmarks/proof.py --quick            a minute: that both run, not what comes out
+    python benchmarks/proof.py                three models; killed, the same again goes on with the next arm
+    python benchmarks/proof.py --long         the same with more people and steps, and the paper's ablations
+    python benchmarks/proof.py --converged    from the bundled weights
+    python benchmarks/proof.py --pilot        how the guide's strength was chosen
+    python benchmarks/proof.py --quick        a minute: that all three run, not what comes out
 
-Each toy model is trained at toy size on synthetic pairs at 64x48. A warm start, the same for all arms of a
-seed, teaches it to denoise and points its flow roughly the right way (garment box to garment box; from
-uniform attention the loss has no gradient to follow). No exact flow is used anywhere in training. Then
-arms branch off with the same batches, timesteps and noise, and differ only in the loss. The judge is the
-end-point error against the exact flow of held-out people, never the loss value: a flow that collapses onto
-the garment's middle lowers the loss too.
+Each toy model is trained at toy size on synthetic pairs at 64x48, whose cloth is rich in pattern. A warm
+start, the same for all its arms, teaches it to denoise and points its flow roughly the right way (garment
+box to garment box; from uniform attention the loss has no gradient to follow). No exact flow is used
+anywhere in training. Then arms branch off with the same batches, timesteps and noise for a seed, and differ
+only in the loss. The judge is the end-point error against the exact flow of held-out people, never the loss
+value: a flow that collapses onto the garment's middle lowers the loss too.
 
-With --converged there is no warm start: the arms branch off from the bundled weights at 256x192.
+With --long each seed has a warm start of its own, and any cloth. With --converged there is no warm
+start: the arms branch off from the bundled weights at 256x192.
 """
 
 import argparse
@@ -43,10 +45,11 @@ from benchmarks.toy.training import (
 from leffa.config import TEMPERATURE, LeffaLossConfig
 from leffa.data.packed import PackedDataset
 from leffa.errors import LeffaError
+from leffa.synthetic.identity import Split
 from leffa.training.settings import TrainingSettings
 
 PAPER = LeffaLossConfig()
-GUIDED = replace(PAPER, weight=1e-2, guide=100.0)
+GUIDED = replace(PAPER, weight=1e-2, guide=3000.0)
 MAIN: dict[str, LeffaLossConfig | None] = {
     tables.START: None,
     "without": None,
@@ -54,8 +57,10 @@ MAIN: dict[str, LeffaLossConfig | None] = {
     "lambda 1e-2": replace(PAPER, weight=1e-2),
     "lambda 1e-1": replace(PAPER, weight=1e-1),
     "lambda 1": replace(PAPER, weight=1.0),
+    "guide 300": replace(GUIDED, guide=300.0, guide_slack=0.1),
+    "guide 1000": replace(GUIDED, guide=1000.0, guide_slack=0.1),
     "guided": GUIDED,
-    "guide alone": replace(GUIDED, weight=1e-8, guide=1e8),
+    "guide alone": replace(GUIDED, weight=1e-8, guide=3e9),
 }
 ABLATIONS: dict[str, LeffaLossConfig] = {
     "per head": replace(PAPER, mean_over_heads=False),
@@ -67,8 +72,8 @@ ABLATIONS: dict[str, LeffaLossConfig] = {
     "layers at 1/8 only": replace(PAPER, min_resolution=1 / 8),
     "flow not upsampled": replace(PAPER, upsample_flow=False),
 }
+LOSSES = MAIN | ABLATIONS
 SEEDS = (0, 1, 2)
-ABLATED = "two-unets"
 PULLED = 8  # batches whose gradients are compared at the branching
 SHOWN = 3  # people of the sheet
 
@@ -77,20 +82,29 @@ SHOWN = 3  # people of the sheet
 class Plan:
     """One experiment: what branches off from where, and how much of it.
 
-    warm_steps  0: the branches start from the weights the models come with
+    names         arms of every model
+    later, later_models  arms that run when those of all seeds are done, and of which models
+    warm          None: the branches start from the weights the models come with
+    start         seed of the warm start that all seeds share; None: each has its own
+    patterned     size at which people are rendered whose cloth is rich in pattern; None: any cloth
     train, held_out, painted  people; ``painted`` of the held-out ones are painted, in ``paint_steps``
+    judges        split of the held-out people
     """
 
     models: tuple[str, ...]
     names: tuple[str, ...]
-    ablations: bool
-    warm_steps: int
+    later: tuple[str, ...]
+    later_models: tuple[str, ...]
+    warm: TrainingSettings | None
+    start: int | None
     branch: TrainingSettings
+    patterned: tuple[int, int] | None
     train: int
     held_out: int
     painted: int
     paint_steps: int
     seeds: tuple[int, ...] = SEEDS
+    judges: Split = Split.TEST
 
     @property
     def converged(self) -> bool:
@@ -98,19 +112,25 @@ class Plan:
 
     def arms(self) -> list[Arm]:
         """All arms, the main comparison first, seed by seed."""
-        main = [
-            Arm(m, seed, name, MAIN[name]) for seed in self.seeds for m in self.models for name in self.names
+        return [
+            Arm(model, seed, name, LOSSES[name])
+            for models, names in ((self.models, self.names), (self.later_models, self.later))
+            for seed in self.seeds
+            for model in models
+            for name in names
         ]
-        more = [Arm(ABLATED, seed, name, leffa) for seed in self.seeds for name, leffa in ABLATIONS.items()]
-        return main + more if self.ablations else main
+
+    def start_seed(self, seed: int) -> int:
+        """Seed of the warm start that a seed's arms branch off from."""
+        return seed if self.start is None else self.start
 
     def quick(self) -> "Plan":
         """The same in seconds: that it runs, not what comes out."""
         return replace(
             self,
             names=tuple(name for name in self.names if name in QUICK),
-            ablations=False,
-            warm_steps=min(self.warm_steps, 3),
+            later=self.later[:1],
+            warm=self.warm and replace(self.warm, steps=3),
             branch=replace(self.branch, steps=2, batch=2),
             train=4,
             held_out=2,
@@ -121,33 +141,51 @@ class Plan:
 
 
 QUICK = (tables.START, "without", "lambda 1e-2", "guided")
-FULL = Plan(
+SHORT = Plan(
     TOYS,
-    (tables.START, "without", "with", "lambda 1e-2", "lambda 1e-1", "guided", "guide alone"),
-    ablations=True,
-    warm_steps=WARM.steps,
+    ("with", "lambda 1e-2", "guided"),
+    later=(tables.START, "without", "guide alone"),
+    later_models=TOYS,
+    warm=replace(WARM, steps=800),
+    start=0,
+    branch=replace(BRANCH, steps=120, learning_rate=WARM.learning_rate),
+    patterned=(128, 96),
+    train=400,
+    held_out=64,
+    painted=16,
+    paint_steps=12,
+)
+PILOT = replace(
+    SHORT,
+    names=("lambda 1e-2", "guide 300", "guide 1000", "guided"),
+    later=(),
+    branch=replace(SHORT.branch, steps=100),
+    seeds=(9,),
+    judges=Split.VALIDATION,
+)
+LONG = Plan(
+    TOYS,
+    (tables.START, "without", "with", "lambda 1e-2", "lambda 1e-1"),
+    later=tuple(ABLATIONS),
+    later_models=TOYS[:1],
+    warm=WARM,
+    start=None,
     branch=BRANCH,
+    patterned=None,
     train=2000,
     held_out=200,
     painted=64,
     paint_steps=12,
 )
-SHORT = replace(
-    FULL,
-    names=(tables.START, "without", "lambda 1e-2", "guided", "guide alone"),
-    ablations=False,
-    warm_steps=500,
-    branch=replace(BRANCH, steps=300),
-    train=900,
-    held_out=160,
-    painted=32,
-)
 FROM_BUNDLED = Plan(
     (BUNDLED,),
     (tables.START, "without", "with", "lambda 1e-2", "lambda 1"),
-    ablations=False,
-    warm_steps=0,
+    later=(),
+    later_models=(),
+    warm=None,
+    start=0,
     branch=CONVERGED,
+    patterned=CONVERGED.size,
     train=240,
     held_out=32,
     painted=12,
@@ -157,7 +195,7 @@ FROM_BUNDLED = Plan(
 
 def run_arm(arm: Arm, rows: data.Rows, held_out: data.Rows, plan: Plan, folder: Path) -> dict:
     """Train one arm and return its figures; of ``tables.START`` those of the flow before any branch."""
-    start = warm_start(arm.model, arm.seed, rows, folder, plan.warm_steps)
+    start = warm_start(arm.model, plan.start_seed(arm.seed), rows, folder, plan.warm)
     result: dict = {"model": arm.model, "seed": arm.seed, "arm": arm.name}
     if arm.name == tables.START:
         model = MODELS[arm.model]()
@@ -184,8 +222,7 @@ def open_rows(plan: Plan, options: argparse.Namespace, folder: Path) -> tuple[da
     """Training and held-out samples, from packed folders or rendered now."""
     places = (options.data, options.held_out)
     if options.data is None:
-        make = data.make_patterned if plan.converged else data.make
-        places = make(folder / "data", plan.train, plan.held_out)
+        places = data.make(folder / "data", plan.train, plan.held_out, plan.patterned, plan.judges)
     size, codec = (plan.branch.size, bundled_pipeline()) if plan.converged else (data.SIZE, None)
     train, held_out = (
         data.first_try_ons(PackedDataset(place), count, size)
@@ -209,8 +246,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="packed training people (default: rendered now)")
     parser.add_argument("--held-out", type=Path, help="packed held-out people, with --data")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--short", action="store_true", help="fewer people, steps and arms")
+    which.add_argument("--long", action="store_true", help="more people and steps, the paper's ablations")
     which.add_argument("--converged", action="store_true", help="from the bundled weights")
+    which.add_argument("--pilot", action="store_true", help="how the guide's strength was chosen")
     which.add_argument("--quick", action="store_true", help="a minute, in a temporary folder")
     options = parser.parse_args()
     if (options.data is None) != (options.held_out is None):
@@ -223,15 +261,17 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.quick:
         folder = Path(tempfile.mkdtemp(prefix="proof-"))
-        run(FULL.quick(), options, folder / "toys")
-        run(FROM_BUNDLED.quick(), options, folder / "converged")
+        for name, plan in (("short", SHORT), ("long", LONG), ("converged", FROM_BUNDLED)):
+            run(plan.quick(), options, folder / name)
     else:
-        run(SHORT if options.short else FROM_BUNDLED if options.converged else FULL, options, options.out)
+        chosen = ((options.long, LONG), (options.converged, FROM_BUNDLED), (options.pilot, PILOT))
+        run(next((plan for asked, plan in chosen if asked), SHORT), options, options.out)
 
 
 def run(plan: Plan, options: argparse.Namespace, folder: Path) -> None:
     """All arms of a plan that the folder does not hold yet, then the tables."""
     folder.mkdir(parents=True, exist_ok=True)
+    torch.backends.mkldnn.set_flags(plan.converged)  # at toy size its set-up costs more than it saves
     todo = plan.arms()
     opened: tuple[data.Rows, data.Rows] | None = None
     for number, arm in enumerate(todo, start=1):
@@ -255,7 +295,7 @@ def run(plan: Plan, options: argparse.Namespace, folder: Path) -> None:
 
 def write_facts(rows: data.Rows, held_out: data.Rows, plan: Plan, path: Path) -> None:
     """What all arms of a folder share. Raises LeffaError if the folder has arms of something else."""
-    warm = asdict(replace(WARM, steps=plan.warm_steps)) if plan.warm_steps else None
+    warm = plan.warm and asdict(plan.warm)
     facts = {
         "bars": evaluation.bars(held_out),
         "settings": {"warm start": warm, "branch": asdict(plan.branch), "loss": asdict(PAPER)},

@@ -114,7 +114,8 @@ class LeffaLossConfig:
     photometric, convention, mean_over_heads  see their types; False is the paper's per-head ablation
     upsample_flow    False compares at the layer's size with downsampled pictures (ablation)
     guide            weight of the guide beside the photometric term, 0 = the paper's loss. It holds a flow
-                     near the one that stretches the garment by its box; ours, needs the reference's mask
+                     near the one that stretches the garment by its box; ours, needs the reference's mask.
+                     With a weight of 1e-2, 3000 is felt beside the diffusion loss (docs/proof.md)
     guide_slack      how far from that flow the guide begins, in units of half a side
     """
 
@@ -127,4 +128,4 @@ class LeffaLossConfig:
     mean_over_heads: bool = True
     upsample_flow: bool = True
     guide: float = 0.0
-    guide_slack: float = 0.1
+    guide_slack: float = 0.05

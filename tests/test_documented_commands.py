@@ -73,9 +73,10 @@ PARSED = {
     "python app.py --root-path /fitting --allow-host www.example.org": SERVES,
     "python app.py --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem": SERVES,
     "python benchmarks/loss_landscape.py --out docs": HOURS,
-    "python benchmarks/proof.py --short --data people --held-out held-out --out runs/short": HOURS,
+    "python benchmarks/proof.py --out runs/proof": HOURS,
+    "python benchmarks/proof.py --pilot --out runs/pilot": HALF_AN_HOUR,
     "python benchmarks/proof.py --converged --out runs/converged": HALF_AN_HOUR,
-    "python benchmarks/proof.py --data people-256 --held-out held-out-256 --out runs/proof": HOURS,
+    "python benchmarks/proof.py --long --data people-256 --held-out held-out-256 --out runs/long": HOURS,
     "accelerate launch --num_processes 8 -m leffa.cli train --preset paper-tryon-1 --data viton-hd:VITON-HD "
     "--start stable-diffusion-inpainting --run runs/one --set batch=8 --set accumulate=4 "
     "--set checkpointing=true": "eight GPUs",

@@ -73,7 +73,7 @@ def test_a_report_of_half_a_run():
 def test_the_guide_is_told_in_per_cent_of_the_others():
     results = [result("lambda 1e-2", 0), result("guided", 0, epe=7.5), result("guided", 1, epe=7.0)]
     text = tables.report(results, FACTS)
-    assert "| two-unets | +25.0 | not run | not run | not run |" in text
+    assert "| two-unets | not run | +25.0 | not run | not run | not run |" in text
 
 
 def pulled(seed, share, leffa, diffusion):
@@ -135,12 +135,15 @@ def test_the_rim_of_the_cloth_does_not_count():
 
 
 def test_arms_of_a_plan_share_their_seeds_and_a_quick_one_is_a_part_of_it():
-    for plan in (proof.FULL, proof.SHORT, proof.FROM_BUNDLED):
+    for plan in (proof.SHORT, proof.PILOT, proof.LONG, proof.FROM_BUNDLED):
         arms, quick = plan.arms(), plan.quick().arms()
         assert len({arm.file for arm in arms}) == len(arms)
         assert {arm.file for arm in quick} < {arm.file for arm in arms}
         by_seed = [{(a.model, a.name) for a in arms if a.seed == seed} for seed in plan.seeds]
         assert all(names == by_seed[0] for names in by_seed)
+    assert [proof.LONG.start_seed(seed) for seed in (0, 9)] == [0, 9]
+    assert [proof.PILOT.start_seed(seed) for seed in (0, 9)] == [0, 0]
+    assert not set(proof.PILOT.seeds) & set(proof.SHORT.seeds) and proof.PILOT.judges != proof.SHORT.judges
     settings = proof.FROM_BUNDLED.branch
     assert settings.flow_weight == settings.occupancy_weight == 0 and settings.leffa is None
 

@@ -38,30 +38,30 @@ class Codec(Protocol):
     def condition(self, person: Tensor, mask: Tensor, densepose: Tensor) -> Tensor: ...
 
 
-def make(folder: Path, train: int, held_out: int) -> tuple[Path, Path]:
-    """Render training and held-out people once, disjoint by person, garment and cloth; where they are."""
+def make(
+    folder: Path,
+    train: int,
+    held_out: int,
+    patterned: tuple[int, int] | None = None,
+    judges: Split = Split.TEST,
+) -> tuple[Path, Path]:
+    """Render training and held-out people once, disjoint by person, garment and cloth; where they are.
+
+    patterned  size at which only people are made who wear cloth that is rich in fine pattern; None: all
+    judges     split of the held-out people
+    """
     folders = []
-    for settings, count in _splits(train, held_out):
-        folders.append(folder / f"{settings.split.value}-{count}")
-        pack(folders[-1], count, settings, pose_share=0)
+    for split, count, reuse in ((Split.TRAIN, train, 5), (judges, held_out, 1)):
+        settings = Settings(split=split, size=patterned or RENDERED, reuse=reuse)
+        folders.append(folder / f"{'patterned-' if patterned else ''}{split.value}-{count}")
+        if patterned:
+            writer = PackedWriter(folders[-1], count, settings.size)
+            if any(row not in writer for row in range(count)):
+                for row, sample in zip(range(count), _patterned(settings), strict=False):
+                    writer.write(row, sample)
+        else:
+            pack(folders[-1], count, settings, pose_share=0)
     return folders[0], folders[1]
-
-
-def make_patterned(folder: Path, train: int, held_out: int) -> tuple[Path, Path]:
-    """As ``make``, but only people who wear cloth rich in fine pattern."""
-    folders = []
-    for settings, count in _splits(train, held_out):
-        folders.append(folder / f"patterned-{settings.split.value}-{count}")
-        writer = PackedWriter(folders[-1], count, settings.size)
-        if any(row not in writer for row in range(count)):
-            for row, sample in zip(range(count), _patterned(settings), strict=False):
-                writer.write(row, sample)
-    return folders[0], folders[1]
-
-
-def _splits(train: int, held_out: int) -> Iterator[tuple[Settings, int]]:
-    for split, count, reuse in ((Split.TRAIN, train, 5), (Split.TEST, held_out, 1)):
-        yield Settings(split=split, size=RENDERED, reuse=reuse), count
 
 
 def _patterned(settings: Settings) -> Iterator[Sample]:

@@ -14,9 +14,18 @@ COLUMNS = {
 """figure -> (title, digits, +1 if more is better)"""
 
 START = "at the branching"
-LOSSES = ("with", "lambda 1e-2", "lambda 1e-1", "lambda 1", "guided", "guide alone")
+LOSSES = (
+    "with",
+    "lambda 1e-2",
+    "lambda 1e-1",
+    "lambda 1",
+    "guide 300",
+    "guide 1000",
+    "guided",
+    "guide alone",
+)
 """Arms with a loss that every model has; "with" is the paper's weight, 1e-3."""
-GUIDE_AGAINST = ("lambda 1e-2", "guide alone", "without", START)
+GUIDE_AGAINST = ("with", "lambda 1e-2", "guide alone", "without", START)
 
 Figures = dict[tuple[str, str], dict[int, dict[str, float]]]
 """(model, arm) -> seed -> figures"""

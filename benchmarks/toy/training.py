@@ -103,16 +103,18 @@ def trained(model: torch.nn.Module) -> list[torch.nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def warm_start(name: str, seed: int, rows: Rows, folder: Path, steps: int) -> dict[str, torch.Tensor]:
-    """Weights after the warm start, from ``folder`` or made now; of no steps, those the model comes with."""
-    if not steps:
+def warm_start(
+    name: str, seed: int, rows: Rows, folder: Path, settings: TrainingSettings | None
+) -> dict[str, torch.Tensor]:
+    """Weights after the warm start, from ``folder`` or made now; without one, those the model comes with."""
+    if settings is None:
         return MODELS[name]().state_dict()
     path = folder / f"warm.{name}.{seed}.pt"
     if path.exists():
         return torch.load(path, weights_only=True)
     torch.manual_seed(seed)
     model = MODELS[name]()
-    train(model, rows, replace(WARM, steps=steps, seed=seed))
+    train(model, rows, replace(settings, seed=seed))
     state = model.state_dict()
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     torch.save(state, temporary)
