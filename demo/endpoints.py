@@ -29,7 +29,7 @@ from leffa.preprocess.given_mask import read_mask
 from leffa.preprocess.prepared import Prepared
 from leffa.provenance import read_record
 from leffa.run.settings import Settings
-from leffa.weights.models import MODELS
+from leffa.weights import models
 
 PROGRESS = gr.Progress()  # the mark by which Gradio knows the argument
 
@@ -328,7 +328,7 @@ class Endpoints:
                     "steps": model.steps,
                     "present": model.is_present,
                 }
-                for model in MODELS.values()
+                for model in models.MODELS.values()
             ]
         }
 

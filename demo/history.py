@@ -12,7 +12,7 @@ from leffa.config import Task, sample_seed
 from leffa.preprocess.prepared import Prepared
 from leffa.provenance import model_hash, png_bytes, record
 from leffa.run.result import Result
-from leffa.weights.models import MODELS
+from leffa.weights import models
 
 if TYPE_CHECKING:
     from leffa.explain.score import Scatter
@@ -140,7 +140,7 @@ class Run:
             slot: picked.prepared.chosen for slot, picked in self.slots.pictures.items() if picked.prepared
         }
         choices = {**self.slots.choices, "strokes": strokes, "people": people}
-        return record(self.result, model_hash(MODELS[self.result.model]), files, choices, self.sample)
+        return record(self.result, model_hash(models.MODELS[self.result.model]), files, choices, self.sample)
 
     def png(self) -> bytes:
         """The shown picture as a PNG that carries its record."""

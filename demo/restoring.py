@@ -16,7 +16,7 @@ from leffa.images import load_image
 from leffa.preprocess.strokes import parse_strokes
 from leffa.provenance import model_hash, read_record
 from leffa.run.pace import Pace
-from leffa.weights.models import MODELS
+from leffa.weights import models
 
 SLOTS = {Task.TRY_ON.value: ("photo", "garment"), Task.POSE_TRANSFER.value: ("person", "pose")}
 
@@ -85,7 +85,7 @@ def from_record(session: Session, tab: str, record: dict[str, Any]) -> Restored:
 
 
 def _has_weights(record: dict[str, Any]) -> bool:
-    model = MODELS.get(str(record.get("model")))
+    model = models.MODELS.get(str(record.get("model")))
     return model is not None and model.is_present and model_hash(model) == record.get("model_sha256")
 
 

@@ -158,7 +158,7 @@ def test_in_the_app(corpus, engine, unpainted, monkeypatch, role, name):
         told.extend(notes)
         engine.try_on(work.person, work.reference, work.garment, work.mask)
 
-    monkeypatch.setattr(endpoints, "engine", lambda: engine)
+    monkeypatch.setattr(endpoints, "engine", lambda findings=None: engine)
     monkeypatch.setattr(Session, "own", lambda self, path: path)  # as if it had been uploaded
     monkeypatch.setattr(endpoints.Endpoints, "_paint", paint)
     app, refusal = endpoints.Endpoints(Sessions()), None
