@@ -17,19 +17,19 @@ from leffa.errors import LeffaError
 from leffa.explain import FLOW_PICTURES
 from leffa.files import MARK, check_outputs, in_words, write_json
 from leffa.metrics import command as metrics
-from leffa.run.placement import Memory
-from leffa.run.settings import Settings
+from leffa.run import speed
+from leffa.run.placement import Memory, Needs
+from leffa.run.settings import Settings, as_options, quickest
 from leffa.synthetic import command as synthetic
 from leffa.training import command as training
 from leffa.weights import downloads
-from leffa.weights.models import find
+from leffa.weights.models import Model, find
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from leffa.engine import Engine
     from leffa.run.result import Result
-    from leffa.weights.models import Model
 
 EXIT_BAD_INPUT = 2
 EXIT_NOT_READ = 141  # as a shell tells of SIGPIPE
@@ -218,12 +218,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _warn_of_long_runs(engine: "Engine", model: "Model", settings: Settings) -> None:
+def _warn_of_long_runs(engine: "Engine", model: Model, settings: Settings) -> None:
     """Say how long it will take, and what would be quicker, where there is no graphics card."""
-    from leffa.run import speed
-    from leffa.run.placement import Needs
-    from leffa.run.settings import as_options, quickest
-
     machine, used = engine.pipelines.machine(), settings.resolved(model)
     quick = quickest(model).resolved(model)
     if machine.kind != "cpu" or not model.smaller or used.size == quick.size:

@@ -13,6 +13,7 @@ from leffa.composition import Reading, Scene, compose, networks, read_photo, wit
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import FRAME, Working, mirrored
 from leffa.composition.cloth import LONGEST, ROUGH_RIM, extended
+from leffa.composition.edges import by_colours
 from leffa.composition.flows import HEM, Lands, Said, evened, from_nearest, landed, refine
 from leffa.composition.laying import (
     MEAN_SHARE,
@@ -35,7 +36,6 @@ from leffa.composition.reading import (
     _held_in_hands,
     _neck_like_the_face,
     _skin_like_the_face,
-    by_colours,
 )
 from leffa.composition.sleeves import ended_straight
 from leffa.composition.wearer import worn_garment
@@ -820,6 +820,12 @@ def test_a_sleeve_ends_straight_across_its_arm_with_its_own_hem(scene):
     on_shot = [places[end - 1, column, 1] for column, end in zip(range(42, 58), ends, strict=True)]
     assert np.abs(np.array(on_shot) - slanted[2:18]).max() < 3  # the cloth of the hem, not of above it
     assert np.array_equal(drawn[:70], given[1][:70])
+
+
+def test_a_sleeve_of_two_lengths_far_apart_stays(scene):
+    person, covered, places = sleeved(scene, np.repeat([72, 114, 50], (9, 8, 3)))
+    drawn, flow = ended_straight(person, WORKING, covered, places)
+    assert np.array_equal(drawn, covered) and np.array_equal(flow, places)
 
 
 def test_a_top_beside_an_arm_is_no_sleeve(scene):

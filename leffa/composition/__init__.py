@@ -7,6 +7,7 @@ photo's own size. Ours, not the paper's.
 
     canvas    the networks' frame, the working size, the photo's own, and the ways between
     reading   what the photo shows
+    edges     where that ends, at the photo's own size
     flows     the refined flow and the silhouette
     length, width  how far down a garment reaches, how wide a skirt falls
     sleeves   where they end on an arm

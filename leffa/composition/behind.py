@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, Working, mirrored, sized
 from leffa.composition.cloth import carried_on
+from leffa.composition.edges import share_of
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
-from leffa.composition.reading import HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN, share_of
+from leffa.composition.reading import HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows

@@ -29,7 +29,7 @@ class Working:
         self.size = (max(1, round(height * scale)), max(1, round(width * scale)))
         self.letterbox = Letterbox.fit(region.size, FRAME)
         self.zoom = self.size[0] / self.letterbox.height  # px of the working size in one of the frame's
-        self.shares: dict[tuple[int, ...], Maps] = {}  # of one reading, see ``reading.share_of``
+        self.shares: dict[tuple[int, ...], Maps] = {}  # of one reading, see ``edges.share_of``
 
     @classmethod
     def of(cls, region: Region) -> "Working":

@@ -12,7 +12,7 @@ from leffa.composition.networks import Networks
 from leffa.composition.scene import Scene
 from leffa.model.flow import FlowField
 from leffa.model.refinement import Refined, Shows
-from leffa.preprocess.offline.drawing import closed, grown, opened
+from leffa.preprocess.offline.drawing import closed, grown, joined_to, opened
 
 OUTLINE = 0.7  # px of the frame: waves of a silhouette's outline that are shorter are smoothed away
 GAP = 4.0  # px of the frame: half the width of what the flow may miss within a garment
@@ -112,7 +112,7 @@ def landed(working: Working, said: Said, lands: Lands, places: Maps) -> tuple[ND
     cloth inside the garment, or just beside it on a shoulder, and along the outline, whose colours are mixed
     with the ground's, the nearest that is well inside holds.
     """
-    solid = _joined_to(lands.on_cloth & (said.covered | said.possible), said.covered)
+    solid = joined_to(lands.on_cloth & (said.covered | said.possible), said.covered)
     filled = closed(solid, GAP * working.zoom) & said.person
     kept = solid | (said.covered & (filled | _holes(solid) | (lands.near_cloth & said.worn)))
     kept |= _beside(working, kept, said.worn) | (
@@ -175,13 +175,6 @@ def _holes(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     _, labels = cv2.connectedComponents(np.pad(~solid, 1, constant_values=True).astype(np.uint8))
     holes: NDArray[np.bool_] = (labels != labels[0, 0])[1:-1, 1:-1] & ~solid
     return holes
-
-
-def _joined_to(pieces: NDArray[np.bool_], said: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(H, W): the pieces of which some part is said to be covered."""
-    _, labels = cv2.connectedComponents(pieces.astype(np.uint8))
-    joined: NDArray[np.bool_] = np.isin(labels, np.unique(labels[pieces & said])) & pieces
-    return joined
 
 
 def share_shown(working: Working, refined: Refined, what: Shows) -> Maps:

@@ -10,6 +10,7 @@ from PIL import Image
 from leffa.composition.behind import CLOTHES, Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import LONGEST, extended, sure_cloth
+from leffa.composition.edges import at_edges, by_colours, share_of
 from leffa.composition.flows import (
     OUTLINE,
     TORN,
@@ -24,7 +25,7 @@ from leffa.composition.flows import (
 )
 from leffa.composition.length import TORSO, UPPER_LEGS
 from leffa.composition.networks import Networks
-from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN, at_edges, by_colours, share_of
+from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Composition, Scene
 from leffa.composition.sleeves import ended_straight
 from leffa.config import Garment

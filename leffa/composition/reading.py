@@ -1,6 +1,5 @@
 """What a photo shows: the parser's answer, joined with landmarks, the face's tone and plain colours."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -25,16 +24,6 @@ RIM = 1.6  # px of the frame: the old garment's edge is mixed with what lies bes
 NEAR = 16.0  # px of the frame around a mask within which the old garment is looked for
 SURE_SKIN = 0.7
 LEAST_SKIN = 98  # px of the frame: fewer do not tell a skin's tone
-GUIDE_RADIUS, GUIDE_EDGE = (
-    2.0,
-    0.02,
-)  # of the guided filter: px of the frame; contrast of an edge worth keeping
-EDGE, EDGE_AROUND = 2.5, 3.5  # px of the frame: how far an edge may be misread; colours beside it are from
-TOLD_EDGE, LEAST_AROUND = (
-    18.0,
-    0.01,
-)  # in Lab: so different, colours tell; share of what is around that is sure
-MOTLEY = 2.5  # times: colours that differ less than this from what is beside, as its own do, tell nothing
 HEAD_ROOM = 1.3  # of the head's size: hair that lies further from it is no hair
 HAIR_NEAR, LEAST_HAIR = 0.1, 40  # of the head's size; px of the frame: fewer do not tell a hair's colour
 HAIR_REACH, HAIR_SPREAD = 22.0, 2.5  # in Lab; of the median distance from the median colour
@@ -459,90 +448,3 @@ def with_worn(
     body = grown(working.cut(reading.on_body) > 0.5, 2 * RIM * working.zoom)
     wider = grown(likely & near & body, 2 * RIM * working.zoom) * (1 - working.cut(reading.head))
     return np.where(working.whole(wider, mask.shape) > 0.5, 255, mask).astype(np.uint8)
-
-
-def share_of(photo: Image.Image, reading: Reading, working: Working, parts: Sequence[Seen]) -> Maps:
-    """(H, W) in [0, 1] at the working size: share of these in a pixel, with the photo's own edges.
-
-    Kept in ``working``, which is of one composition: not to be changed.
-    """
-    key = (id(reading), *sorted(map(int, parts)))
-    if key not in working.shares:
-        working.shares[key] = at_edges(photo, working, reading.seen[0, list(parts)].sum(0))
-    return working.shares[key]
-
-
-def by_colours(
-    photo: Image.Image, reading: Reading, working: Working, part: Seen, within: NDArray[np.bool_]
-) -> Maps:
-    """(H, W) in [0, 1] at the working size: share of a part; where it ends, the colours on both sides tell.
-
-    within  (H, W): where it is wanted; elsewhere 0
-    """
-    share = share_of(photo, reading, working, (part,))
-    result = np.zeros_like(share)
-    wanted = within & (share > 0.5)
-    if not wanted.any():
-        return np.where(within, share, result)
-    room = round((EDGE + 3 * EDGE_AROUND) * working.zoom)
-    rows, columns = (np.flatnonzero(wanted.any(axis)) for axis in (1, 0))
-    here = tuple(slice(max(0, at[0] - room), at[-1] + 1 + room) for at in (rows, columns))
-    clothes = share_of(photo, reading, working, (Seen.UPPER, Seen.LOWER, Seen.DRESS))
-    ground = share_of(photo, reading, working, (Seen.GROUND,))
-    held = working.unframed(reading.held[None])[..., 0] > 0.5
-    lab = cv2.cvtColor(working.cut(np.asarray(photo.convert("RGB")))[here] / 255, cv2.COLOR_RGB2LAB)
-    others = (clothes > 0.5) & ~held, ground > 0.5
-    result[:] = share
-    result[here] = _told_by_colours(share[here], [other[here] for other in others], lab, working.zoom)
-    return np.where(within, result, 0).astype(np.float32)
-
-
-def _told_by_colours(share: Maps, others: Sequence[NDArray[np.bool_]], lab: Maps, zoom: float) -> Maps:
-    """Near an edge a pixel is as much of the part as its colour is on the way to the part's from the other's.
-
-    share, others  (h, w) in [0, 1], of the part; (h, w) each, what may lie beside it
-    """
-    inside = share > 0.5
-    own, known, _ = _colours_around(lab, inside & ~grown(~inside, EDGE * zoom), zoom)
-    told, any_told = np.ones_like(share), np.zeros_like(inside)
-    for other in others:
-        beside, there, spread = _colours_around(lab, other & ~grown(~other, EDGE * zoom), zoom)
-        way = own - beside
-        apart = (way**2).sum(-1)
-        valid = known & there & (apart > np.maximum(TOLD_EDGE, MOTLEY * spread) ** 2)
-        along = ((lab - beside) * way).sum(-1) / np.maximum(apart, 1.0)
-        told = np.where(valid, np.minimum(told, np.clip(2 * along - 0.5, 0, 1)), told)
-        any_told |= valid
-    near = grown(inside, EDGE * zoom) & grown(~inside, EDGE * zoom)
-    told = np.where(near & any_told, told, share).astype(np.float32)
-    core = inside & ~near
-    whole, hands = (_pieces_with(core, where) for where in (told > 0.5, inside))
-    result = np.where(grown(whole, 1) | ~near, told, 0)
-    return np.where(inside & ~hands, share, result).astype(np.float32)  # too thin to tell
-
-
-def _pieces_with(core: NDArray[np.bool_], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(H, W): the pieces of ``where`` that have some of a core."""
-    pieces = connected(where)
-    found: NDArray[np.bool_] = np.isin(pieces, np.unique(pieces[core & where])) & where
-    return found
-
-
-def _colours_around(lab: Maps, where: NDArray[np.bool_], zoom: float) -> tuple[Maps, NDArray[np.bool_], Maps]:
-    """(H, W, 3) mean colour of what of ``where`` is near; (H, W) whether any is; its colours' spread."""
-    there = where[..., None].astype(np.float32)
-    squares = (lab**2).sum(-1, keepdims=True)
-    sums = cv2.GaussianBlur(
-        np.dstack([lab, squares, np.ones_like(there)]) * there, (0, 0), EDGE_AROUND * zoom
-    )
-    means = sums[..., :4] / np.maximum(sums[..., 4:], 1e-4)
-    spread = np.sqrt(np.maximum(means[..., 3] - (means[..., :3] ** 2).sum(-1), 0))
-    return means[..., :3], sums[..., 4] > LEAST_AROUND, spread
-
-
-def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:
-    """(H, W) in [0, 1] at the working size: a share (h, w) in the frame, with the photo's own edges."""
-    rough = working.unframed(share[None])[..., 0].clip(0, 1)
-    guide = working.cut(np.asarray(photo)).astype(np.uint8)
-    radius = max(2, round(GUIDE_RADIUS * working.zoom))
-    return cv2.ximgproc.guidedFilter(guide, rough, radius, (255 * GUIDE_EDGE) ** 2).clip(0, 1)

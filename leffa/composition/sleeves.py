@@ -107,10 +107,10 @@ def _straight(
     if np.isfinite(on_arm).sum() < LEAST_WIDE:
         return covered, places
     end = float(np.nanmedian(on_arm))
-    if abs(end) > AWAY * arm.length:
-        return covered, places
     off = ends - end
     known = np.abs(off) < MOST_ASKEW * zoom
+    if not known.any() or abs(end) > AWAY * arm.length:
+        return covered, places
     off = np.interp(strips, strips[known], off[known])
     off = cv2.GaussianBlur(off[:, None], (0, 0), EVEN, borderType=cv2.BORDER_REPLICATE)[:, 0]
     moved = np.interp(across, strips, off) * of_arm

@@ -9,7 +9,8 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from leffa.composition.canvas import Maps, Working
-from leffa.composition.reading import Reading, at_edges, share_of
+from leffa.composition.edges import at_edges, share_of
+from leffa.composition.reading import Reading
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.model.flow import FlowField, coordinates, merge, warp

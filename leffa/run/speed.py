@@ -67,12 +67,12 @@ def seconds(
     model: Model, settings: ResolvedSettings, placement: Placement, needs: Needs, operations: float
 ) -> float:
     """Of one picture, without previews, on a device that does so many operations a second."""
+    from leffa.model.sampling import Guidance
+
     width = 4 if placement.dtype == "float32" else 2
     weights = (needs.reference + needs.unet) * width
     moved = {Memory.OFFLOAD: 2 * weights, Memory.SEQUENTIAL: settings.steps * weights}
     transport = moved.get(placement.memory, 0) / _BUS
-    from leffa.model.sampling import Guidance
-
     interval = settings.recipe(model).guidance_interval
     guided = Guidance(settings.guidance_scale, 0.0, interval).steps(settings.steps)
     arithmetic = model.at(settings.size).cost.of(guided, settings.reuse_reference) * 1e12

@@ -70,6 +70,13 @@ def connected(mask: Mask) -> NDArray[np.int32]:
     return cv2.connectedComponents(mask.astype(np.uint8))[1]
 
 
+def joined_to(pieces: Mask, core: Mask) -> Mask:
+    """(H, W): the pieces of which some part is of a core."""
+    labels = connected(pieces)
+    joined: Mask = np.isin(labels, np.unique(labels[pieces & core])) & pieces
+    return joined
+
+
 def without_tiny(mask: Mask, share: float) -> Mask:
     """The mask without pieces that have less than this share of the largest one's area."""
     pieces = connected(mask)
