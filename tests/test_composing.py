@@ -34,8 +34,8 @@ from leffa.composition.reading import (
     _divided_at_the_waist,
     _hair_of_one_colour,
     _held_in_hands,
+    _limbs_like_cloth,
     _neck_like_the_face,
-    _skin_like_the_face,
 )
 from leffa.composition.sleeves import ended_straight
 from leffa.composition.wearer import worn_garment
@@ -243,21 +243,30 @@ def test_a_limb_of_another_colour_than_the_face_is_cloth():
 
 
 @pytest.mark.parametrize(
-    ("top", "is_sleeve"),
-    [((130, 112, 65), True), ((240, 238, 232), False), ((30, 60, 160), False)],  # brown, white, blue
+    ("skin", "top", "is_sleeve"),
+    [
+        ((205, 160, 135), (130, 112, 65), True),  # brown
+        ((140, 100, 72), (204, 172, 124), True),  # of a skin's hue, but lighter than this one
+        ((205, 160, 135), (240, 238, 232), False),  # white
+        ((205, 160, 135), (30, 60, 160), False),
+    ],
 )
-def test_a_sleeve_of_nearly_a_skin_s_colour_is_told_by_the_top_it_belongs_to(top, is_sleeve):
-    """Rows of a face, a top, and what is read as arms: bare on the left, on the right brown as a top."""
+def test_a_sleeve_of_nearly_a_skin_s_colour_is_told_by_the_top_it_belongs_to(skin, top, is_sleeve):
+    """Rows of a face, a top, and what is read as arms: bare on the left, on the right as the top or pale."""
     lab = np.zeros((*FRAME, 3), np.float32)
-    pixels = np.full((*FRAME, 3), (205, 160, 135), np.uint8)
+    pixels = np.full((*FRAME, 3), skin, np.uint8)
     pixels[64:128] = top
-    pixels[128:, 96:] = (130, 112, 65) if is_sleeve else (225, 205, 195)
+    pixels[128:220, 96:] = top if is_sleeve else (225, 205, 195)
     lab[:] = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     seen = torch.zeros(1, len(Seen), *FRAME)
     seen[:, Seen.FACE, :64], seen[:, Seen.UPPER, 64:128], seen[:, Seen.ARM, 128:] = 1, 1, 1
-    read = _skin_like_the_face(seen, lab)
+    parts = np.zeros(FRAME, np.uint8)
+    parts[128:, :96], parts[128:, 96:] = Part.RIGHT_LOWER_ARM_OUTER, Part.LEFT_LOWER_ARM_OUTER
+    parts[225:] = np.where(parts[225:] == Part.RIGHT_LOWER_ARM_OUTER, Part.RIGHT_HAND, Part.LEFT_HAND)
+    read = _limbs_like_cloth(seen, lab, parts)
     assert (read[0, Seen.ARM, 200, 40] > 0.9) and (read[0, Seen.ARM, 200, 150] < 0.1) == is_sleeve
     assert (read[0, Seen.UPPER, 200, 150] > 0.9) == is_sleeve
+    assert (read[0, Seen.ARM, 240, [40, 150]] > 0.9).all()  # the hands
 
 
 def test_no_garment_replaces_what_is_bare():

@@ -16,7 +16,7 @@ from leffa.composition.cloth import carried_on
 from leffa.composition.edges import share_of
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
-from leffa.composition.reading import HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
+from leffa.composition.reading import ARMS, HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -44,7 +44,6 @@ TRUNK = (
     Part.LEFT_UPPER_LEG_BACK,
     Part.RIGHT_UPPER_LEG_BACK,
 )
-ARMS = tuple(part for part in Part if "_ARM_" in part.name)
 LOOSE = 2.5  # px of the frame that a sleeve may be wider, on each side, than the part map to tell an arm
 SLIT = 2.0  # px of the frame: half the width of a slit between an arm and a garment that is none
 SLACK = 1.4  # px of the frame that an arm is thinner, on each side, than the sleeve that hid it

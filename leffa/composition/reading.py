@@ -16,7 +16,7 @@ from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import Letterbox
 from leffa.preprocess.labels import Part
-from leffa.preprocess.offline.drawing import closed, connected, disc, grown, opened, without_tiny
+from leffa.preprocess.offline.drawing import closed, connected, disc, grown, joined_to, opened, without_tiny
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 from leffa.preprocess.offline.parts import body_coordinates
 
@@ -33,8 +33,10 @@ PALE = 0.6  # of a face's chroma: skin in the light has more
 LIKELIER = 2.0  # times: a colour that is so much likelier a garment's is no hair's
 ANY_SKIN = np.array([15.0, 18.0], np.float32)  # a and b of CIE Lab: about the middle of all skins
 IN_SHADE = np.array([0.3, 1, 1], np.float32)  # of Lab: folds and shade change lightness more than colour
-SAME_CLOTH, OTHER_CLOTH = 7.0, 10.5  # in Lab, so weighed: as far from a garment's colour; from a skin's
-LEAST_CHROMA = 10.0  # of cloth that is told from skin by it: white and grey are in the light on a skin too
+LIKE_FACE = 21.0  # in Lab, so weighed: as near to a face's colour skin is
+SHADES = 3.0  # bins of lightness that skin or cloth is lighter or darker on another side of a body
+LEAST_LIMB, LIMB_TOLD = 60, 0.2  # px of the frame: fewer tell nothing; mean logarithm that tells a sleeve
+CUFF = 5.0  # px of the frame that a sleeve reaches beyond its arm
 PLAIN, ALIKE = 8.0, 0.45  # spread in Lab of cloth of one colour; how much of its chroma a rim may lose
 LEAST_CLOTH = 400  # px of the frame: fewer do not tell the colours of a garment
 WAIST_OFF, NARROW = 28.0, 7.0  # px of the frame: how far off a waist may be read; what is that near is unsure
@@ -58,7 +60,9 @@ TINY = 0.03  # of the largest piece of a garment: what is smaller is none of it
 LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
+FEET = (Part.LEFT_FOOT, Part.RIGHT_FOOT)
 LOWER_ARMS = tuple(part for part in Part if "LOWER_ARM" in part.name)
+ARMS = tuple(part for part in Part if "_ARM_" in part.name)
 LEGS = tuple(part for part in Part if "LEG" in part.name)
 
 
@@ -114,7 +118,8 @@ def read_photo(
     lab = _lab(picture)
     seen = _hair_of_one_colour(seen, lab, framed_mask(head, region)[0, 0].numpy() > 0)
     seen = _neck_like_the_face(seen, lab, np.isin(framed[..., 0], HEAD))
-    seen = _bare_beside_tops(_skin_like_the_face(seen, lab), lab)
+    seen = _limbs_like_cloth(_skin_like_the_face(seen, lab), lab, framed[..., 0])
+    seen = _bare_beside_tops(seen, lab)
     seen = _cloth_of_one_colour(seen, lab)
     seen = _divided_at_the_waist(seen, lab, np.isin(framed[..., 0], LEGS))
     seen = _cloth_beside_hands(seen, lab, np.isin(framed[..., 0], HANDS))
@@ -162,7 +167,7 @@ def _skin_like_the_face(seen: Tensor, lab: Maps) -> Tensor:
         other = (away[..., 0] > TONE_REACH[0]) | (np.hypot(away[..., 1], away[..., 2]) > TONE_REACH[1])
     for bare in SKIN if tone is None else (Seen.ARM, Seen.LEG):
         seen = _moved(seen, bare, torch.from_numpy(other))
-    return _limbs_like_cloth(seen, lab, tone)
+    return seen
 
 
 def _neck_like_the_face(seen: Tensor, lab: Maps, head: NDArray[np.bool_]) -> Tensor:
@@ -184,7 +189,7 @@ def _bare_beside_tops(seen: Tensor, lab: Maps) -> Tensor:
     tone = _face_tone(seen, lab)
     if tone is None:
         return seen
-    near_skin = np.linalg.norm((lab - tone) * IN_SHADE, axis=-1) < 2 * OTHER_CLOTH
+    near_skin = np.linalg.norm((lab - tone) * IN_SHADE, axis=-1) < LIKE_FACE
     for cloth in (Seen.UPPER, Seen.DRESS):
         skin, own = ((seen[0, list(parts)].sum(0) > SURE_SKIN).numpy() for parts in (SKIN, (cloth,)))
         if own.sum() < LEAST_CLOTH:
@@ -201,24 +206,46 @@ def _bare_beside_tops(seen: Tensor, lab: Maps) -> Tensor:
     return seen
 
 
-def _limbs_like_cloth(seen: Tensor, lab: Maps, tone: Maps | None) -> Tensor:
-    """Limbs of the colours of a plain garment and not of the face are the garment, nearly a skin's or not."""
-    to_skin = np.linalg.norm(lab[..., 1:] - ANY_SKIN, axis=-1)
-    if tone is not None:
-        to_skin = np.linalg.norm((lab - tone) * IN_SHADE, axis=-1)
-    for cloth in (Seen.UPPER, Seen.LOWER, Seen.DRESS):
-        own = (seen[0, cloth] > SURE_SKIN).numpy()
-        if own.sum() < LEAST_CLOTH:
+def _limbs_like_cloth(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> Tensor:
+    """An arm or a leg of the colours of a garment, and not of the skin seen elsewhere, is a sleeve of it.
+
+    parts  (h, w) uint8 ``Part``
+    """
+    arms, legs = (seen[0, limb].numpy() > SURE_SKIN for limb in (Seen.ARM, Seen.LEG))
+    bare = (seen[0, Seen.FACE] > SURE_SKIN).numpy() | (arms & np.isin(parts, HANDS))
+    for limb, cloth, skin, own_parts, ends in (
+        (Seen.ARM, Seen.UPPER, bare | legs, ARMS, HANDS),
+        (Seen.ARM, Seen.DRESS, bare | legs, ARMS, HANDS),
+        (Seen.LEG, Seen.LOWER, bare, LEGS, FEET),
+        (Seen.LEG, Seen.DRESS, bare, LEGS, FEET),
+    ):
+        own, share = (seen[0, cloth] > SURE_SKIN).numpy(), seen[0, limb].numpy()
+        if own.sum() < LEAST_CLOTH or skin.sum() < LEAST_SKIN:
             continue
-        colour = np.median(lab[own], axis=0)
-        to_cloth = np.linalg.norm((lab - colour) * IN_SHADE, axis=-1)
-        if np.median(to_cloth[own]) < PLAIN and np.linalg.norm(colour[1:]) > LEAST_CHROMA:
-            like = torch.from_numpy((to_cloth < SAME_CLOTH) & (to_skin > OTHER_CLOTH))
-            limbs = seen[0, [Seen.ARM, Seen.LEG]] * like
-            seen = seen.clone()
-            seen[0, [Seen.ARM, Seen.LEG]] -= limbs
-            seen[0, cloth] += limbs.sum(0)
+        told = np.log(_likelihood(lab, own, SHADES) / _likelihood(lab, skin, SHADES))
+        sleeves = np.zeros_like(own)
+        for side in ("LEFT", "RIGHT"):
+            here = np.isin(parts, [part for part in own_parts if part.name.startswith(side)])
+            sleeves |= _sleeve(share, here, np.isin(parts, ends), told.clip(-MOST_TOLD, MOST_TOLD))
+        moved = seen[0, limb] * torch.from_numpy(sleeves)
+        seen = seen.clone()
+        seen[0, limb] -= moved
+        seen[0, cloth] += moved
     return seen
+
+
+def _sleeve(share: Maps, limb: NDArray[np.bool_], ends: NDArray[np.bool_], told: Maps) -> NDArray[np.bool_]:
+    """(h, w): nothing, or all of a limb that is no skin; it ends where skin joins a hand or a foot.
+
+    share  (h, w) in [0, 1], how likely the parser took it for skin
+    told   (h, w), logarithm of how much likelier a colour is the garment's than skin's
+    """
+    sure = limb & (share > SURE_SKIN)
+    if sure.sum() < LEAST_LIMB or told[sure].mean() < LIMB_TOLD:
+        return np.zeros_like(limb)
+    even = cv2.GaussianBlur(told, (0, 0), TOLD_AROUND)
+    bare = joined_to(opened((even < -LIMB_TOLD) & (share > 0.5), 2 * RIM), ends)
+    return grown(limb, CUFF) & ~bare
 
 
 def _cloth_of_one_colour(seen: Tensor, lab: Maps) -> Tensor:
@@ -317,8 +344,8 @@ def _likelier_upper(cloths: NDArray[np.bool_], lab: Maps, apart: float) -> Maps:
     return told / np.maximum(cv2.GaussianBlur(worn, (0, 0), TOLD_AROUND), 0.05)
 
 
-def _likelihood(lab: Maps, sure: NDArray[np.bool_]) -> Maps:
-    """(h, w): how likely every pixel's colour is where it is ``sure``."""
+def _likelihood(lab: Maps, sure: NDArray[np.bool_], shades: float = 0.0) -> Maps:
+    """(h, w): how likely every pixel's colour is where it is ``sure``, or some ``shades`` (bins) off that."""
     bins = tuple(
         ((lab[..., i] + low) / COLOUR_BIN).clip(0, BINS - 1).astype(int) for i, low in enumerate((0, 64, 64))
     )
@@ -326,6 +353,9 @@ def _likelihood(lab: Maps, sure: NDArray[np.bool_]) -> Maps:
     np.add.at(counts, tuple(index[sure] for index in bins), 1)
     for axis in range(3):
         counts = (np.roll(counts, 1, axis) + 2 * counts + np.roll(counts, -1, axis)) / 4
+    if shades:
+        by_lightness = counts.reshape(BINS, -1)
+        counts = cv2.GaussianBlur(by_lightness, (1, 0), sigmaX=1, sigmaY=shades).reshape(counts.shape)
     likely: Maps = counts[bins] / max(float(counts.sum()), 1.0) + 1e-4
     return likely
 
