@@ -30,6 +30,7 @@ class Working:
         self.letterbox = Letterbox.fit(region.size, FRAME)
         self.zoom = self.size[0] / self.letterbox.height  # px of the working size in one of the frame's
         self.shares: dict[tuple[int, ...], Maps] = {}  # of one reading, see ``edges.share_of``
+        self.guided: cv2.ximgproc.GuidedFilter | None = None  # by one photo, see ``edges.at_edges``
 
     @classmethod
     def of(cls, region: Region) -> "Working":
@@ -93,15 +94,18 @@ def mirrored(values: Maps, known: NDArray[np.bool_], rim: float = 0.0) -> Maps:
     away, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    places = np.moveaxis(np.indices(known.shape), 0, -1)
-    nearest = np.zeros((labels.max() + 1, 2), np.int64)
-    nearest[labels[known]] = places[known]
-    near = nearest[labels]
-    share = np.clip(1 - rim / np.maximum(away, 1e-3), 0, 1)[..., None]
-    beyond = np.clip(np.rint(near + share * (near - places)), 0, np.array(known.shape) - 1).astype(np.int64)
-    there = known[beyond[..., 0], beyond[..., 1]][..., None]
-    rows, columns = np.moveaxis(np.where(there, beyond, near), -1, 0)
-    result: Maps = values[rows, columns]
+    height, width = known.shape
+    share = np.clip(1 - rim / np.maximum(away, 1e-3), 0, 1)
+    places = []
+    for grid, last in ((np.arange(width)[None], width - 1), (np.arange(height)[:, None], height - 1)):
+        nearest = np.zeros(labels.max() + 1, np.float32)
+        nearest[labels[known]] = np.broadcast_to(grid, known.shape)[known]
+        near = nearest[labels]
+        places.append((near, np.clip(np.rint(near + share * (near - grid)), 0, last).astype(np.float32)))
+    (column, beyond_column), (row, beyond_row) = places
+    there = cv2.remap(known.astype(np.uint8), beyond_column, beyond_row, cv2.INTER_NEAREST) > 0
+    columns, rows = np.where(there, beyond_column, column), np.where(there, beyond_row, row)
+    result: Maps = cv2.remap(np.ascontiguousarray(values), columns, rows, cv2.INTER_NEAREST)
     return result
 
 

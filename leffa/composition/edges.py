@@ -91,8 +91,14 @@ def _colours_around(lab: Maps, where: NDArray[np.bool_], zoom: float) -> tuple[M
 
 
 def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:
-    """(H, W) in [0, 1] at the working size: a share (h, w) in the frame, with the photo's own edges."""
+    """(H, W) in [0, 1] at the working size: a share (h, w) in the frame, with the photo's own edges.
+
+    What the filter knows of the photo is kept in ``working``, which is of one composition.
+    """
+    if working.guided is None:
+        guide = working.cut(np.asarray(photo)).astype(np.uint8)
+        radius = max(2, round(GUIDE_RADIUS * working.zoom))
+        working.guided = cv2.ximgproc.createGuidedFilter(guide, radius, (255 * GUIDE_EDGE) ** 2)
     rough = working.unframed(share[None])[..., 0].clip(0, 1)
-    guide = working.cut(np.asarray(photo)).astype(np.uint8)
-    radius = max(2, round(GUIDE_RADIUS * working.zoom))
-    return cv2.ximgproc.guidedFilter(guide, rough, radius, (255 * GUIDE_EDGE) ** 2).clip(0, 1)
+    filtered: Maps = working.guided.filter(rough)
+    return filtered.clip(0, 1)

@@ -103,13 +103,8 @@ def _in_front(scene: Scene, working: Working) -> Maps:
     hair, face = (share_of(scene.photo, scene.reading, working, (part,)) for part in (Seen.HAIR, Seen.FACE))
     hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, disc(SPECK * working.zoom))  # a strap is no hair
     head = working.cut(scene.reading.head) > 0.5
-    neckless = disc(NECK * float(head.sum(1).max()))
-    face = (
-        face
-        * cv2.morphologyEx(np.pad(head, HEAD_PAD).astype(np.uint8), cv2.MORPH_OPEN, neckless)[
-            HEAD_PAD:-HEAD_PAD, HEAD_PAD:-HEAD_PAD
-        ]
-    )
+    neck = NECK * float(head.sum(1).max())
+    face = face * opened(np.pad(head, HEAD_PAD), neck)[HEAD_PAD:-HEAD_PAD, HEAD_PAD:-HEAD_PAD]
     held = at_edges(scene.photo, working, scene.reading.held)
     seen = np.ones(working.size, bool)
     if scene.garment is not Garment.LOWER:  # that no arm is under; sleeves end at the hands

@@ -40,7 +40,7 @@ class Canvas:
         return np.rint((np.clip(np.asarray(places), -limit, limit) - 0.5) * 16).astype(np.int32)
 
 
-FAR = 6.0  # px: a wider disc is slower to lay at every pixel than distances are to measure
+FAR, VERY_FAR = 6.0, 18.0  # px: a wider disc is slower to lay at every pixel than distances are to measure
 
 
 def grown(mask: Mask, radius: float) -> Mask:
@@ -55,6 +55,8 @@ def grown(mask: Mask, radius: float) -> Mask:
 
 def opened(mask: Mask, radius: float) -> Mask:
     """The mask without what is thinner than ``radius`` pixels."""
+    if radius >= VERY_FAR:
+        return grown(~grown(~mask, radius), radius)
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc(radius)) > 0
 
 
