@@ -194,7 +194,7 @@ def test_each_network_runs_two_steps_and_resumes(name, rows, tmp_path):
 
 
 def test_two_legs_end_as_one(rows, tmp_path):
-    """Both at the same rate, which a slow machine changed by a last bit: no time is a share of the schedule."""
+    """Both at the same rate, which on a slow machine differed by a last bit: no time is a share here."""
     for name, stops in (("one", [4]), ("two", [2, 4])):
         for stop in stops:
             torch.manual_seed(0)
