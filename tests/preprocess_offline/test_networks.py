@@ -1,6 +1,8 @@
 """The models of people run by mediapipe and by LiteRT: the same people, within a stated tolerance."""
 
 import hashlib
+import subprocess
+import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -185,3 +187,17 @@ def test_models_in_the_repository_serve_other_checkpoints_too(
     assert pose_models.is_here() and all(
         path.parent == models.SHIPPED / "mediapipe" for path in pose_models.paths().values()
     )
+
+
+@pytest.mark.skipif(pose_models.packaged() is None, reason="mediapipe is not installed")
+def test_mediapipe_does_not_load_what_only_its_drawing_wants():
+    script = (
+        "import sys\n"
+        "from leffa.preprocess.offline.networks import MediapipeNetworks\n"
+        "MediapipeNetworks().close()\n"
+        "print(any(name.partition('.')[0] == 'matplotlib' for name in sys.modules))\n"
+        "from mediapipe.python.solutions import drawing_utils\n"
+        "print(drawing_utils.plt.figure.__module__, sys.modules['matplotlib.pyplot'].__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "matplotlib.pyplot", "matplotlib.pyplot"]
