@@ -27,24 +27,23 @@ def beside_bare_arms(scene: Scene, working: Working, seen: NDArray[np.bool_]) ->
     seen  (H, W), bare arms and hands
     """
     parts, zoom = scene.reading.parts[..., 0], working.zoom
-    upper, lower, hand = zip(
-        *(
-            [working.cut(np.isin(parts, own)) > 0.5 for own in parts_of_arm(side)]
-            for side in ("LEFT", "RIGHT")
-        ),
-        strict=True,
-    )
     away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5) / zoom
+    arms = []
+    for side in ("LEFT", "RIGHT"):
+        upper, lower, hand = (working.cut(np.isin(parts, own)) > 0.5 for own in parts_of_arm(side))
+        told = Arm.of(upper, lower, zoom), Arm.of(lower, hand, zoom)
+        if told[0] is not None and told[1] is not None:
+            arms.append(
+                (
+                    _Strips.of(told[0], upper, ARMPIT, seen, zoom),
+                    _Strips.of(told[1], lower | hand, -1.0, seen, zoom),
+                )
+            )
     found = np.zeros_like(seen)
-    for of_arm, below, first in ((upper, lower, ARMPIT), (lower, hand, -1.0)):
-        both = [
-            _Strips.of(arm, part | end if below is hand else part, first, seen, zoom)
-            for part, end in zip(of_arm, below, strict=True)
-            if (arm := Arm.of(part, end, zoom)) is not None
-        ]
+    for both in zip(*arms, strict=True):
+        widest = np.max([strips.widths for strips in both], axis=0)
         for strips in both:
-            missing = np.max([other.widths for other in both], axis=0) - strips.widths
-            missing[strips.widths < LEAST_SEEN] = np.inf
+            missing = np.where(strips.widths < LEAST_SEEN, np.inf, widest - strips.widths)
             found |= (away > missing[strips.number] + EDGE) & (strips.number >= 0)
     return found
 

@@ -103,7 +103,7 @@ class Behind:
         if on_body.any():
             logits[..., Shows.SKIN][~grown(on_body, BEYOND * self.working.zoom)] = -np.inf
         sleeve = arms & ~self._inner(on_body, SLACK) & (self.gone > 0.5)
-        beside = beside_bare_arms(self.scene, self.working, self._share(Seen.ARM) > 0.5)
+        beside = self._beside_arms()
         bare_ground = sleeve | self._beside_the_trunk() | beside
         logits[..., Shows.SKIN][bare_ground], logits[..., Shows.GROUND][bare_ground] = -np.inf, 0
         logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
@@ -151,6 +151,12 @@ class Behind:
         laid = self.garment > 0.5
         slits = shut(skin | laid, SLIT * self.working.zoom) & ~skin & ~laid
         return slits & (what == Shows.GROUND) & (self.gone > 0.05)
+
+    def _beside_arms(self) -> NDArray[np.bool_]:
+        """(H, W): beside arms that are seen; but below the garment a belly may be bare there."""
+        beside = beside_bare_arms(self.scene, self.working, self._share(Seen.ARM) > 0.5)
+        trunk = self.working.cut(np.isin(self.scene.reading.parts[..., 0], TRUNK)) > 0.5
+        return beside & (~trunk | (self.garment > 0.5).any(1, keepdims=True))
 
     def _beside_the_trunk(self) -> NDArray[np.bool_]:
         """(H, W): under the arms, where the old garment was wider than the new one: no skin, no hole."""
