@@ -433,6 +433,16 @@ def test_skin_goes_on_beside_an_arm_as_far_as_the_other_is_wider(scene):
     assert alone[85:195, 32:40].all()
 
 
+@pytest.mark.parametrize(("garment", "shown"), [(Garment.LOWER, Shows.GROUND), (Garment.UPPER, Shows.SKIN)])
+def test_where_old_trousers_were_beside_a_hand_is_no_more_of_it(scene, garment, shown):
+    """The refinement says skin; the part map's arm is wider than what is seen of it."""
+    arm, laid = _box(80, 200, 20, 50), _box(50, 220, 70, 140)
+    photo = np.where(arm[..., None], 90, 220).repeat(3, -1).astype(np.uint8)
+    behind = beside(replace(scene, garment=garment), arm, laid, _box(60, 210, 36, 145), photo)
+    behind.refined.shows[:, Shows.SKIN] = 19
+    assert (behind._shown(None)[90:190, 38:48] == shown).all()
+
+
 def test_a_slit_of_ground_between_an_arm_and_the_garment_is_the_arm_s(scene):
     """An arm from column 20 on, a slit of 2 px, the garment; and the open ground on the arm's other side."""
     arm, laid = _box(80, 200, 20, 50), _box(50, 220, 52, 140)

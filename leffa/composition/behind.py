@@ -153,8 +153,15 @@ class Behind:
         return slits & (what == Shows.GROUND) & (self.gone > 0.05)
 
     def _beside_arms(self) -> NDArray[np.bool_]:
-        """(H, W): beside arms that are seen; but below the garment a belly may be bare there."""
+        """(H, W): beside arms that are seen; but below the garment a belly may be bare there.
+
+        Old trousers and skirts hide hardly any arm: a hand is before them or in a pocket, and what was beside
+        it is not more of it.
+        """
         beside = beside_bare_arms(self.scene, self.working, self._share(Seen.ARM) > 0.5)
+        if self.scene.garment is Garment.LOWER:
+            limbs = self.working.cut(np.isin(self.scene.reading.parts[..., 0], (*ARMS, *HANDS))) > 0.5
+            beside |= grown(limbs, 2 * BEYOND * self.working.zoom)
         trunk = self.working.cut(np.isin(self.scene.reading.parts[..., 0], TRUNK)) > 0.5
         return beside & (~trunk | (self.garment > 0.5).any(1, keepdims=True))
 
