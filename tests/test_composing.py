@@ -10,6 +10,7 @@ from leak import leaked_share, rarest_garish
 from PIL import Image, ImageOps
 
 from leffa.composition import Reading, Scene, compose, networks, read_photo, with_worn
+from leffa.composition.bare import beside_bare_arms
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import FRAME, Working, mirrored
 from leffa.composition.cloth import LONGEST, ROUGH_RIM, extended
@@ -399,6 +400,47 @@ def beside(scene, arm: np.ndarray, laid: np.ndarray, gone: np.ndarray, photo: np
     return Behind(
         scene, Working.of(scene.region), Refined([], shows), pixels, laid.astype(np.float32), hidden, pixels
     )
+
+
+def arms(scene, *bare: np.ndarray):
+    """Somebody with an arm on each side, 20 px wide, from row 40 to its hand's end in row 200.
+
+    bare  (H, W) of the frame: what is seen of them
+    """
+    parts = np.zeros((*FRAME, 3), np.uint8)
+    for name, left in (("RIGHT", 20), ("LEFT", 140)):
+        for part, top, bottom in (("UPPER_ARM_OUTER", 40, 100), ("LOWER_ARM_OUTER", 100, 170)):
+            parts[_box(top, bottom, left, left + 20), 0] = Part[f"{name}_{part}"]
+        parts[_box(170, 200, left, left + 20), 0] = Part[f"{name}_HAND"]
+    scene = replace(scene, reading=replace(scene.reading, parts=parts), region=Region.whole(FRAME, FRAME))
+    return beside_bare_arms(scene, WORKING, np.any(bare, axis=0))
+
+
+def test_no_skin_is_painted_beside_an_arm_that_is_seen_whole(scene):
+    """Nor beside its hand; but a shoulder goes on beside it, and an arm goes on above what is seen of it."""
+    right, left = _box(40, 200, 20, 40), _box(40, 200, 140, 160)
+    found = arms(scene, right, left)
+    assert found[85:195, 43:48].all() and found[85:195, 132:137].all()
+    assert not found[40:60].any() and not (found & (right | left)).any()
+    assert not arms(scene, right & ~_box(0, 120, 0, 192), left)[70:110, 20:48].any()
+
+
+def test_skin_goes_on_beside_an_arm_as_far_as_the_other_is_wider(scene):
+    """Half of the right arm is hidden."""
+    found = arms(scene, _box(40, 200, 20, 30), _box(40, 200, 140, 160))
+    assert not found[85:195, 30:37].any() and found[85:195, 42:47].all()
+    alone = arms(scene, _box(40, 200, 20, 30))
+    assert alone[85:195, 32:40].all()
+
+
+@pytest.mark.parametrize(("garment", "shown"), [(Garment.LOWER, Shows.GROUND), (Garment.UPPER, Shows.SKIN)])
+def test_where_old_trousers_were_beside_a_hand_is_no_more_of_it(scene, garment, shown):
+    """The refinement says skin; the part map's arm is wider than what is seen of it."""
+    arm, laid = _box(80, 200, 20, 50), _box(50, 220, 70, 140)
+    photo = np.where(arm[..., None], 90, 220).repeat(3, -1).astype(np.uint8)
+    behind = beside(replace(scene, garment=garment), arm, laid, _box(60, 210, 36, 145), photo)
+    behind.refined.shows[:, Shows.SKIN] = 19
+    assert (behind._shown(None)[90:190, 38:48] == shown).all()
 
 
 def test_a_slit_of_ground_between_an_arm_and_the_garment_is_the_arm_s(scene):

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from leffa.composition.bare import beside_bare_arms
 from leffa.composition.canvas import Maps, Working, mirrored, sized
 from leffa.composition.cloth import carried_on
 from leffa.composition.edges import share_of
@@ -102,13 +103,14 @@ class Behind:
         if on_body.any():
             logits[..., Shows.SKIN][~grown(on_body, BEYOND * self.working.zoom)] = -np.inf
         sleeve = arms & ~self._inner(on_body, SLACK) & (self.gone > 0.5)
-        bare_ground = sleeve | self._beside_the_trunk()
+        beside = self._beside_arms()
+        bare_ground = sleeve | self._beside_the_trunk() | beside
         logits[..., Shows.SKIN][bare_ground], logits[..., Shows.GROUND][bare_ground] = -np.inf, 0
         logits[..., Shows.OTHER][self._away(clothes)] = -np.inf
         what: NDArray[np.int64] = np.where(
             self._waist(clothes) & ~bare_ground, Shows.OTHER, logits.argmax(-1)
         )
-        what[self._between(what)] = Shows.SKIN
+        what[self._between(what) & ~beside] = Shows.SKIN
         return what
 
     def _limbs(self, painted: NDArray[np.bool_]) -> Maps:
@@ -149,6 +151,19 @@ class Behind:
         laid = self.garment > 0.5
         slits = shut(skin | laid, SLIT * self.working.zoom) & ~skin & ~laid
         return slits & (what == Shows.GROUND) & (self.gone > 0.05)
+
+    def _beside_arms(self) -> NDArray[np.bool_]:
+        """(H, W): beside arms that are seen; but below the garment a belly may be bare there.
+
+        Old trousers and skirts hide hardly any arm: a hand is before them or in a pocket, and what was beside
+        it is not more of it.
+        """
+        beside = beside_bare_arms(self.scene, self.working, self._share(Seen.ARM) > 0.5)
+        if self.scene.garment is Garment.LOWER:
+            limbs = self.working.cut(np.isin(self.scene.reading.parts[..., 0], (*ARMS, *HANDS))) > 0.5
+            beside |= grown(limbs, 2 * BEYOND * self.working.zoom)
+        trunk = self.working.cut(np.isin(self.scene.reading.parts[..., 0], TRUNK)) > 0.5
+        return beside & (~trunk | (self.garment > 0.5).any(1, keepdims=True))
 
     def _beside_the_trunk(self) -> NDArray[np.bool_]:
         """(H, W): under the arms, where the old garment was wider than the new one: no skin, no hole."""

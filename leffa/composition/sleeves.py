@@ -57,9 +57,10 @@ def ended_straight(
     """What is covered (H, W), and its flow (H, W, 2), with the ends of sleeves across their arms."""
     parts = scene.reading.parts[..., 0]
     for side in ("LEFT", "RIGHT"):
-        upper, lower, hand = (working.cut(np.isin(parts, own)) > 0.5 for own in _arm(side))
+        upper, lower, hand = (working.cut(np.isin(parts, own)) > 0.5 for own in parts_of_arm(side))
         others = (
-            working.cut((parts > 0) & ~np.isin(parts, [part for own in _arm(side) for part in own])) > 0.5
+            working.cut((parts > 0) & ~np.isin(parts, [part for own in parts_of_arm(side) for part in own]))
+            > 0.5
         )
         over_the_elbow = upper.any() and covered[upper].mean() > WHOLE
         part, below = (lower, hand) if over_the_elbow else (upper, lower)
@@ -69,7 +70,7 @@ def ended_straight(
     return covered, places
 
 
-def _arm(side: str) -> list[list[Part]]:
+def parts_of_arm(side: str) -> list[list[Part]]:
     """Parts of the upper arm, the lower arm and the hand of a side."""
     return [
         [part for part in Part if part.name.startswith(f"{side}_{name}")]
