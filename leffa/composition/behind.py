@@ -16,6 +16,7 @@ from leffa.composition.cloth import carried_on
 from leffa.composition.edges import share_of
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
+from leffa.composition.limbs import continued
 from leffa.composition.reading import HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Scene
 from leffa.config import Garment
@@ -118,20 +119,8 @@ class Behind:
         if not seen.any():
             return outlined(self.working, painted, LIMB)
         away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5) / zoom
-        inner = shut(painted | seen | (self.garment > 0.5), SLIT * zoom)
-        depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 5) / zoom
-        hands = self.working.cut(np.isin(self.scene.reading.parts[..., 0], HANDS)) > 0.5
-        visible = painted & (self.garment < 0.5)
-        _, pieces = cv2.connectedComponents(visible.astype(np.uint8))
-        thin, towards = np.zeros_like(painted), self._near(seen, TAPER)
-        for number in np.unique(pieces[visible & (away < JOINT)]):
-            piece = pieces == number
-            ends = seen & grown(piece, JOINT * zoom), piece & (away < JOINT)
-            if ends[0].any() and (2 * JOINT * zoom) ** 2 < piece.sum() > ends[1].sum() / ALONG:
-                there, here = (float(np.percentile(depth[end], WIDEST)) for end in ends)
-                wider = max(0.0, here - there * (WRIST if hands[ends[0]].mean() > 0.5 else 1))
-                thin |= piece & (depth < wider * towards)
-        kept = (painted | seen) & ~thin
+        parts = self.scene.reading.parts[..., 0]
+        kept = seen | continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
         near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
         usual, even = (outlined(self.working, kept, waves) for waves in (LIMB, 3 * LIMB))
         return usual + near * (even - usual)
