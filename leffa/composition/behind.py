@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, Working, mirrored, sized
 from leffa.composition.cloth import carried_on
-from leffa.composition.edges import share_of
+from leffa.composition.edges import by_colours, share_of
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
 from leffa.composition.limbs import continued
@@ -120,10 +120,20 @@ class Behind:
             return outlined(self.working, painted, LIMB)
         away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5) / zoom
         parts = self.scene.reading.parts[..., 0]
+        beside = grown(painted & (self.gone > 0.5), JOINT * zoom)
+        sharp = self._by_colours(beside) > 0.5
+        seen = np.where(beside, sharp, seen)
         kept = seen | continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
         near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
         usual, even = (outlined(self.working, kept, waves) for waves in (LIMB, 3 * LIMB))
         return usual + near * (even - usual)
+
+    def _by_colours(self, within: NDArray[np.bool_]) -> Maps:
+        """(H, W) in [0, 1]: arms and legs that are seen, where they are wanted, ended by the photo's colours."""
+        photo, reading, working = self.scene.photo, self.scene.reading, self.working
+        told = [by_colours(photo, reading, working, part, within) for part in (Seen.ARM, Seen.LEG)]
+        limbs: Maps = np.maximum(*told) * (1 - self.gone)
+        return limbs
 
     def _in_sleeves(self, arms: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(H, W): what the old sleeves hid: where they were tight, their outline is the arm's."""

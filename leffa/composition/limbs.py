@@ -35,6 +35,9 @@ BESIDE = 1.0  # px of the frame beyond an edge: what lies there tells which edge
 WAVES = 2.2  # cm: stiffness of an outline, about a sixth of the shortest wave that it has
 SEEN, PAINTED, HIDDEN, UNKNOWN = 20.0, 1.0, 0.1, 0.02  # weights of an edge
 UNDER = 2.0  # px of the frame that a limb goes on under what hides it
+BLURRED = 2  # sections beside a seam, where what is seen fades
+STRIP = 5.0  # cm of skin between an arm and a garment that hides the rest of it: it is the arm's
+ONTO = 5  # sections that a painted limb goes on under what hides it
 SEAM = 5  # sections on either side of a seam between seen and painted that are compared
 TAPER = 14.0  # cm from the seam over which what they are off by fades
 HAND_TAPER = 4.0  # cm from a hand, whose outline says little of the arm's
@@ -220,8 +223,9 @@ def continued(
             continue
         on_hand = limb.unrolled(hands, 0)[:, 0] > 0.5
         low, high = _edges(both, bulk * scale * limb.widths, on_hand, scale)
+        here = grown_along(here, ONTO)
         limb_painted = limb.filled(low, high, here)
-        before = limb.filled(-both[0].edge, both[1].edge, here)
+        before = limb.filled(-both[0].edge, both[1].edge, both[0].told & both[1].told)
         added |= limb_painted
         removed |= before & ~limb_painted & ~limb.others
     result: Where = (painted & ~removed) | added
@@ -239,17 +243,22 @@ def _sides(
     offsets = limb.offsets(reach)
     looks = [
         limb.unrolled(where, reach) > 0.5
-        for where in ((painted | seen) & ~hides, seen, hides, other < own, gone, limb.own)
+        for where in ((painted | seen) & ~hides, seen, hides, (other < own) & limb.others, gone, limb.own)
     ]
     middle = _middle(looks.pop(), offsets)
     rows, found = np.arange(len(middle)), []
     for way in (-1, 1):
         bare, is_seen, hidden, foreign, is_gone = (look[:, ::way] for look in looks)
         edge, any_bare = _outermost(bare & ~foreign, hidden & ~foreign, way * middle, offsets)
+        further, _ = _outermost(bare, hidden & ~foreign, way * middle, offsets)
+        strip = hidden[rows, _read_at(further + BESIDE, offsets)] & (further - edge < STRIP * scale)
+        edge = np.where(strip, further, edge)
         inside, beyond = (_read_at(edge + step, offsets) for step in (-BESIDE, BESIDE))
-        covered, free = hidden[rows, beyond], any_bare & ~hidden[rows, beyond] & ~foreign[rows, beyond]
+        covered = any_bare & hidden[rows, beyond]
+        free = any_bare & ~covered & ~foreign[rows, beyond]
         in_photo = is_seen[rows, inside] & ~is_gone[rows, beyond]
-        found.append(Side(edge, way * middle, free & in_photo, free & ~in_photo, any_bare & covered))
+        seen_edge = free & in_photo & ~grown_along(free & ~in_photo, BLURRED)
+        found.append(Side(edge, way * middle, seen_edge, free & ~seen_edge, covered))
     return found[0], found[1]
 
 
