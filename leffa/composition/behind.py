@@ -17,7 +17,7 @@ from leffa.composition.edges import by_colours, share_of
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
 from leffa.composition.limbs import continued
-from leffa.composition.reading import HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
+from leffa.composition.reading import HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -27,10 +27,7 @@ from leffa.preprocess.offline.drawing import disc, grown
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
-JOINT, TAPER = 5.0, 24.0  # px of the frame from what is seen of a limb: its width is compared, and come to
-ALONG = 0.4  # of a painted piece: with so much of it that near, it lies along a limb and does not lengthen it
-WRIST = 0.75  # of a hand's width
-WIDEST = 90  # percentile of depths that tells a limb's half width
+JOINT = 5.0  # px of the frame: so near to what is seen of a limb outlines are smoother
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
 TEXTURE = 12.0  # px of the frame over which the ground's texture is carried on; further off it is smooth
@@ -129,7 +126,7 @@ class Behind:
         return usual + near * (even - usual)
 
     def _by_colours(self, within: NDArray[np.bool_]) -> Maps:
-        """(H, W) in [0, 1]: arms and legs that are seen, where they are wanted, ended by the photo's colours."""
+        """(H, W) in [0, 1]: arms and legs that are seen; the photo's colours tell where they end."""
         photo, reading, working = self.scene.photo, self.scene.reading, self.working
         told = [by_colours(photo, reading, working, part, within) for part in (Seen.ARM, Seen.LEG)]
         limbs: Maps = np.maximum(*told) * (1 - self.gone)

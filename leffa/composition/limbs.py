@@ -40,6 +40,7 @@ STRIP = 5.0  # cm of skin between an arm and a garment that hides the rest of it
 ONTO = 5  # sections that a painted limb goes on under what hides it
 SEAM = 5  # sections on either side of a seam between seen and painted that are compared
 TAPER = 14.0  # cm from the seam over which what they are off by fades
+AROUND = 4.0  # px of the frame that a limb in the photo may reach beyond its part map
 HAND_TAPER = 4.0  # cm from a hand, whose outline says little of the arm's
 
 
@@ -121,11 +122,11 @@ def _axis(pieces: Sequence[Where], zoom: float) -> tuple[Along, Along] | None:
             continue
         borders = [None, joint, wrist][number : number + 2]
         for place, border in zip((number, number + 1), borders, strict=True):
-            if border is None:
-                other = next((knot for knot in (*borders, joint, wrist) if knot is not None), None)
-                border = _end(line, other, downwards=place > number)
-            if not any(at == place for at, _ in knots):
-                knots.append((place, border))
+            if any(at == place for at, _ in knots):
+                continue
+            other = next((knot for knot in (*borders, joint, wrist) if knot is not None), None)
+            point = _end(line, other, downwards=place > number) if border is None else border
+            knots.append((place, point))
     ats, points = np.array([at for at, _ in knots], float), np.array([point for _, point in knots])
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1) / zoom
     length = np.concatenate([[0], np.cumsum(steps)])
@@ -135,8 +136,7 @@ def _axis(pieces: Sequence[Where], zoom: float) -> tuple[Along, Along] | None:
     last = (points[-1] - points[-2]) / max(float(steps[-1]), 1e-6)
     length, ats = np.append(length, length[-1] + 4 * BEND + ONWARDS), np.append(ats, 2.3)
     points = np.vstack([points, points[-1] + (4 * BEND + ONWARDS) * last])
-    line = np.stack([np.interp(ways, length, points[:, i]) for i in (0, 1)], 1)
-    bent = np.stack([_smoothed(line[:, i], BEND) for i in (0, 1)], 1)
+    bent = np.stack([_smoothed(np.interp(ways, length, points[:, i]), BEND) for i in (0, 1)], 1)
     return bent, np.interp(ways, length, ats)
 
 
@@ -224,6 +224,7 @@ def continued(
         on_hand = limb.unrolled(hands, 0)[:, 0] > 0.5
         low, high = _edges(both, bulk * scale * limb.widths, on_hand, scale)
         here = grown_along(here, ONTO)
+        removed |= painted & ~gone & ~seen & grown(limb.own, AROUND * working.zoom)
         limb_painted = limb.filled(low, high, here)
         before = limb.filled(-both[0].edge, both[1].edge, both[0].told & both[1].told)
         added |= limb_painted
@@ -287,9 +288,7 @@ def _read_at(places: Along, offsets: Along) -> NDArray[np.int_]:
     return np.clip(np.rint((places - offsets[0]) * ACROSS), 0, len(offsets) - 1).astype(int)
 
 
-def _bulk(
-    limbs: Sequence[Limb], sides: Sequence[tuple[Side, Side]], hands: Where, scale: float
-) -> float:
+def _bulk(limbs: Sequence[Limb], sides: Sequence[tuple[Side, Side]], hands: Where, scale: float) -> float:
     """How big somebody is beside the usual, by the arms and legs that are seen."""
     told = [np.empty(0)]
     for limb, (left, right) in zip(limbs, sides, strict=True):
@@ -323,15 +322,14 @@ def _towards_seen(side: Side, off: Along, on_hand: Where, scale: float) -> Along
     rows = np.arange(len(off))
     told, shares, rest = np.zeros(len(off)), np.full(len(off), 1e-6), np.ones(len(off))
     for seen in (side.seen & ~on_hand, side.seen & on_hand):
-        taper = (TAPER if seen is not None and not (seen & on_hand).any() else HAND_TAPER) * scale
+        taper = (TAPER if not (seen & on_hand).any() else HAND_TAPER) * scale
         known = np.flatnonzero(seen)
         if not len(known):
             continue
-        for way in (1, -1):
-            before = np.searchsorted(known, rows) - 1 if way > 0 else np.searchsorted(known, rows, "right")
+        near = np.array([np.median(off[known[np.abs(known - place) < SEAM]]) for place in known])
+        for before in (np.searchsorted(known, rows) - 1, np.searchsorted(known, rows, "right")):
             valid = (before >= 0) & (before < len(known))
             nearest = known[np.clip(before, 0, len(known) - 1)]
-            near = np.array([np.median(off[known[np.abs(known - place) < SEAM]]) for place in known])
             share = np.where(valid, np.exp(-(((rows - nearest) / taper) ** 2)), 0)
             told += share * near[np.clip(before, 0, len(known) - 1)]
             shares += share
@@ -365,4 +363,6 @@ def _smoothed(values: Along, sigma: float) -> Along:
     reach = round(3 * sigma)
     head, tail = 2 * values[0] - values[reach:0:-1], 2 * values[-1] - values[-2 : -reach - 2 : -1]
     kernel = cv2.getGaussianKernel(2 * reach + 1, sigma)[:, 0]
-    return np.convolve(np.concatenate([head, values, tail]), kernel, "same")[len(head) : len(head) + len(values)]
+    return np.convolve(np.concatenate([head, values, tail]), kernel, "same")[
+        len(head) : len(head) + len(values)
+    ]
