@@ -26,6 +26,7 @@ WIDTHS = {  # cm, at so many parts from the beginning of the limb: shoulder, elb
 }
 BULK = (0.75, 1.33)  # how much thinner and bigger than these people are
 ROOM = 1.1  # times this width that a painted limb may have
+LEAST = 0.85  # of the usual width, below which no limb is thinned
 LEAST_PART = 60  # px of the frame: of a part of a limb; fewer tell no direction
 BEND = 5.0  # px of the frame: axes bend no sharper
 ONWARDS = 8.0  # px of the frame that an axis goes on into the hand or the foot
@@ -309,10 +310,17 @@ def _edges(sides: tuple[Side, Side], widths: Along, on_hand: Where, scale: float
         for side, own in zip(sides, usual, strict=True)
     ]
     excess = np.maximum(offs[0] + offs[1] - (ROOM - 1) * widths, 0)
+    excess *= ~(sides[0].seen | sides[1].seen)  # beside one that is seen, what is thinned off is a gap
     free = [side.painted.astype(float) for side in sides]
     low, high = (
         own + _evened(side, off - excess * share / np.maximum(free[0] + free[1], 1), on_hand, scale)
         for side, own, off, share in zip(sides, usual, offs, free, strict=True)
+    )
+    before = np.minimum(sides[0].edge + sides[1].edge, LEAST * widths)
+    lacks = np.maximum(before - low - high, 0) * (sides[0].told & sides[1].told)
+    low, high = (
+        edge + lacks * share / np.maximum(free[0] + free[1], 1)
+        for edge, share in zip((low, high), free, strict=True)
     )
     return -low, high
 
