@@ -227,7 +227,8 @@ def continued(
         here = grown_along(here, ONTO)
         removed |= painted & ~gone & ~seen & grown(limb.own, AROUND * working.zoom)
         limb_painted = limb.filled(low, high, here)
-        before = limb.filled(-both[0].edge, both[1].edge, both[0].told & both[1].told)
+        whole = both[0].told & both[1].told & ~grown_along(both[0].seen | both[1].seen, BLURRED)
+        before = limb.filled(-both[0].edge, both[1].edge, whole)
         added |= limb_painted
         removed |= before & ~limb_painted & ~limb.others
     result: Where = (painted & ~removed) | added
