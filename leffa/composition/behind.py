@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from leffa.composition.bare import beside_bare_arms
 from leffa.composition.canvas import Maps, Working, mirrored, sized
 from leffa.composition.cloth import carried_on
-from leffa.composition.edges import share_of
+from leffa.composition.edges import by_colours, share_of
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
+from leffa.composition.limbs import continued
 from leffa.composition.reading import ARMS, HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Scene
 from leffa.config import Garment
@@ -27,10 +28,7 @@ from leffa.preprocess.offline.drawing import disc, grown
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
-JOINT, TAPER = 5.0, 24.0  # px of the frame from what is seen of a limb: its width is compared, and come to
-ALONG = 0.4  # of a painted piece: with so much of it that near, it lies along a limb and does not lengthen it
-WRIST = 0.75  # of a hand's width
-WIDEST = 90  # percentile of depths that tells a limb's half width
+JOINT = 5.0  # px of the frame: so near to what is seen of a limb outlines are smoother
 SURE = 0.9  # share of a part in a pixel that its colours are taken from
 HALVINGS = 8  # of the picture, until the widest hole is closed
 TEXTURE = 12.0  # px of the frame over which the ground's texture is carried on; further off it is smooth
@@ -119,23 +117,21 @@ class Behind:
         if not seen.any():
             return outlined(self.working, painted, LIMB)
         away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5) / zoom
-        inner = shut(painted | seen | (self.garment > 0.5), SLIT * zoom)
-        depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, 5) / zoom
-        hands = self.working.cut(np.isin(self.scene.reading.parts[..., 0], HANDS)) > 0.5
-        visible = painted & (self.garment < 0.5)
-        _, pieces = cv2.connectedComponents(visible.astype(np.uint8))
-        thin, towards = np.zeros_like(painted), self._near(seen, TAPER)
-        for number in np.unique(pieces[visible & (away < JOINT)]):
-            piece = pieces == number
-            ends = seen & grown(piece, JOINT * zoom), piece & (away < JOINT)
-            if ends[0].any() and (2 * JOINT * zoom) ** 2 < piece.sum() > ends[1].sum() / ALONG:
-                there, here = (float(np.percentile(depth[end], WIDEST)) for end in ends)
-                wider = max(0.0, here - there * (WRIST if hands[ends[0]].mean() > 0.5 else 1))
-                thin |= piece & (depth < wider * towards)
-        kept = (painted | seen) & ~thin
+        parts = self.scene.reading.parts[..., 0]
+        beside = grown(painted & (self.gone > 0.5), JOINT * zoom)
+        sharp = self._by_colours(beside) > 0.5
+        seen = np.where(beside, sharp, seen)
+        kept = seen | continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
         near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
         usual, even = (outlined(self.working, kept, waves) for waves in (LIMB, 3 * LIMB))
         return usual + near * (even - usual)
+
+    def _by_colours(self, within: NDArray[np.bool_]) -> Maps:
+        """(H, W) in [0, 1]: arms and legs that are seen; the photo's colours tell where they end."""
+        photo, reading, working = self.scene.photo, self.scene.reading, self.working
+        told = [by_colours(photo, reading, working, part, within) for part in (Seen.ARM, Seen.LEG)]
+        limbs: Maps = np.maximum(*told) * (1 - self.gone)
+        return limbs
 
     def _in_sleeves(self, arms: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(H, W): what the old sleeves hid: where they were tight, their outline is the arm's."""
