@@ -12,6 +12,7 @@ photo's own size. Ours, not the paper's.
     length, width  how far down a garment reaches, how wide a skirt falls
     sleeves   where they end on an arm
     cloth     the product shot's colours
+    labels    a maker's label in its neck
     laying, pose   the two tasks
     wearer    a garment that somebody wears on its picture
     networks  where the small networks come from

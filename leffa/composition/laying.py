@@ -23,6 +23,7 @@ from leffa.composition.flows import (
     outlined,
     share_shown,
 )
+from leffa.composition.labels import without_label
 from leffa.composition.length import TORSO, UPPER_LEGS
 from leffa.composition.networks import Networks
 from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN
@@ -269,7 +270,10 @@ def _laid_and_filled(
     places: Maps,
 ) -> tuple[Maps, Maps]:
     """The lit garment and the filling, both (H, W, 3) in [0, 255] at the photo's size."""
-    cloth = extended(np.asarray(scene.reference), scene.shown)
+    shot = np.asarray(scene.reference)
+    if scene.garment is not Garment.LOWER and not scene.is_worn:
+        shot = without_label(shot, scene.shown)
+    cloth = extended(shot, scene.shown)
     person = framed_picture(scene.photo, scene.region)
     hole = (working.framed(np.maximum(gone, garment)) > OPEN).float()
     logits = refined.shows.clone()

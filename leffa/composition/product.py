@@ -147,12 +147,11 @@ def _neck(picture: Image.Image, shown: NDArray[np.bool_], parser: ShotParser) ->
 
     It lies above the likeliest of edges that are the same on both sides of about the garment's middle.
     """
-    box = _around_neck(shown)
+    box = around_neck(shown)
     size = (box.bottom - box.top, box.right - box.left)
     room = max(0, -box.left, -box.top, box.right - shown.shape[1], box.bottom - shown.shape[0])
     place = np.s_[box.top + room : box.bottom + room, box.left + room : box.right + room]
-    crop = np.pad(np.asarray(picture), ((room, room), (room, room), (0, 0)), mode="edge")[place]
-    near = sized(crop, FRAME)
+    near = sized(cut_near(np.asarray(picture), box), FRAME)
     with torch.no_grad():
         logits = parser(to_tensor(Image.fromarray(near))[None])[0].numpy()
     told = np.clip(logits[ShotPart.INSIDE] - logits[ShotPart.CLOTH], -MOST_TOLD, MOST_TOLD)
@@ -167,7 +166,7 @@ def _neck(picture: Image.Image, shown: NDArray[np.bool_], parser: ShotParser) ->
     return seen[room : room + shown.shape[0], room : room + shown.shape[1]]
 
 
-def _around_neck(shown: NDArray[np.bool_]) -> Box:
+def around_neck(shown: NDArray[np.bool_]) -> Box:
     """What is looked at from near, of the frame's shape; it may reach beyond the picture."""
     garment = Box.of(np.where(shown, 255, 0).astype(np.uint8))
     width = NECK_WIDE * (garment.right - garment.left)
@@ -176,6 +175,13 @@ def _around_neck(shown: NDArray[np.bool_]) -> Box:
     return Box(
         round(left), round(top), round(left) + max(1, round(width)), round(top) + max(1, round(height))
     )
+
+
+def cut_near(values: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """What of a map or picture lies in a box, which may reach beyond it: there its rim goes on."""
+    room = max(0, -box.left, -box.top, box.right - values.shape[1], box.bottom - values.shape[0])
+    padded = np.pad(values, ((room, room), (room, room)) + ((0, 0),) * (values.ndim - 2), mode="edge")
+    return padded[box.top + room : box.bottom + room, box.left + room : box.right + room]
 
 
 def _slopes(picture: NDArray[np.uint8], garment: NDArray[np.bool_]) -> Maps:
