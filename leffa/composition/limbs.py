@@ -25,6 +25,7 @@ WIDTHS = {  # cm, at so many parts from the beginning of the limb: shoulder, elb
     "UPPER_LEG": ((0, 26.0), (0.3, 18.0), (0.95, 12.5), (1.3, 12.0), (1.9, 7.5), (2.3, 9.0)),
 }
 BULK = (0.75, 1.33)  # how much thinner and bigger than these people are
+MISREAD = (0.6, 1.7)  # whoever seems thinner or bigger than this was misread
 ROOM = 1.1  # times this width that a painted limb may have
 LEAST = 0.85  # of the usual width, below which no limb is thinned
 LEAST_PART = 60  # px of the frame: of a part of a limb; fewer tell no direction
@@ -217,6 +218,8 @@ def continued(
     hands = working.cut(np.isin(parts, HANDS)) > 0.5
     sides = [_sides(limb, scale, painted & gone, seen, hides, gone) for limb in limbs]
     bulk = _bulk(limbs, sides, hands, scale)
+    if bulk is None:
+        return painted
     added, removed = np.zeros_like(painted), np.zeros_like(painted)
     for limb, both in zip(limbs, sides, strict=True):
         here = both[0].painted | both[1].painted
@@ -290,14 +293,19 @@ def _read_at(places: Along, offsets: Along) -> NDArray[np.int_]:
     return np.clip(np.rint((places - offsets[0]) * ACROSS), 0, len(offsets) - 1).astype(int)
 
 
-def _bulk(limbs: Sequence[Limb], sides: Sequence[tuple[Side, Side]], hands: Where, scale: float) -> float:
-    """How big somebody is beside the usual, by the arms and legs that are seen."""
+def _bulk(
+    limbs: Sequence[Limb], sides: Sequence[tuple[Side, Side]], hands: Where, scale: float
+) -> float | None:
+    """How big somebody is beside the usual, by the arms and legs that are seen; None of no possible body."""
     told = [np.empty(0)]
     for limb, (left, right) in zip(limbs, sides, strict=True):
         whole = left.seen & right.seen & ~(limb.unrolled(hands, 0)[:, 0] > 0.5)
         told.append(((left.edge + right.edge) / (scale * limb.widths))[whole])
     widths = np.concatenate(told)
-    return float(np.clip(np.median(widths), *BULK)) if len(widths) else 1.0
+    if not len(widths):
+        return 1.0
+    bulk = float(np.median(widths))
+    return float(np.clip(bulk, *BULK)) if MISREAD[0] < bulk < MISREAD[1] else None
 
 
 def _edges(sides: tuple[Side, Side], widths: Along, on_hand: Where, scale: float) -> tuple[Along, Along]:
