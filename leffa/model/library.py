@@ -6,6 +6,8 @@ still comes when somebody asks for it: our own 8-bit weights ask torchao themsel
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +21,6 @@ try:  # diffusers marks blocks and hooks for the compiler, which would be loaded
         from diffusers.utils import import_utils, torch_utils
 
         import_utils._torchao_available = False  # read by what is imported next (diffusers 0.41, 0.42)
-        import_utils._scipy_available = False  # schedules of beta and exponential sigmas only
         _is_compiled_module = torch_utils.is_compiled_module
 
         def is_compiled_module(module: torch.nn.Module) -> bool:
@@ -27,6 +28,7 @@ try:  # diffusers marks blocks and hooks for the compiler, which would be loaded
             return "torch._dynamo" in sys.modules and bool(_is_compiled_module(module))
 
         torch_utils.is_compiled_module = is_compiled_module
+        deferred("scipy.stats")  # for schedules of beta sigmas only
         deferred("diffusers.hooks", "diffusers.models.transformers")
         deferred("diffusers.models.autoencoders", "diffusers.models.unets")
         from diffusers import (
@@ -44,7 +46,6 @@ try:  # diffusers marks blocks and hooks for the compiler, which would be loaded
         from diffusers.utils.torch_utils import randn_tensor
 finally:
     torch.compiler.disable = _disable
-ALL_IMPORTABLE_CLASSES.pop("BaseGuidance", None)  # looked up at every loading; ours have none
 
 if TYPE_CHECKING:
     from diffusers.training_utils import EMAModel
@@ -61,7 +62,20 @@ __all__ = [
     "UNet2DConditionModel",
     "UniPCMultistepScheduler",
     "randn_tensor",
+    "without_guiders",
 ]
+
+
+@contextmanager
+def without_guiders() -> Iterator[None]:
+    """Loading a pipeline looks up what each of its parts may be; guiders bring the compiler for that."""
+    kind = "BaseGuidance"
+    methods = ALL_IMPORTABLE_CLASSES.pop(kind, None)
+    try:
+        yield
+    finally:
+        if methods is not None:
+            ALL_IMPORTABLE_CLASSES[kind] = methods
 
 
 def __getattr__(name: str) -> Any:
