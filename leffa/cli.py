@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leffa import __version__, doctor
 from leffa.batch import command as batch
@@ -236,15 +236,19 @@ def _warn_of_long_runs(engine: "Engine", model: Model, settings: Settings) -> No
     )
 
 
-def _settle_threads() -> None:
-    """Before torch comes in: its threads sleep while they wait. Spinning, they take the cores that others
-    need: on a busy machine three times the processor time, and longer."""
+def _engine(*asked: Any) -> "Engine":
+    """Only once all that is asked was looked at: torch and its kin take seconds to load.
+
+    Their threads sleep while they wait. Spinning, they take the cores that others need: on a busy machine
+    three times the processor time, and longer.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from leffa.engine import Engine
+
+    return Engine(*asked)
 
 
 def _try_on(options: argparse.Namespace) -> None:
-    _settle_threads()
-    from leffa.engine import Engine
     from leffa.images import load_image
     from leffa.preprocess.given_mask import read_mask
 
@@ -254,7 +258,7 @@ def _try_on(options: argparse.Namespace) -> None:
     settings.resolved(model)
     person, reference = load_image(options.person), load_image(options.reference)
     mask = read_mask(options.mask, invert=options.invert_mask) if options.mask else None
-    engine = Engine(options.device, options.memory)
+    engine = _engine(options.device, options.memory)
     _warn_of_long_runs(engine, model, settings)
     with _Bar() as bar:
         prepared = engine.prepare(person, options.who)
@@ -265,8 +269,6 @@ def _try_on(options: argparse.Namespace) -> None:
 
 
 def _pose(options: argparse.Namespace) -> None:
-    _settle_threads()
-    from leffa.engine import Engine
     from leffa.images import load_image
 
     output = _checked_output(options, options.reference, options.pose)
@@ -274,7 +276,7 @@ def _pose(options: argparse.Namespace) -> None:
     model = find(Task.POSE_TRANSFER, options.model)
     settings.resolved(model)
     reference, pose = load_image(options.reference), load_image(options.pose)
-    engine = Engine(options.device, options.memory)
+    engine = _engine(options.device, options.memory)
     _warn_of_long_runs(engine, model, settings)
     with _Bar() as bar:
         result = engine.pose_transfer(
@@ -284,19 +286,17 @@ def _pose(options: argparse.Namespace) -> None:
 
 
 def _mask(options: argparse.Namespace) -> None:
-    _settle_threads()
     from PIL import Image
 
-    from leffa.engine import Engine
     from leffa.images import check_output, load_image, save_atomically
     from leffa.preprocess.offline.masks import MaskOptions
 
     output = check_output(options.output)
     check_outputs([output], [options.person, options.reference], options.force)
-    engine = Engine()
-    prepared = engine.prepare(load_image(options.person), options.who)
+    person, shot = load_image(options.person), load_image(options.reference) if options.reference else None
     wishes = MaskOptions(sleeve=options.sleeve, hem=options.hem)
-    shot = load_image(options.reference) if options.reference else None
+    engine = _engine()
+    prepared = engine.prepare(person, options.who)
     garment, told = engine.advise(prepared, options.garment, shot, wishes)
     mask = engine.mask(prepared, garment, wishes)
     save_atomically(Image.fromarray(mask), output)

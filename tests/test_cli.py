@@ -152,6 +152,19 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(folder, arguments, sentenc
     assert not (folder / "x.png").exists()
 
 
+@pytest.mark.parametrize("command", ["tryon", "pose", "mask"])
+def test_a_wrong_path_is_told_before_torch_is_loaded(folder, command):
+    """Which takes seconds. The second picture is looked at as well."""
+    asked = [command, "person.jpg", "nobody.jpg", "-o", "x.png"]
+    if command == "mask":
+        asked = [command, "person.jpg", "--garment", "upper", "--reference", "nobody.jpg", "-o", "x.png"]
+    script = f"import sys; from leffa import cli; print(cli.main({asked!r}), 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["2", "False"] and "nobody.jpg" in done.stderr
+
+
 def test_missing_and_corrupt_weights(folder, tmp_path):
     for name in ("person.jpg", "garment.png"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())

@@ -28,7 +28,7 @@ def imported(path):
 
 
 FLOORS = [
-    {"config", "errors", "intactness", "report"},
+    {"config", "errors", "imports", "intactness", "report"},
     {"files", "safe_pickle"},
     {"images"},
     {"model"},
@@ -157,6 +157,42 @@ def test_diffusers_comes_without_its_quantizers():
     assert done.stdout.split() == ["False", "True"] and "torchao" not in done.stderr
     others = [path.name for path in MODULES if any(name.startswith("diffusers") for name in imported(path))]
     assert others == ["flux.py", "library.py"]  # Flux is asked for by those who have it
+
+
+def test_a_run_loads_nothing_that_it_does_not_use(tmp_path):
+    """Each of them costs up to three seconds of every command."""
+    heavy = ("torch._dynamo", "torch.distributed.fsdp", "sympy", "scipy.stats._stats_py", "matplotlib")
+    heavy += ("diffusers.models.transformers.transformer_flux", "gradio")
+    examples = ROOT / "assets" / "examples"
+    run = ["tryon", str(next(examples.glob("people/02-*"))), str(next(examples.glob("garments/upper/07-*")))]
+    run += ["--seed", "0", "--steps", "1", "-o", str(tmp_path / "picture.png")]
+    script = (
+        f"import sys; from leffa import cli; code = cli.main({run!r})\n"
+        f"print(code, [name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+def test_what_was_left_out_of_a_library_still_comes_when_asked_for():
+    script = (
+        "import sys, torch, leffa.model.library as library\n"
+        "from diffusers import AutoencoderTiny, FluxTransformer2DModel, UNet2DModel\n"
+        "import diffusers.models.autoencoders as kinds, diffusers.models.unets as unets\n"
+        "assert kinds.AutoencoderKL is library.AutoencoderKL and unets.UNet2DModel is UNet2DModel\n"
+        "assert library.EMAModel.__name__ == 'EMAModel' and not hasattr(library, 'nothing')\n"
+        "assert not hasattr(kinds, 'nothing')\n"
+        "assert torch.compiler.disable.__module__ == 'torch.compiler'\n"
+        "assert torch._dynamo.is_compiling() is False\n"
+        "import scipy.stats; assert scipy.stats.beta.ppf(0.5, 1, 1) == 0.5\n"
+        "print('all')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "all"
 
 
 def test_every_benchmark_and_tool_has_a_quick_form():

@@ -37,6 +37,7 @@ from leffa.model.library import (
     DiffusionPipeline,
     UNet2DConditionModel,
     randn_tensor,
+    without_guiders,
 )
 from leffa.model.recorder import FlowOptions, FlowRecorder, SampleFlow
 from leffa.model.sampling import Guidance, Inputs
@@ -131,6 +132,13 @@ class LeffaPipeline(DiffusionPipeline):
         Raises WeightsError naming every file that is missing.
         """
         return cls(**base_folder.read(Path(folder)), **config)
+
+    @classmethod
+    def from_pretrained(cls, *folder: str | Path, **options: Any) -> "LeffaPipeline":
+        """As ``DiffusionPipeline.from_pretrained``, without loading kinds of parts that it has not."""
+        with without_guiders():
+            pipeline: LeffaPipeline = super().from_pretrained(*folder, **options)
+        return pipeline
 
     @classmethod
     def from_official(cls, folder: str | Path, weights: str | Path, **config: Any) -> "LeffaPipeline":
