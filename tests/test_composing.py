@@ -16,6 +16,7 @@ from leffa.composition.canvas import FRAME, Working, mirrored
 from leffa.composition.cloth import LONGEST, ROUGH_RIM, extended
 from leffa.composition.edges import by_colours
 from leffa.composition.flows import HEM, Lands, Said, evened, from_nearest, landed, refine
+from leffa.composition.labels import without_label
 from leffa.composition.laying import (
     MEAN_SHARE,
     MOST_SHADE,
@@ -26,6 +27,7 @@ from leffa.composition.laying import (
     neck_opening,
 )
 from leffa.composition.length import of_its_length
+from leffa.composition.limbs import continued
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
 from leffa.composition.product import front_of
@@ -456,7 +458,7 @@ def test_a_painted_arm_beside_a_garment_is_round_and_has_the_hand_s_colour(scene
     arm, laid = _box(80, 220, 20, 46), _box(50, 220, 46, 140)
     photo = np.where(arm[..., None], (200, 150, 120), 230).astype(np.uint8)
     behind = beside(scene, arm, laid, _box(80, 190, 10, 145), photo)
-    lit = behind._skin(behind._limbs(arm))[150, 20:46, 0]
+    lit = behind._skin(arm.astype(np.float32))[150, 20:46, 0]
     assert lit[10:16].min() > 1.1 * max(lit[1], lit[-2]) and abs(lit[12] - 200) < 12
 
 
@@ -486,6 +488,49 @@ def test_the_ground_s_texture_goes_on_beside_a_garment():
     known = ~_box(0, 256, 80, 110)
     carried = mirrored(stripes.astype(np.float32), known)
     assert np.array_equal(carried, stripes.astype(np.float32))
+
+
+def _arm_parts(bent: bool = False) -> np.ndarray:
+    """(H, W) of the frame: an upper arm from row 40, the lower one straight on or across, a hand."""
+    parts = np.zeros(FRAME, np.uint8)
+    parts[_box(40, 100, 20, 40)] = Part.RIGHT_UPPER_ARM_OUTER
+    parts[_box(80, 100, 40, 90) if bent else _box(100, 150, 20, 40)] = Part.RIGHT_LOWER_ARM_OUTER
+    parts[_box(80, 100, 90, 110) if bent else _box(150, 170, 20, 40)] = Part.RIGHT_HAND
+    return parts
+
+
+def test_a_painted_arm_has_no_waves_and_begins_as_wide_as_what_is_seen_of_it():
+    """Bare from row 110 on, 16 px wide; above it painted 24 px wide, with waves of 8 px on its left."""
+    rows, columns = np.mgrid[: FRAME[0], : FRAME[1]]
+    seen, gone = _box(110, 170, 22, 38), _box(30, 110, 0, 80)
+    painted = (columns >= 18 + 2 * np.sin(rows * np.pi / 4)) & (columns < 42) & _box(44, 110, 0, 80)
+    nowhere = np.zeros(FRAME, bool)
+    result = continued(_arm_parts(), WORKING, painted, seen, nowhere, gone)
+    left = result.argmax(1)[48:108]
+    assert np.abs(np.diff(left, 2)).max() <= 1 < np.abs(np.diff(painted.argmax(1)[48:108], 2)).max()
+    assert abs(int(result[107].sum()) - 16) <= 2 and painted[107].sum() >= 22
+    assert (result.sum(1)[48:108] > 12).all()
+
+
+def test_a_sharply_bent_arm_stays_as_it_was_painted():
+    painted, nowhere = _box(60, 100, 14, 46), np.zeros(FRAME, bool)
+    seen, gone = _box(80, 100, 60, 110), _box(30, 110, 0, 60)
+    result = continued(_arm_parts(bent=True), WORKING, painted, seen, nowhere, gone)
+    assert np.array_equal(result, painted)
+    assert not np.array_equal(continued(_arm_parts(), WORKING, painted, seen, nowhere, gone), painted)
+
+
+def test_a_label_in_the_neck_is_filled_with_the_cloth_around_it():
+    """A plain top with a white rectangle in the middle of its neck's edge; one on the chest is its print."""
+    top = _box(40, 240, 30, 160)
+    plain = np.where(top[..., None], (40, 70, 120), 250).astype(np.uint8)
+    label, chest = _box(46, 56, 86, 104), _box(120, 130, 86, 104)
+    printed = np.where((label | chest)[..., None], (235, 235, 230), plain).astype(np.uint8)
+    shown = np.where(top, 255, 0).astype(np.uint8)
+    filled = without_label(printed, shown).astype(int)
+    assert np.abs(filled - plain)[label].max() < 12
+    assert np.array_equal(filled[chest], printed[chest])
+    assert np.array_equal(without_label(plain, shown), plain)
 
 
 def test_a_painted_limb_comes_to_the_width_of_the_one_that_is_seen(scene):

@@ -30,6 +30,7 @@ ROOM = 1.1  # times this width that a painted limb may have
 LEAST = 0.85  # of the usual width, below which no limb is thinned
 LEAST_PART = 60  # px of the frame: of a part of a limb; fewer tell no direction
 BEND = 5.0  # px of the frame: axes bend no sharper
+SHARPEST = 0.4  # cosine of the angle at an elbow or a knee
 ONWARDS = 8.0  # px of the frame that an axis goes on into the hand or the foot
 ACROSS = 4  # samples of a section for each px of the frame
 REACH = 26.0  # cm: half the length of a section
@@ -130,7 +131,10 @@ def _axis(pieces: Sequence[Where], zoom: float) -> tuple[Along, Along] | None:
             point = _end(line, other, downwards=place > number) if border is None else border
             knots.append((place, point))
     ats, points = np.array([at for at, _ in knots], float), np.array([point for _, point in knots])
-    steps = np.linalg.norm(np.diff(points, axis=0), axis=1) / zoom
+    bones = np.diff(points, axis=0)
+    steps = np.linalg.norm(bones, axis=1) / zoom
+    if len(bones) == 2 and float(bones[0] @ bones[1]) < SHARPEST * zoom**2 * float(steps.prod()):
+        return None  # sections beside its joint would cross each other
     length = np.concatenate([[0], np.cumsum(steps)])
     if length[-1] < 2 * BEND:
         return None
