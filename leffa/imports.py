@@ -62,3 +62,33 @@ def absent(module: str) -> Iterator[None]:
         yield
     finally:
         del sys.modules[module]
+
+
+class _StandIn(ModuleType):
+    """Stands for a module until something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def used_later(package: str, module: str) -> Iterator[None]:
+    """What is imported meanwhile, and imports a package's module, gets it when it is used.
+
+    For a module of a package whose own ``__init__`` has to run, and at once: ``deferred`` puts it off.
+    """
+    if package in sys.modules:
+        yield
+        return
+    outer, inner = _StandIn(package), _StandIn(f"{package}.{module}")
+    setattr(outer, module, inner)
+    stand_ins = {stand_in.__name__: stand_in for stand_in in (outer, inner)}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name, stand_in in stand_ins.items():
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]

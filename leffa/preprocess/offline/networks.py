@@ -3,12 +3,8 @@
 Both run the same files. mediapipe 0.10.21 wants Python below 3.13 and NumPy below 2; LiteRT wants neither.
 """
 
-import contextlib
 import importlib.util
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 import cv2
@@ -16,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leffa.errors import LeffaError
+from leffa.imports import used_later
 from leffa.preprocess.offline import blazepose
 from leffa.preprocess.offline.blazepose import Square
 from leffa.weights import pose_models
@@ -56,7 +53,9 @@ class MediapipeNetworks:
     """``mediapipe.solutions``, whose wheel carries the models."""
 
     def __init__(self) -> None:
-        with _loaded_later("matplotlib", "pyplot"):
+        with used_later(
+            "matplotlib", "pyplot"
+        ):  # mediapipe's own drawing wants it, and it takes longer to load
             import mediapipe
 
         self._pose = mediapipe.solutions.pose.Pose(
@@ -90,36 +89,6 @@ class MediapipeNetworks:
     def close(self) -> None:
         self._pose.close()
         self._faces.close()
-
-
-class _Later(ModuleType):
-    """Stands for a module until something of it is asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
-
-
-@contextlib.contextmanager
-def _loaded_later(package: str, module: str) -> Iterator[None]:
-    """What is imported meanwhile, and imports a package's module, gets it when it is used.
-
-    mediapipe's own drawing wants matplotlib, which takes longer to load than mediapipe and is not used here.
-    """
-    if package in sys.modules:
-        yield
-        return
-    outer, inner = _Later(package), _Later(f"{package}.{module}")
-    setattr(outer, module, inner)
-    stand_ins = {stand_in.__name__: stand_in for stand_in in (outer, inner)}
-    sys.modules.update(stand_ins)
-    try:
-        yield
-    finally:
-        for name, stand_in in stand_ins.items():
-            if sys.modules.get(name) is stand_in:
-                del sys.modules[name]
 
 
 class LitertNetworks:
