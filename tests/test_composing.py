@@ -512,6 +512,13 @@ def test_a_painted_arm_has_no_waves_and_begins_as_wide_as_what_is_seen_of_it():
     assert (result.sum(1)[48:108] > 12).all()
 
 
+def test_a_painted_arm_goes_on_to_its_end_where_hardly_anything_is_seen_of_it():
+    """Else its outline is rounded off before the cuff or the shoe. 20 px wide, painted beyond the hole."""
+    painted, seen, gone = _box(44, 168, 20, 40), _box(165, 168, 24, 36), _box(30, 150, 0, 80)
+    result = continued(_arm_parts(), WORKING, painted, seen, np.zeros(FRAME, bool), gone)
+    assert (result.sum(1)[140:160] > 12).all()
+
+
 def test_a_sharply_bent_arm_stays_as_it_was_painted():
     painted, nowhere = _box(60, 100, 14, 46), np.zeros(FRAME, bool)
     seen, gone = _box(80, 100, 60, 110), _box(30, 110, 0, 60)

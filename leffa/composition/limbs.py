@@ -43,7 +43,6 @@ STRIP = 5.0  # cm of skin between an arm and a garment that hides the rest of it
 ONTO = 5  # sections that a painted limb goes on under what hides it
 SEAM = 5  # sections on either side of a seam between seen and painted that are compared
 TAPER = 14.0  # cm from the seam over which what they are off by fades
-AROUND = 4.0  # px of the frame that a limb in the photo may reach beyond its part map
 HAND_TAPER = 4.0  # cm from a hand, whose outline says little of the arm's
 
 
@@ -232,7 +231,6 @@ def continued(
         on_hand = limb.unrolled(hands, 0)[:, 0] > 0.5
         low, high = _edges(both, bulk * scale * limb.widths, on_hand, scale)
         here = grown_along(here, ONTO)
-        removed |= painted & ~gone & ~seen & grown(limb.own, AROUND * working.zoom)
         limb_painted = limb.filled(low, high, here)
         whole = both[0].told & both[1].told & ~grown_along(both[0].seen | both[1].seen, BLURRED)
         before = limb.filled(-both[0].edge, both[1].edge, whole)
