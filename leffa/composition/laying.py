@@ -31,7 +31,7 @@ from leffa.composition.scene import Composition, Scene
 from leffa.composition.sleeves import ended_straight
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
-from leffa.preprocess.labels import Part
+from leffa.preprocess.labels import parts_named
 from leffa.preprocess.offline.drawing import closed, disc, grown, opened, without_tiny
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 
@@ -44,9 +44,7 @@ OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open 
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
 NECK = 0.4  # of the head's width: a disc of this radius fits into a head and not into a neck
 HEAD_PAD = 1
-UPPER_ARMS = tuple(
-    tuple(part for part in Part if part.name.startswith(f"{side}_UPPER_ARM")) for side in ("LEFT", "RIGHT")
-)
+UPPER_ARMS = tuple(parts_named(side, "UPPER_ARM") for side in ("LEFT", "RIGHT"))
 SLEEVED = 0.4  # share of an upper arm that a garment with a sleeve covers
 RAGGED = 2.0  # px of a shot ``LONGEST`` px long: shorter waves of its outline are the cut-out's
 DEEP = 3.0  # px of such a shot: nearer to its outline a colour is mixed with the ground's

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from leffa.composition.canvas import FRAME, Maps, framed_mask, warped
-from leffa.composition.reading import LEGS, LOWER_ARMS
+from leffa.composition.reading import LOWER_ARMS
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.garment.measure import measure_silhouette
-from leffa.preprocess.labels import Part
+from leffa.preprocess.labels import Part, parts_named
 
 TORSO = (Part.TORSO_FRONT, Part.TORSO_BACK)
-UPPER_LEGS = tuple(part for part in Part if "UPPER_LEG" in part.name)
-LOWER_LEGS = tuple(part for part in Part if "LOWER_LEG" in part.name)
+UPPER_LEGS = parts_named("UPPER_LEG")
+LOWER_LEGS = parts_named("LOWER_LEG")
 BODICE = (0.25, 0.85)  # of a torso from its top: where the flow is believed, away from neck and hips
 EDGE = 4  # px of the frame, at the sides of a torso, where it is not
 SMOOTH = 2.0  # px of the frame that a flow's slope is taken over
@@ -106,9 +106,7 @@ def _trousers(
     if measure is None or measure.body_length < FULL_LENGTH:
         return refined
     room, start = _room(scene, body), body.knees
-    legs = np.stack(
-        [_framed(scene, [part for part in LEGS if part.name.startswith(side)]) for side in ("LEFT", "RIGHT")]
-    )
+    legs = np.stack([_framed(scene, parts_named(side, "LEG")) for side in ("LEFT", "RIGHT")])
     away = [cv2.distanceTransform(1 - _down_from(leg), cv2.DIST_L2, 5) for leg in legs]
     shows, flow = refined.shows.clone(), refined.flow.movedim(-1, 1).clone()
     for leg, own in zip(legs, (away[0] <= away[1], away[0] > away[1]), strict=True):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, Working
 from leffa.composition.reading import HANDS, HEAD
-from leffa.preprocess.labels import Part
+from leffa.preprocess.labels import parts_named
 from leffa.preprocess.offline.drawing import grown
 
 Where = NDArray[np.bool_]
@@ -93,7 +93,7 @@ def limbs_of(parts: NDArray[np.uint8], working: Working) -> list[Limb]:
     found = []
     for chain in CHAINS:
         for side in ("LEFT", "RIGHT"):
-            pieces = [working.cut(np.isin(parts, _of(side, name))) > 0.5 for name in chain]
+            pieces = [working.cut(np.isin(parts, parts_named(side, name))) > 0.5 for name in chain]
             axis = _axis(pieces, working.zoom)
             if axis is None:
                 continue
@@ -105,10 +105,6 @@ def limbs_of(parts: NDArray[np.uint8], working: Working) -> list[Limb]:
             widths = np.interp(at, *np.transpose(WIDTHS[chain[0]]))
             found.append(Limb(own, body & ~own, points, normal, widths, working.zoom))
     return found
-
-
-def _of(side: str, name: str) -> list[Part]:
-    return [part for part in Part if part.name.startswith(f"{side}_{name}")]
 
 
 def _axis(pieces: Sequence[Where], zoom: float) -> tuple[Along, Along] | None:
@@ -176,7 +172,7 @@ def scale_of(parts: NDArray[np.uint8], working: Working) -> float | None:
     inner[2:-2, 2:-2] = True
     for name, length in LENGTHS.items():
         for side in ("LEFT", "RIGHT"):
-            piece = working.cut(np.isin(parts, _of(side, name))) > 0.5
+            piece = working.cut(np.isin(parts, parts_named(side, name))) > 0.5
             line = _line(piece, working.zoom)
             if line is not None and not (piece & ~inner).any():
                 told.append(float(np.linalg.norm(line[1] - line[0])) / working.zoom / length)

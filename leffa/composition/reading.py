@@ -15,7 +15,7 @@ from leffa.composition.networks import Networks
 from leffa.config import Garment
 from leffa.framing import Region
 from leffa.images import Letterbox
-from leffa.preprocess.labels import Part
+from leffa.preprocess.labels import Part, parts_named
 from leffa.preprocess.offline.drawing import closed, connected, disc, grown, joined_to, opened, without_tiny
 from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
 from leffa.preprocess.offline.parts import body_coordinates
@@ -61,9 +61,9 @@ LEAST_FACE = 60  # px of the frame: fewer do not tell a face's colour
 HEAD = (Part.HEAD_LEFT, Part.HEAD_RIGHT)
 HANDS = (Part.LEFT_HAND, Part.RIGHT_HAND)
 FEET = (Part.LEFT_FOOT, Part.RIGHT_FOOT)
-LOWER_ARMS = tuple(part for part in Part if "LOWER_ARM" in part.name)
-ARMS = tuple(part for part in Part if "_ARM_" in part.name)
-LEGS = tuple(part for part in Part if "LEG" in part.name)
+LOWER_ARMS = parts_named("LOWER_ARM")
+ARMS = parts_named("_ARM_")
+LEGS = parts_named("LEG")
 
 
 @dataclass(frozen=True)
@@ -213,11 +213,11 @@ def _limbs_like_cloth(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> Tens
     """
     arms, legs = (seen[0, limb].numpy() > SURE_SKIN for limb in (Seen.ARM, Seen.LEG))
     bare = (seen[0, Seen.FACE] > SURE_SKIN).numpy() | (arms & np.isin(parts, HANDS))
-    for limb, cloth, skin, own_parts, ends in (
-        (Seen.ARM, Seen.UPPER, bare | legs, ARMS, HANDS),
-        (Seen.ARM, Seen.DRESS, bare | legs, ARMS, HANDS),
-        (Seen.LEG, Seen.LOWER, bare, LEGS, FEET),
-        (Seen.LEG, Seen.DRESS, bare, LEGS, FEET),
+    for limb, cloth, skin, name, ends in (
+        (Seen.ARM, Seen.UPPER, bare | legs, "_ARM_", HANDS),
+        (Seen.ARM, Seen.DRESS, bare | legs, "_ARM_", HANDS),
+        (Seen.LEG, Seen.LOWER, bare, "_LEG_", FEET),
+        (Seen.LEG, Seen.DRESS, bare, "_LEG_", FEET),
     ):
         own, share = (seen[0, cloth] > SURE_SKIN).numpy(), seen[0, limb].numpy()
         if own.sum() < LEAST_CLOTH or skin.sum() < LEAST_SKIN:
@@ -225,7 +225,7 @@ def _limbs_like_cloth(seen: Tensor, lab: Maps, parts: NDArray[np.uint8]) -> Tens
         told = np.log(_likelihood(lab, own, SHADES) / _likelihood(lab, skin, SHADES))
         sleeves = np.zeros_like(own)
         for side in ("LEFT", "RIGHT"):
-            here = np.isin(parts, [part for part in own_parts if part.name.startswith(side)])
+            here = np.isin(parts, parts_named(side, name))
             sleeves |= _sleeve(share, here, np.isin(parts, ends), told.clip(-MOST_TOLD, MOST_TOLD))
         moved = seen[0, limb] * torch.from_numpy(sleeves)
         seen = seen.clone()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, Working
 from leffa.composition.scene import Scene
-from leffa.preprocess.labels import Part
+from leffa.preprocess.labels import Part, parts_named
 
 LEAST_ARM = 60  # px of the frame: of a part of an arm; fewer tell no direction
 BESIDE = 16.0  # px of the frame that a sleeve may be wider, on each side, than the arm in it
@@ -70,12 +70,9 @@ def ended_straight(
     return covered, places
 
 
-def parts_of_arm(side: str) -> list[list[Part]]:
+def parts_of_arm(side: str) -> list[tuple[Part, ...]]:
     """Parts of the upper arm, the lower arm and the hand of a side."""
-    return [
-        [part for part in Part if part.name.startswith(f"{side}_{name}")]
-        for name in ("UPPER_ARM", "LOWER_ARM", "HAND")
-    ]
+    return [parts_named(side, name) for name in ("UPPER_ARM", "LOWER_ARM", "HAND")]
 
 
 def _straight(
