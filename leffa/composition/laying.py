@@ -16,7 +16,6 @@ from leffa.composition.flows import (
     TORN,
     Lands,
     Said,
-    between,
     covered_by,
     field_at,
     landed,
@@ -25,6 +24,7 @@ from leffa.composition.flows import (
 )
 from leffa.composition.labels import without_label
 from leffa.composition.length import TORSO, UPPER_LEGS
+from leffa.composition.necks import neck_opening, throat_of, with_its_neck
 from leffa.composition.networks import Networks
 from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Composition, Scene
@@ -59,8 +59,6 @@ WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middl
 HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
 MOST_RISE = 24.0  # px of the frame that trousers are drawn up
 STRETCHED = 4.0  # heights of the rise that it is spread over
-NECK_DEEP = 0.4  # of a product shot's height: what is open further down is no neck
-THROAT = 0.2  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
 
 
 def try_on(
@@ -74,6 +72,7 @@ def try_on(
     lands = _lands(scene, working, places)
     covered, places = landed(working, _said(scene, working, refined, places), lands, places)
     if scene.garment is not Garment.LOWER:
+        covered, places = with_its_neck(scene, working, covered, places)
         covered, places = ended_straight(scene, working, covered, places)
     if scene.garment is Garment.UPPER:
         covered |= _down_to_the_waist(scene, working, covered) & (gone > 0.5)
@@ -120,8 +119,7 @@ def _said(scene: Scene, working: Working, refined: Refined, places: Maps) -> Sai
     """Where the refinement says that the garment is, and where the flow may carry it beyond that."""
     said = covered_by(working, refined)
     near = grown(said, REACH * working.zoom)
-    head = working.cut(scene.reading.head) > 0.5
-    throat = grown(head, THROAT * float(np.sqrt(head.sum())))
+    throat = throat_of(scene, working)
     of_shoulders = np.isin(scene.reading.parts[..., 0], TORSO)
     for side in UPPER_ARMS:
         arm = np.isin(scene.reading.parts[..., 0], side)
@@ -214,17 +212,6 @@ def _lands(scene: Scene, working: Working, places: Maps) -> Lands:
     neck = np.zeros_like(smooth) if scene.garment is Garment.LOWER else neck_opening(outline)
     ends = ((deep, places), (smooth, places), (wide, places), (smooth, even), (neck, even))
     return Lands(*(warped(where, flow) > 0.5 for where, flow in ends))
-
-
-def neck_opening(outline: NDArray[np.uint8]) -> Maps:
-    """(h, w) in {0, 1}: of a product shot's outline, what is open to above between its shoulders."""
-    cloth = outline > 0
-    rows = np.flatnonzero(cloth.any(1))
-    opening = between(cloth) & ~np.maximum.accumulate(cloth, axis=0)
-    if not len(rows):  # too thin for its rim to be taken off
-        return opening.astype(np.float32)
-    opening[round(rows[0] + NECK_DEEP * (rows[-1] - rows[0])) :] = False
-    return opening.astype(np.float32)
 
 
 def _old_garment(scene: Scene, working: Working, mask: Maps) -> Maps:
