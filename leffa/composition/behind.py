@@ -25,7 +25,7 @@ from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import Part
 from leffa.preprocess.offline.drawing import closed as shut
 from leffa.preprocess.offline.drawing import disc, grown
-from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
+from leffa.preprocess.offline.parsing import CLOTHES, REPLACED, SKIN, Seen
 
 LIMB = 1.6  # px of the frame: an arm's outline has no waves that are shorter
 JOINT = 5.0  # px of the frame: so near to what is seen of a limb outlines are smoother
@@ -46,7 +46,6 @@ TRUNK = (
 LOOSE = 2.5  # px of the frame that a sleeve may be wider, on each side, than the part map to tell an arm
 SLIT = 2.0  # px of the frame: half the width of a slit between an arm and a garment that is none
 SLACK = 1.4  # px of the frame that an arm is thinner, on each side, than the sleeve that hid it
-CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 FAR = 28.0  # px of the frame that clothes reach beyond what is seen of them
 THICK = 9.0  # px of the frame: about a limb's half width
 SHADOW, UNDER = 0.22, 5.0  # of its brightness that a limb loses under a hem; px of the frame that it reaches

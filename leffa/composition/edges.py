@@ -11,7 +11,7 @@ from torch import Tensor
 from leffa.composition.canvas import Maps, Working
 from leffa.composition.reading import Reading
 from leffa.preprocess.offline.drawing import grown, joined_to
-from leffa.preprocess.offline.parsing import Seen
+from leffa.preprocess.offline.parsing import CLOTHES, Seen
 
 GUIDE_RADIUS = 2.0  # px of the frame: of the guided filter
 GUIDE_EDGE = 0.02  # contrast of an edge worth keeping
@@ -45,7 +45,7 @@ def by_colours(
         room = round((EDGE + 3 * EDGE_AROUND) * working.zoom)
         rows, columns = (np.flatnonzero(wanted.any(axis)) for axis in (1, 0))
         here = tuple(slice(max(0, at[0] - room), at[-1] + 1 + room) for at in (rows, columns))
-        clothes = share_of(photo, reading, working, (Seen.UPPER, Seen.LOWER, Seen.DRESS))
+        clothes = share_of(photo, reading, working, [cloth for cloth in CLOTHES if cloth is not part])
         ground = share_of(photo, reading, working, (Seen.GROUND,))
         held = working.unframed(reading.held[None])[..., 0] > 0.5
         lab = cv2.cvtColor(working.cut(np.asarray(photo.convert("RGB")))[here] / 255, cv2.COLOR_RGB2LAB)

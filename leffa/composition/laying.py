@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from leffa.composition.behind import CLOTHES, Behind
+from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import LONGEST, extended, sure_cloth
 from leffa.composition.edges import at_edges, by_colours, share_of
@@ -32,8 +32,8 @@ from leffa.composition.sleeves import ended_straight
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import parts_named
-from leffa.preprocess.offline.drawing import closed, disc, grown, opened, without_tiny
-from leffa.preprocess.offline.parsing import REPLACED, SKIN, Seen
+from leffa.preprocess.offline.drawing import closed, disc, grown, joined_to, opened, without_tiny
+from leffa.preprocess.offline.parsing import CLOTHES, REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
 SPOT, AMIDST = 0.02, 0.5  # of the largest piece; share of what stays around a spot in a garment that stays
@@ -53,7 +53,13 @@ REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond wh
 MOST_STRETCH = 4.0  # times the usual area that a piece of cloth may cover
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
 AROUND = 6.0  # px of the frame that a body reaches beyond its part map
-TUCKED = 0.02  # of a top: more of it before trousers or a skirt hangs over them
+TUCKED, HIDDEN = (
+    0.02,
+    0.06,
+)  # of a top; of trousers or a skirt: more of the one before the other hangs over it
+INSET, WAIST = 0.4, 0.4  # px of the frame: what is mixed at a waistband; waves of its edge that it has not
+HEM_INSET = 2.4  # px of the frame: how far above the edge of a top that hangs over them trousers may begin
+GATHERED = 2.0  # px of the frame: half of what is between the folds of a waistband
 CORNER = 6.0  # px of the frame: half the width of a corner beside a waistband
 WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middle to its ends
 HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
@@ -74,10 +80,12 @@ def try_on(
     if scene.garment is not Garment.LOWER:
         covered, places = with_its_neck(scene, working, covered, places)
         covered, places = ended_straight(scene, working, covered, places)
-    if scene.garment is Garment.UPPER:
-        covered |= _down_to_the_waist(scene, working, covered) & (gone > 0.5)
     if scene.garment is Garment.LOWER:
         covered, places = _up_to_the_waist(scene, working, covered, places, gone)
+    if scene.garment is not Garment.DRESS:
+        covered, waist = _at_the_waist(scene, working, covered, gone > 0.5)
+        waist *= 1 - by_hand
+        front, gone = np.maximum(front, waist), gone * (1 - waist)
     garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
     if painted is None:
         new, rest = _laid_and_filled(scene, working, refined, networks, garment, gone, places)
@@ -162,15 +170,52 @@ def _overstretched(working: Working, places: Maps, said: NDArray[np.bool_]) -> N
     return stretched
 
 
-def _down_to_the_waist(scene: Scene, working: Working, covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(H, W): with the corners between a top that is tucked in, an arm, and what it is tucked into."""
-    skirt = share_of(scene.photo, scene.reading, working, (Seen.LOWER,)) > 0.5
-    over = covered & ~grown(~skirt, 2 * RIM * working.zoom)
-    if over.sum() > TUCKED * covered.sum():
-        return np.zeros_like(covered)
-    bare = share_of(scene.photo, scene.reading, working, (Seen.ARM,)) > 0.5
-    above_the_hem = covered.sum(1, keepdims=True) > covered.sum(1).max() / 2
-    return closed(covered | skirt | bare, CORNER * working.zoom) & ~skirt & ~bare & above_the_hem
+def _at_the_waist(
+    scene: Scene, working: Working, covered: NDArray[np.bool_], gone: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], Maps]:
+    """A top or trousers (H, W) up to the edge of what is worn with them, and (H, W) in [0, 1] that.
+
+    Their edges are the photo's own: a top that is tucked in ends at the waistband, trousers begin at the hem
+    of the top that hangs over them.
+    """
+    beside = Seen.LOWER if scene.garment is Garment.UPPER else Seen.UPPER
+    other = share_of(scene.photo, scene.reading, working, (beside,)) > 0.5
+    if scene.garment is Garment.UPPER and _hangs_over(working, covered, other):
+        return covered, np.zeros(working.size, np.float32)
+    near = grown(covered, 2 * CORNER * working.zoom)
+    told = by_colours(scene.photo, scene.reading, working, beside, near) > 0.5
+    if scene.garment is Garment.UPPER:
+        told = closed(told, GATHERED * working.zoom)
+        inset = INSET
+    else:  # of the old trousers' waistband nothing is to stay
+        told = joined_to(told & other, told & other & ~covered)
+        inset = HEM_INSET
+    waist = outlined(working, ~grown(~told, inset * working.zoom), WAIST)
+    covered = covered | _corners_at(scene, working, covered, waist > 0.5, gone)
+    return covered, waist * grown(covered, RIM * working.zoom)
+
+
+def _hangs_over(working: Working, covered: NDArray[np.bool_], lower: NDArray[np.bool_]) -> bool:
+    """Whether a top (H, W) hangs over trousers or a skirt, so far that it is not just laid a little low."""
+    over = (covered & ~grown(~lower, 2 * RIM * working.zoom)).sum()
+    return bool(over > TUCKED * covered.sum() and over > HIDDEN * lower.sum())
+
+
+def _corners_at(
+    scene: Scene,
+    working: Working,
+    covered: NDArray[np.bool_],
+    waist: NDArray[np.bool_],
+    gone: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """(H, W): the corners between a garment, an arm, and what is worn with it."""
+    is_top = scene.garment is Garment.UPPER
+    trunk = working.cut(np.isin(scene.reading.parts[..., 0], TORSO if is_top else UPPER_LEGS)) > 0.5
+    bare = (share_of(scene.photo, scene.reading, working, (Seen.ARM,)) > 0.5) & ~trunk
+    widths = (covered & trunk).sum(1)[:: 1 if is_top else -1]
+    rows = np.maximum.accumulate((widths > widths.max() / 2)[::-1])[:: -1 if is_top else 1]
+    closed_up = closed(covered | waist | bare, CORNER * working.zoom)
+    return closed_up & ~waist & ~bare & rows[:, None] & (gone | (trunk & is_top))
 
 
 def _up_to_the_waist(

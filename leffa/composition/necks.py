@@ -89,7 +89,7 @@ def _largest(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def throat_of(scene: Scene, working: Working) -> NDArray[np.bool_]:
-    """(H, W): the head, and what is so near to it that a garment is laid there only where it is said to be."""
+    """(H, W): the head, and what is so near to it that a garment is laid only where it is said to be."""
     head = working.cut(scene.reading.head) > 0.5
     return grown(head, THROAT * float(np.sqrt(head.sum())))
 

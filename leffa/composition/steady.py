@@ -1,8 +1,8 @@
 """A flow near one end of a garment without its waves: the polynomial of the place that fits it best.
 
 The refinement is right about where a garment is to a few pixels, and wavy by as many: enough to fray a
-neckline. Cloth near an end of a garment hangs in one piece, so a polynomial that the flow around that end agrees
-on carries the product shot's own outline: round necklines, straight hems, ribs of one width.
+neckline. Cloth near an end of a garment hangs in one piece, so a polynomial that the flow around that end
+agrees on carries the product shot's own outline: round necklines, straight hems, ribs of one width.
 """
 
 import numpy as np

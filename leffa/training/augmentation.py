@@ -14,12 +14,11 @@ from leffa.model.flow import warp
 from leffa.model.pyramid import places, resize
 from leffa.model.refinement import Shows
 from leffa.preprocess.garment.parsing import ABOVE_NECK
-from leffa.preprocess.offline.parsing import SKIN, Seen
+from leffa.preprocess.offline.parsing import CLOTHES, SKIN, Seen
 
 Batch = dict[str, Tensor]
 
 INVERSIONS = 6  # fixed-point steps: waves are gentle, so each leaves a fifth of the error or less
-CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 CLOSE = 0.6  # share of product shots that are looked at from near
 NEAR = (0.45, 1.0)  # of the garment's width: what is looked at then
 

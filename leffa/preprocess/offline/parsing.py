@@ -31,6 +31,7 @@ class Seen(IntEnum):
     OTHER = 9  # bags, hats, belts, glasses
 
 
+CLOTHES = (Seen.UPPER, Seen.LOWER, Seen.DRESS)
 SKIN = (Seen.FACE, Seen.ARM, Seen.LEG)
 REPLACED: dict[Garment, tuple[Seen, ...]] = {
     Garment.UPPER: (Seen.UPPER, Seen.DRESS),
