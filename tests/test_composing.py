@@ -20,14 +20,12 @@ from leffa.composition.labels import without_label
 from leffa.composition.laying import (
     MEAN_SHARE,
     MOST_SHADE,
-    _down_to_the_waist,
     _overstretched,
-    _up_to_the_waist,
     anchored,
-    neck_opening,
 )
 from leffa.composition.length import of_its_length
 from leffa.composition.limbs import continued
+from leffa.composition.necks import neck_opening, with_its_neck
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
 from leffa.composition.product import front_of
@@ -41,6 +39,7 @@ from leffa.composition.reading import (
     _neck_like_the_face,
 )
 from leffa.composition.sleeves import ended_straight
+from leffa.composition.waists import at_the_waist, up_to_the_waist
 from leffa.composition.wearer import worn_garment
 from leffa.composition.width import of_its_width
 from leffa.config import Garment
@@ -283,6 +282,11 @@ def test_no_garment_replaces_what_is_bare():
 WORKING = Working.of(Region.whole(FRAME, FRAME))
 
 
+def _pixels(places):
+    """Columns and rows of the frame that places (h, w, 2) on it are at."""
+    return [((places[..., i] + 1) * FRAME[1 - i] / 2 - 0.5).astype(np.float32) for i in (0, 1)]
+
+
 def _box(top: int, bottom: int, left: int, right: int) -> np.ndarray:
     box = np.zeros(FRAME, bool)
     box[top:bottom, left:right] = True
@@ -337,6 +341,29 @@ def test_the_opening_of_a_neck_is_between_the_shoulders_and_open_above():
     assert np.array_equal(neck_opening(dress.astype(np.uint8)) > 0, _box(20, 50, 80, 110))
 
 
+def test_a_neckline_is_the_product_shot_s_though_the_flow_about_it_waves(scene):
+    """A shot of the frame's size, laid as it is but for waves of three px; some of a shoulder is missed."""
+    rows, columns = np.mgrid[: FRAME[0], : FRAME[1]]
+    round_neck = np.hypot((columns - 96) / 22, (rows - 50) / 16) < 1
+    shot = _box(50, 220, 46, 146) & ~round_neck
+    waves = 3 * np.sin(columns / 5)[..., None] * 2 / np.array(FRAME[::-1])
+    places = (coordinates(*FRAME).numpy() + waves * (rows < 120)[..., None]).astype(np.float32)
+    whole = Region.whole(FRAME, FRAME)
+    reading = replace(scene.reading, silhouette=np.where(_box(30, 256, 40, 150), 255, 0).astype(np.uint8))
+    scene = replace(scene, reading=reading, region=whole, shown=np.where(shot, 255, 0).astype(np.uint8))
+    missed = _box(50, 56, 62, 70)
+    frayed = (cv2.remap(shot.astype(np.float32), *_pixels(places), cv2.INTER_LINEAR) > 0.5) & ~missed
+    kept, steady = with_its_neck(scene, WORKING, frayed, places)
+    near = _box(50, 75, 62, 130)
+    assert (kept != shot)[near].sum() < 0.5 * (frayed != shot)[near].sum() and kept[51:56, 63:70].all()
+    beside = kept & _box(68, 80, 70, 122)
+    assert np.abs(steady - coordinates(*FRAME).numpy())[beside].max() < 0.3 * np.abs(waves).max()
+    closed_up = replace(scene, shown=np.where(_box(50, 220, 46, 146), 255, 0).astype(np.uint8))
+    for unknown in (closed_up, replace(scene, is_worn=True)):
+        kept, same = with_its_neck(unknown, WORKING, frayed, places)
+        assert np.array_equal(kept, frayed) and np.array_equal(same, places)
+
+
 @pytest.mark.parametrize("garment", Garment)
 def test_a_product_shot_too_thin_to_have_a_neck_is_no_fault(scene, attention, garment):
     shown = np.zeros_like(scene.shown)
@@ -376,9 +403,11 @@ def test_a_top_that_is_tucked_in_has_no_rounded_corners_and_one_that_hangs_out_i
     photo = Image.fromarray(np.where(skirt[..., None], 40, 200).repeat(3, -1).astype(np.uint8))
     whole = Region.whole(FRAME, FRAME)
     scene = replace(scene, photo=photo, reading=replace(scene.reading, seen=seen), region=whole)
-    added = _down_to_the_waist(scene, WORKING, top)
-    assert added[143:148, 52:57].all() and not added[152:].any()
-    assert not _down_to_the_waist(scene, WORKING, top | _box(150, 180, 50, 140)).any()
+    tucked, waist = at_the_waist(scene, WORKING, top, _box(50, 150, 50, 140))
+    assert tucked[143:148, 52:57].all() and not tucked[152:].any() and (waist[151, 52:138] > 0.9).all()
+    over = top | _box(150, 180, 50, 140)
+    kept, waist = at_the_waist(scene, WORKING, over, _box(50, 150, 50, 140))
+    assert np.array_equal(kept, over) and not waist.any()
 
 
 def beside(scene, arm: np.ndarray, laid: np.ndarray, gone: np.ndarray, photo: np.ndarray) -> Behind:
@@ -810,16 +839,16 @@ def test_new_trousers_begin_where_the_old_ones_did(scene):
     scene = replace(scene, photo=photo, reading=reading, region=whole, garment=Garment.LOWER)
     covered, places = _box(112, 240, 60, 140), coordinates(*FRAME).numpy().astype(np.float32)
     stays = np.zeros(FRAME, np.float32)
-    drawn, moved = _up_to_the_waist(scene, WORKING, covered, places, stays)
+    drawn, moved = up_to_the_waist(scene, WORKING, covered, places, stays)
     assert drawn[102:240, 60:140].all() and not drawn[:96].any()
     assert np.abs(moved[101, 100] - places[112, 100]).max() < 3 * 2 / FRAME[0]  # three px from its own top
     assert np.array_equal(moved[200:], places[200:])  # the knees stay where they are
-    _, far = _up_to_the_waist(scene, WORKING, _box(180, 240, 60, 140), places, stays)
+    _, far = up_to_the_waist(scene, WORKING, _box(180, 240, 60, 140), places, stays)
     assert np.array_equal(far, places)  # these are no trousers worn low, but something else
     top = _box(40, 108, 60, 140)  # read as a top, and going: a belt
     scene = replace(scene, reading=replace(reading, seen=cloths(top, old_legs & ~top)))
     for goes, is_covered in ((_box(98, 240, 50, 150), True), (np.zeros(FRAME, bool), False)):
-        drawn, _ = _up_to_the_waist(scene, WORKING, covered, places, goes.astype(np.float32))
+        drawn, _ = up_to_the_waist(scene, WORKING, covered, places, goes.astype(np.float32))
         assert bool(drawn[110:112, 70:130].all()) and bool(drawn[107, 70:130].all()) == is_covered
 
 

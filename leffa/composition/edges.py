@@ -13,6 +13,7 @@ from leffa.composition.reading import Reading
 from leffa.preprocess.offline.drawing import grown, joined_to
 from leffa.preprocess.offline.parsing import CLOTHES, Seen
 
+SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
 GUIDE_RADIUS = 2.0  # px of the frame: of the guided filter
 GUIDE_EDGE = 0.02  # contrast of an edge worth keeping
 EDGE, EDGE_AROUND = 2.5, 3.5  # px of the frame: how far an edge may be misread; colours beside it are from

@@ -10,7 +10,7 @@ from PIL import Image
 from leffa.composition.behind import Behind
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import LONGEST, extended, sure_cloth
-from leffa.composition.edges import at_edges, by_colours, share_of
+from leffa.composition.edges import SPECK, at_edges, by_colours, share_of
 from leffa.composition.flows import (
     OUTLINE,
     TORN,
@@ -29,16 +29,16 @@ from leffa.composition.networks import Networks
 from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Composition, Scene
 from leffa.composition.sleeves import ended_straight
+from leffa.composition.waists import at_the_waist, up_to_the_waist
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
 from leffa.preprocess.labels import parts_named
-from leffa.preprocess.offline.drawing import closed, disc, grown, joined_to, opened, without_tiny
+from leffa.preprocess.offline.drawing import closed, disc, grown, opened, without_tiny
 from leffa.preprocess.offline.parsing import CLOTHES, REPLACED, SKIN, Seen
 
 KEPT = 0.6  # share of what is surely not the old garment, above which a pixel of the photo stays
 SPOT, AMIDST = 0.02, 0.5  # of the largest piece; share of what stays around a spot in a garment that stays
 TINY = 0.004  # of the largest piece of what has to go: what is smaller was misread
-SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
 AWAY = (5.0, 6.5)  # px of the frame from the person: from here on all is ground, whatever the parser says
 OPEN = 0.25  # share of a frame's pixel that has to go before it counts as open to the filling
 MOST_SHADE, MEAN_SHARE = 0.45, 0.2  # of the log gain: how far folds may go; how much of its mean is believed
@@ -53,18 +53,6 @@ REACH = 8.0  # px of the frame: how far the flow may carry the garment beyond wh
 MOST_STRETCH = 4.0  # times the usual area that a piece of cloth may cover
 SURE_OTHER = 0.8  # share of what else somebody wears, above which no garment is laid on it
 AROUND = 6.0  # px of the frame that a body reaches beyond its part map
-TUCKED, HIDDEN = (
-    0.02,
-    0.06,
-)  # of a top; of trousers or a skirt: more of the one before the other hangs over it
-INSET, WAIST = 0.4, 0.4  # px of the frame: what is mixed at a waistband; waves of its edge that it has not
-HEM_INSET = 2.4  # px of the frame: how far above the edge of a top that hangs over them trousers may begin
-GATHERED = 2.0  # px of the frame: half of what is between the folds of a waistband
-CORNER = 6.0  # px of the frame: half the width of a corner beside a waistband
-WAIST_SLOPE = 6.0  # px of the frame that a waist's line may fall from its middle to its ends
-HIGH = 85  # percentile of the columns of a waist: a jacket hides it elsewhere
-MOST_RISE = 24.0  # px of the frame that trousers are drawn up
-STRETCHED = 4.0  # heights of the rise that it is spread over
 
 
 def try_on(
@@ -81,9 +69,9 @@ def try_on(
         covered, places = with_its_neck(scene, working, covered, places)
         covered, places = ended_straight(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
-        covered, places = _up_to_the_waist(scene, working, covered, places, gone)
+        covered, places = up_to_the_waist(scene, working, covered, places, gone)
     if scene.garment is not Garment.DRESS:
-        covered, waist = _at_the_waist(scene, working, covered, gone > 0.5)
+        covered, waist = at_the_waist(scene, working, covered, gone > 0.5)
         waist *= 1 - by_hand
         front, gone = np.maximum(front, waist), gone * (1 - waist)
     garment = outlined(working, covered, OUTLINE) * mask * (1 - front)
@@ -168,83 +156,6 @@ def _overstretched(working: Working, places: Maps, said: NDArray[np.bool_]) -> N
     usual = float(np.median(shown[said])) if said.any() else 0.0
     stretched: NDArray[np.bool_] = shown < usual / MOST_STRETCH
     return stretched
-
-
-def _at_the_waist(
-    scene: Scene, working: Working, covered: NDArray[np.bool_], gone: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], Maps]:
-    """A top or trousers (H, W) up to the edge of what is worn with them, and (H, W) in [0, 1] that.
-
-    Their edges are the photo's own: a top that is tucked in ends at the waistband, trousers begin at the hem
-    of the top that hangs over them.
-    """
-    beside = Seen.LOWER if scene.garment is Garment.UPPER else Seen.UPPER
-    other = share_of(scene.photo, scene.reading, working, (beside,)) > 0.5
-    if scene.garment is Garment.UPPER and _hangs_over(working, covered, other):
-        return covered, np.zeros(working.size, np.float32)
-    near = grown(covered, 2 * CORNER * working.zoom)
-    told = by_colours(scene.photo, scene.reading, working, beside, near) > 0.5
-    if scene.garment is Garment.UPPER:
-        told = closed(told, GATHERED * working.zoom)
-        inset = INSET
-    else:  # of the old trousers' waistband nothing is to stay
-        told = joined_to(told & other, told & other & ~covered)
-        inset = HEM_INSET
-    waist = outlined(working, ~grown(~told, inset * working.zoom), WAIST)
-    covered = covered | _corners_at(scene, working, covered, waist > 0.5, gone)
-    return covered, waist * grown(covered, RIM * working.zoom)
-
-
-def _hangs_over(working: Working, covered: NDArray[np.bool_], lower: NDArray[np.bool_]) -> bool:
-    """Whether a top (H, W) hangs over trousers or a skirt, so far that it is not just laid a little low."""
-    over = (covered & ~grown(~lower, 2 * RIM * working.zoom)).sum()
-    return bool(over > TUCKED * covered.sum() and over > HIDDEN * lower.sum())
-
-
-def _corners_at(
-    scene: Scene,
-    working: Working,
-    covered: NDArray[np.bool_],
-    waist: NDArray[np.bool_],
-    gone: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """(H, W): the corners between a garment, an arm, and what is worn with it."""
-    is_top = scene.garment is Garment.UPPER
-    trunk = working.cut(np.isin(scene.reading.parts[..., 0], TORSO if is_top else UPPER_LEGS)) > 0.5
-    bare = (share_of(scene.photo, scene.reading, working, (Seen.ARM,)) > 0.5) & ~trunk
-    widths = (covered & trunk).sum(1)[:: 1 if is_top else -1]
-    rows = np.maximum.accumulate((widths > widths.max() / 2)[::-1])[:: -1 if is_top else 1]
-    closed_up = closed(covered | waist | bare, CORNER * working.zoom)
-    return closed_up & ~waist & ~bare & rows[:, None] & (gone | (trunk & is_top))
-
-
-def _up_to_the_waist(
-    scene: Scene, working: Working, covered: NDArray[np.bool_], places: Maps, gone: Maps
-) -> tuple[NDArray[np.bool_], Maps]:
-    """The new trousers or skirt, and their flow, drawn up to where the old ones begin, behind what stays.
-
-    A product shot does not tell how high they are worn: the photo does.
-    """
-    before = share_of(scene.photo, scene.reading, working, (Seen.UPPER,)) > 0.5
-    before = opened(before, SPECK * working.zoom) & (gone < 0.5)
-    old = working.unframed(scene.reading.seen[0, Seen.LOWER : Seen.LOWER + 1])[..., 0] > 0.5
-    rows = np.arange(working.size[0])
-    columns = np.flatnonzero(old.any(0) & covered.any(0))
-    if not len(columns):
-        return covered, places
-    new_top, old_top = covered.argmax(0)[columns], old.argmax(0)[columns]
-    waist = new_top < np.median(new_top) + WAIST_SLOPE * working.zoom
-    columns, new_top, old_top = columns[waist], new_top[waist], old_top[waist]
-    top = np.polynomial.Polynomial.fit(columns, new_top, 1)(np.arange(working.size[1]))
-    rise = float(np.percentile(new_top - old_top, HIGH)) + RIM * working.zoom
-    if not 0 < rise < MOST_RISE * working.zoom:
-        return covered, places
-    below = rows[:, None] - (top - rise)[None]  # px below the waist
-    source = (rows[:, None] + np.clip(rise - below / STRETCHED, 0, rise)).astype(np.float32)
-    across = np.broadcast_to(np.arange(working.size[1], dtype=np.float32), working.size)
-    moved = cv2.remap(covered.astype(np.uint8), across, source, cv2.INTER_NEAREST) > 0
-    moved &= ~before | covered
-    return moved, cv2.remap(places, across, source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _lands(scene: Scene, working: Working, places: Maps) -> Lands:
