@@ -357,7 +357,7 @@ def test_a_neckline_is_the_product_shot_s_though_the_flow_about_it_waves(scene):
     near = _box(50, 75, 62, 130)
     assert (kept != shot)[near].sum() < 0.5 * (frayed != shot)[near].sum() and kept[51:56, 63:70].all()
     beside = kept & _box(68, 80, 70, 122)
-    assert np.abs(steady - coordinates(*FRAME).numpy())[beside].max() < 0.3 * np.abs(waves).max()
+    assert np.abs(steady - coordinates(*FRAME).numpy())[beside].mean() < 0.4 * np.abs(waves).mean()
     closed_up = replace(scene, shown=np.where(_box(50, 220, 46, 146), 255, 0).astype(np.uint8))
     for unknown in (closed_up, replace(scene, is_worn=True)):
         kept, same = with_its_neck(unknown, WORKING, frayed, places)
