@@ -1,8 +1,8 @@
 """Legs of trousers: each straight along a leg of the photo, with its product shot's own outline and hem.
 
 The refinement is right about how long and how wide trousers are, but it bows and waves their legs. A leg is
-laid anew by a map that can do neither: along it a parabola of the flow, across it one scale about a middle that
-is a parabola on the photo and on the product shot. A leg then covers what lands on its cloth.
+laid anew by a map that can do neither: along it a parabola of the flow, across it one scale about a middle
+that is a parabola on the photo and on the product shot. A leg then covers what lands on its cloth.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ SIDES = tuple(parts_named(side, "LEG") for side in ("RIGHT", "LEFT"))  # as seen
 LEAST_GAP = 0.3  # of a product shot's height: what is open between its legs for less is no trousers' gap
 WHOLE_HEM = 0.7  # of a leg's usual width near its end: what is narrower hangs out of it
 NEAR_HEM = 0.2  # of a leg's length: so near to its end it has its hem's width
+CLOSE = 0.15  # of a leg's length on its shot: so near to its hem it ended before
 LEAST_LEG = 40  # px of the frame: a leg of the photo that is seen for less tells no direction
 BESIDE = 4.0  # px of the frame that old trousers reach beyond the part map
 SKIRT = 0.5  # of what is between legs: what covers more of it is no trousers
@@ -37,7 +38,7 @@ MOST_UNLIKE = 1.4  # times as large as the other leg a leg may be
 RAMP = 32.0  # px of the frame below the crotch, over which a leg becomes straight
 DEEP = 2.0  # px of a product shot ``cloth.LONGEST`` px long: nearer to its outline colours are mixed
 RAGGED = 1.5  # px of such a shot: shorter waves of its outline are the cut-out's
-STRIP = 3.0  # px of the frame: half the width of a strip of a leg that nobody shows beside its trousers
+STRIP = 1.5  # px of the frame: half the width of a strip of a leg that nobody shows beside its trousers
 ROUNDS, OFF = 6, 2.0  # of weighing what does not fit less; times the median distance that counts half
 LEAST_OFF = 0.1  # px: nothing fits better
 MOST = 6000  # places that a fit looks at: more tell no more
@@ -209,6 +210,7 @@ def _laid(
     x, y = on_shot.reshape(-1, 2)[some].T
     middle = shot.middles[side]
     down = _line(along.ravel()[some], y, 2)
+    down = _to_its_hem(down, shot.hems[side] - DEEP, float(there[0]), _end(along, across, fitted))
     wide = _line(across.ravel()[some], x - middle(y), 1)
     scale = float(wide.deriv()(0.0))
     if scale <= 0 or down.deriv()(there).min() <= 0:
@@ -220,6 +222,25 @@ def _laid(
     return LaidLeg(
         places, inside, y < shot.hems[side], np.abs(across) * scale, scale, abs(float(wide(0.0))) / scale
     )
+
+
+def _to_its_hem(down: Polynomial, hem: float, top: float, end: float) -> Polynomial:
+    """The rows of a shot ``down`` a leg, drawn out to its hem where the flow ends close to it."""
+    missed = hem - down(end)
+    if abs(missed) > CLOSE * (hem - down(top)):  # the photo ends before the leg does
+        return down
+    square = Polynomial([-top, 1.0]) ** 2
+    return down.convert() + square * float(missed / (end - top) ** 2)
+
+
+def _end(along: NDArray[np.float64], across: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
+    """How far along a leg reaches what is somewhere in (H, W): by the middle half of its last quarter."""
+    first, last = along[where].min(), along[where].max()
+    late = where & (along > last - (last - first) / 4)
+    aside = np.rint(across[late]).astype(int)
+    low, high = np.percentile(aside, (25, 75))
+    ends = [along[late][aside == at].max() for at in range(int(low), int(high) + 1) if (aside == at).any()]
+    return float(np.median(ends))
 
 
 def _alike(one: LaidLeg, other: LaidLeg, most_off: float) -> bool:
