@@ -92,19 +92,41 @@ def test_legs_end_straight_across_with_what_was_covered():
         assert np.ptp(ends) <= 1 and ends[0] == pytest.approx(220, abs=2)
 
 
+def test_legs_whose_flow_ends_before_their_hem_end_where_they_did_with_their_hem():
+    dressed, covered, places = trousers()
+    rows = np.arange(FRAME[0])
+    early = np.interp(rows, (0, 90, 220, 256), (0, 90, 213, 250))[:, None]
+    places[..., 1] = (early + 0.5) / FRAME[0] * 2 - 1
+    straight, flow = straight_legs(dressed, WORKING, covered, places)
+    assert straight[216, 62:82].all() and not straight[223:].any()
+    assert (flow[216, 72, 1] + 1) / 2 * FRAME[0] == pytest.approx(216.5, abs=2)
+
+
+def test_no_strip_of_a_leg_looks_out_beside_its_trousers():
+    dressed, covered, places = trousers()
+    dressed.reading.parts[100:215, 54:90, 0] = Part.RIGHT_UPPER_LEG_FRONT
+    dressed.reading.parts[100:215, 102:138, 0] = Part.LEFT_UPPER_LEG_FRONT
+    straight, _ = straight_legs(dressed, WORKING, covered, places)
+    assert straight[130:210, 54:90].all() and straight[130:210, 102:138].all()
+    assert not straight[130:210, 92:100].any()
+
+
 def test_what_hangs_out_of_a_hem_on_its_shot_is_not_laid():
     dressed, covered, places = trousers()
     label = replace(dressed, shown=dressed.shown | picture(box(220, 232, 66, 74)))
-    straight, _ = straight_legs(label, WORKING, covered, places)
+    straight, flow = straight_legs(label, WORKING, covered, places)
     assert straight[150:216, 70].all() and not straight[223:].any()
+    assert (flow[214, 72, 1] + 1) / 2 * FRAME[0] == pytest.approx(
+        214.5, abs=2
+    )  # their hem is, nor cloth above
 
 
 def test_legs_that_overlap_keep_each_its_own_cloth():
-    dressed, covered, places = trousers(apart=-20)
+    dressed, covered, places = trousers(apart=-24)
     straight, flow = straight_legs(dressed, WORKING, covered, places)
-    assert straight[140:210, 70:122].all()  # nothing between them
+    assert straight[140:210, 72:120].all()  # nothing between them
     columns = (flow[140:210, :, 0] + 1) / 2 * FRAME[1]
-    assert (columns[:, 70:94] < 96).all() and (columns[:, 98:122] > 96).all()
+    assert (columns[:, 72:95] < 96).all() and (columns[:, 97:120] > 96).all()
 
 
 def test_legs_that_the_photo_cuts_off_are_not_drawn_in_to_their_hem():

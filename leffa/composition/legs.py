@@ -37,7 +37,7 @@ MOST_OFF = 8.0  # px of the frame between the middle of a leg on the photo and t
 MOST_UNLIKE = 1.4  # times as large as the other leg a leg may be
 RAMP = 32.0  # px of the frame below the crotch, over which a leg becomes straight
 DEEP = 2.0  # px of a product shot ``cloth.LONGEST`` px long: nearer to its outline colours are mixed
-RAGGED = 1.5  # px of such a shot: shorter waves of its outline are the cut-out's
+RAGGED = 2.5  # px of such a shot: shorter waves of its outline are the cut-out's
 STRIP = 1.5  # px of the frame: half the width of a strip of a leg that nobody shows beside its trousers
 ROUNDS, OFF = 6, 2.0  # of weighing what does not fit less; times the median distance that counts half
 LEAST_OFF = 0.1  # px: nothing fits better
@@ -84,12 +84,12 @@ class ShotLegs:
             hems.append(int(there[-1]))
         return cls(hemmed, gap, (middles[0], middles[1]), (hems[0], hems[1]))
 
-    def right(self, places: Maps) -> NDArray[np.bool_]:
+    def right(self, places: NDArray) -> NDArray[np.bool_]:
         """(H, W): whether places (H, W, 2) are on the right of the gap."""
         right: NDArray[np.bool_] = places[..., 0] > self.gap(places[..., 1])
         return right
 
-    def deep(self, places: Maps) -> NDArray[np.bool_]:
+    def deep(self, places: NDArray) -> NDArray[np.bool_]:
         """(H, W): whether places (H, W, 2) are well inside the cloth."""
         return _read(cv2.erode(self.cloth, disc(DEEP)).astype(np.float32), places) > 0.5
 
@@ -142,13 +142,12 @@ def straight_legs(
     if first_right == other_right:
         return covered, places
     legs = legs[::-1] if first_right else legs
-    good = covered & shot.deep(on_shot)
-    good[: crotch + 1] = False
-    laid = [
-        _laid(working, shot, bool(side), leg, good & (right == bool(side)), on_shot)
+    below = covered.copy()
+    below[: crotch + 1] = False
+    left, other = (
+        _laid(working, shot, bool(side), leg, below & (right == bool(side)), on_shot)
         for side, leg in enumerate(legs)
-    ]
-    left, other = laid
+    )
     if left is None or other is None or not _alike(left, other, MOST_OFF * working.zoom):
         return covered, places
     share = np.clip((np.arange(len(covered)) - crotch) / (RAMP * working.zoom), 0, 1)
@@ -190,10 +189,10 @@ def _laid(
     shot: ShotLegs,
     side: bool,
     leg: NDArray[np.bool_],
-    good: NDArray[np.bool_],
+    covered: NDArray[np.bool_],
     on_shot: NDArray[np.float64],
 ) -> LaidLeg | None:
-    """The leg on a side of a product shot laid along a leg of the photo (H, W), by the flow that is good."""
+    """The leg on a side of a product shot laid along a leg of the photo (H, W), by what it covered."""
     there = np.flatnonzero(leg.any(1))
     if len(there) < LEAST_LEG * working.zoom:
         return None
@@ -203,14 +202,15 @@ def _laid(
     rows, columns = np.indices(leg.shape).astype(np.float64)
     slope, aside = axis.deriv()(rows), columns - axis(rows)
     across, along = aside / np.sqrt(1 + slope**2), rows + aside * slope / (1 + slope**2)
-    fitted = good & (np.abs(across) < WIDEST * working.zoom)
+    covered = covered & (np.abs(across) < WIDEST * working.zoom)
+    fitted = covered & shot.deep(on_shot)
     if fitted.sum() < LEAST_CLOTH * working.zoom**2:
         return None
     some = np.flatnonzero(fitted)[:: max(1, int(fitted.sum()) // MOST)]
     x, y = on_shot.reshape(-1, 2)[some].T
     middle = shot.middles[side]
     down = _line(along.ravel()[some], y, 2)
-    down = _to_its_hem(down, shot.hems[side] - DEEP, float(there[0]), _end(along, across, fitted))
+    down = _to_its_hem(down, shot.hems[side], float(there[0]), _end(along, across, covered))
     wide = _line(across.ravel()[some], x - middle(y), 1)
     scale = float(wide.deriv()(0.0))
     if scale <= 0 or down.deriv()(there).min() <= 0:
