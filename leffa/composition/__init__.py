@@ -11,6 +11,7 @@ photo's own size. Ours, not the paper's.
     flows     the refined flow and the silhouette
     length, width  how far down a garment reaches, how wide a skirt falls
     sleeves   where they end on an arm
+    legs      of trousers: their outline and hems
     behind    what is seen where the old garment was and the new one is not
     limbs, bare  outlines of painted arms and legs; what is beside arms that are seen
     cloth     the product shot's colours

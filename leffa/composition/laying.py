@@ -23,6 +23,7 @@ from leffa.composition.flows import (
     share_shown,
 )
 from leffa.composition.labels import without_label
+from leffa.composition.legs import straight_legs
 from leffa.composition.length import TORSO, UPPER_LEGS
 from leffa.composition.necks import neck_opening, throat_of, with_its_neck
 from leffa.composition.networks import Networks
@@ -69,6 +70,7 @@ def try_on(
         covered, places = with_its_neck(scene, working, covered, places)
         covered, places = ended_straight(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
+        covered, places = straight_legs(scene, working, covered, places)
         covered, places = up_to_the_waist(scene, working, covered, places, gone)
     if scene.garment is not Garment.DRESS:
         covered, waist = at_the_waist(scene, working, covered, gone > 0.5)
