@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, Working, warped
 from leffa.composition.cloth import LONGEST, sure_cloth
-from leffa.composition.flows import from_nearest
+from leffa.composition.flows import evened, from_nearest
 from leffa.composition.scene import Scene
 from leffa.composition.shot import ShotSleeve, sleeves_of
 from leffa.composition.steady import steady
@@ -29,6 +29,12 @@ LONG_END = 5.0  # times half an arm's width: so much of a long sleeve tells how 
 AROUND = 10.0  # px of the frame that a mended sleeve may lie beside what it was
 WIDEST = 3.0  # times half an arm's width from its axis that a sleeve's end is looked for
 STEEPEST = 0.6  # px along the arm per px across it that an end may be askew
+SIDES = 0.4  # of a sleeve's length above its end: about here its width is compared
+ROOM, NARROWEST = (
+    2.0,
+    0.5,
+)  # px of the frame that its sides may move out; times its map's width that it is left
+BODY = 6.0  # px of the frame that an arm reaches beyond its part map
 HEM = 1.5  # px of the frame above a sleeve's end down to which an arm is surely in it
 MENDED, AS_IT_WAS = 0.25, 0.7  # of a sleeve's length above its end: from all mended to nothing
 EVEN = 1.5  # px of the frame over which the one gives way to the other
@@ -116,6 +122,25 @@ class Sleeve:
         by_x, by_y = self.flow[0, 1] - self.flow[0, 0], self.flow[1, 0] - self.flow[0, 0]
         return np.asarray(self.arm.along[0] * by_x + self.arm.along[1] * by_y, np.float64)
 
+    def no_wider(self, covered: NDArray[np.bool_], room: float) -> "Sleeve":
+        """The same sleeve drawn across the arm so that it is at most ``room`` px wider on a side than it was."""
+        middle = np.abs((self.end - self.down) / (self.end - self.start) - SIDES) < SIDES / 2
+        was, new = self.own & covered & middle, self.laid & middle
+        if not was.any() or not new.any():
+            return self
+        (low, high), (was_low, was_high) = (
+            np.percentile(self.across[where], (1, 99)) for where in (new, was)
+        )
+        to_low, to_high = max(low, was_low - room), min(high, was_high + room)
+        if to_high - to_low < NARROWEST * (high - low):
+            return self
+        source = low + (self.across - to_low) * (high - low) / (to_high - to_low)
+        by_x, by_y = self.flow[0, 1] - self.flow[0, 0], self.flow[1, 0] - self.flow[0, 0]
+        sideways = self.arm.along[0] * by_y - self.arm.along[1] * by_x
+        return replace(
+            self, flow=(self.flow + (source - self.across)[..., None] * sideways).astype(np.float32)
+        )
+
     def ending_at(self, end: float) -> "Sleeve":
         """The same sleeve drawn along the arm from its start to another end."""
         stretch = (self.end - self.start) / (end - self.start) - 1
@@ -143,10 +168,14 @@ def with_sleeves(
         return covered, places
     short = _not_too_long(short, deep & (warped(trunk.astype(np.float32), places) > 0.5), places, cloth.shape)
     person = working.cut(scene.reading.silhouette) > 127
-    sure = np.zeros_like(covered)
+    was, sure = covered, np.zeros_like(covered)
     for sleeve in short + long:
-        covered, places, mended = _laid(sleeve, working.zoom, person, covered, places)
+        covered, places, mended = _laid(
+            sleeve.no_wider(covered, ROOM * working.zoom), working.zoom, person, covered, places
+        )
         sure |= mended
+    changed = grown(covered != was, HEM * working.zoom) & ~sure
+    covered = np.where(changed, evened(covered, working.zoom), covered)
     good = sure | (warped(inner.astype(np.float32), places) > 0.5)
     return covered, from_nearest(working, places, covered & good, good)
 
@@ -258,7 +287,8 @@ def _laid(
         sleeve.across, *(way * WIDEST * sleeve.arm.width for way in (-1, 1))
     )
     laid = sleeve.laid
-    in_it = sleeve.part & person & (sleeve.down < line - HEM * zoom)
+    in_it = sleeve.part | (grown(sleeve.part, BODY * zoom) & covered)
+    in_it &= person & (sleeve.down < line - HEM * zoom)
     above = (line - sleeve.down) / (sleeve.end - sleeve.start)  # of its length
     share = np.clip((AS_IT_WAS - above) / (AS_IT_WAS - MENDED), 0, 1)
     share = np.where(open_to_it, share * share * (3 - 2 * share), 0).astype(np.float32)
