@@ -1,7 +1,7 @@
 """Sleeves end on an arm as they end on the product shot: with its outline, and straight cuffs.
 
-The flow is right about where a sleeve lies on an arm, and wavy at its end. On a piece of an arm a sleeve hangs
-as it lies on its shot, so an affine map that the sleeve's flow agrees on carries the shot's own outline there.
+The flow is right about where a sleeve lies on an arm, and wavy at its end. On a piece of an arm a sleeve
+hangs as it lies on its shot, so an affine map that its flow agrees on carries the shot's own outline there.
 """
 
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ class Sleeve:
     arm, part     the upper arm or, of a long sleeve, the lower one; where it is seen
     down, across  px along the arm and across it, see ``Arm.frame``
     own           what lands on this sleeve of the shot, or nearer to it than to the rest
-    near          where the mended sleeve may lie
+    around, near  what is about it; where in it the mended sleeve may lie
     flow          (H, W, 2) the affine map
     outline       (h, w) of the shot in [0, 1]: the sleeve, smooth, and the trunk beside it
     start, end    px down the arm
@@ -97,6 +97,7 @@ class Sleeve:
     down: Maps
     across: Maps
     own: NDArray[np.bool_]
+    around: NDArray[np.bool_]
     near: NDArray[np.bool_]
     flow: Maps
     outline: Maps
@@ -123,7 +124,7 @@ class Sleeve:
         return np.asarray(self.arm.along[0] * by_x + self.arm.along[1] * by_y, np.float64)
 
     def no_wider(self, covered: NDArray[np.bool_], room: float) -> "Sleeve":
-        """The same sleeve drawn across the arm so that it is at most ``room`` px wider on a side than it was."""
+        """The same sleeve drawn across the arm so that it is ``room`` px wider than it was at most."""
         middle = np.abs((self.end - self.down) / (self.end - self.start) - SIDES) < SIDES / 2
         was, new = self.own & covered & middle, self.laid & middle
         if not was.any() or not new.any():
@@ -166,18 +167,21 @@ def with_sleeves(
     long = [sleeve for one, sleeve in found if sleeve is not None and not one.is_short]
     if not short + long:
         return covered, places
-    short = _not_too_long(short, deep & (warped(trunk.astype(np.float32), places) > 0.5), places, cloth.shape)
+    inner_trunk = cv2.erode(trunk.astype(np.uint8), disc(DEEP * px)).astype(np.float32)
+    on_trunk = deep & (warped(inner_trunk, places) > 0.5)
+    short = _not_too_long(short, on_trunk, places, cloth.shape)
+    beside = grown(on_trunk, HEM * working.zoom)
     person = working.cut(scene.reading.silhouette) > 127
     was, sure = covered, np.zeros_like(covered)
     for sleeve in short + long:
         covered, places, mended = _laid(
-            sleeve.no_wider(covered, ROOM * working.zoom), working.zoom, person, covered, places
+            sleeve.no_wider(covered, ROOM * working.zoom), working.zoom, person, beside, covered, places
         )
         sure |= mended
     changed = grown(covered != was, HEM * working.zoom) & ~sure
     covered = np.where(changed, evened(covered, working.zoom), covered)
-    good = sure | (warped(inner.astype(np.float32), places) > 0.5)
-    return covered, from_nearest(working, places, covered & good, good)
+    good = covered & (sure | (warped(inner.astype(np.float32), places) > 0.5))
+    return covered, from_nearest(working, places, good, good)
 
 
 def parts_of_arm(side: str) -> list[tuple[Part, ...]]:
@@ -217,11 +221,12 @@ def _on_arm(
     if not on_shot.is_short:
         told &= down > np.percentile(down[told], 98) - LONG_END * arm.width
     flow = steady(places, told, 1)
-    near = grown(told, AROUND * zoom) & (warped(beside, flow) > 0.5)
+    around = grown(told, AROUND * zoom)
+    near = around & (warped(beside, flow) > 0.5)
     whole = (on_shot.cloth | trunk).astype(np.float32)
     outline = cv2.GaussianBlur(whole, (0, 0), SOFT * max(whole.shape) / LONGEST)
     start = float(np.percentile(down[told], 2))
-    sleeve = Sleeve(arm, part, down, across, own, near, flow, outline, start, start, 0.0)
+    sleeve = Sleeve(arm, part, down, across, own, around, near, flow, outline, start, start, 0.0)
     off = np.median(np.linalg.norm((flow - places)[told], axis=1)) / np.linalg.norm(sleeve.along)
     end, slope = _end(sleeve, zoom)
     if off > MOST_OFF * arm.width or not end > start:
@@ -251,7 +256,7 @@ def _end(sleeve: Sleeve, zoom: float) -> tuple[float, float]:
 def _not_too_long(
     sleeves: list[Sleeve], trunk: NDArray[np.bool_], places: Maps, shot: Sequence[int]
 ) -> list[Sleeve]:
-    """Short sleeves drawn up where the flow has stretched them beyond the trunk's own scale, alike on both arms.
+    """Short sleeves drawn up where the flow stretches them beyond the trunk's scale, alike on both arms.
 
     trunk  (H, W) what lands on the shot's trunk; ``shot`` the height and width of the shot
     """
@@ -279,9 +284,17 @@ def _not_too_long(
 
 
 def _laid(
-    sleeve: Sleeve, zoom: float, person: NDArray[np.bool_], covered: NDArray[np.bool_], places: Maps
+    sleeve: Sleeve,
+    zoom: float,
+    person: NDArray[np.bool_],
+    trunk: NDArray[np.bool_],
+    covered: NDArray[np.bool_],
+    places: Maps,
 ) -> tuple[NDArray[np.bool_], Maps, NDArray[np.bool_]]:
-    """What is covered and the flow, with one sleeve mended; where its own cloth decides."""
+    """What is covered and the flow, with one sleeve mended; where its own cloth decides.
+
+    trunk  (H, W) what is the rest of the garment: it stays beside the end of a sleeve
+    """
     open_to_it = sleeve.near & (sleeve.own | ~covered)
     line = sleeve.end + sleeve.slope * np.clip(
         sleeve.across, *(way * WIDEST * sleeve.arm.width for way in (-1, 1))
@@ -295,6 +308,8 @@ def _laid(
     share = cv2.GaussianBlur(share, (0, 0), EVEN * zoom)
     mended = np.where(open_to_it, laid | in_it, covered)
     between: NDArray[np.bool_] = share * _inside(mended) + (1 - share) * _inside(covered) > 0
+    between &= ~(sleeve.around & ~trunk & ~laid & (sleeve.down > line + HEM * zoom))
+    share = np.where(open_to_it | (above > 0), share, 0)
     flow = (places + share[..., None] * (sleeve.flow - places)).astype(np.float32)
     return between, flow, open_to_it & laid & (above < MENDED)
 
