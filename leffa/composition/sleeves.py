@@ -242,14 +242,14 @@ def _end(sleeve: Sleeve, zoom: float) -> tuple[float, float]:
     ends = np.full(2 * most + 1, -np.inf)
     np.maximum.at(ends, strip[here] + most, sleeve.down[here])
     known = np.isfinite(ends)
-    if known.sum() < 2:
+    if not known.any():
         return np.nan, 0.0
     middle = float(np.median(ends[known]))
     known &= np.abs(ends - middle) < sleeve.arm.width
+    if known.sum() < 2:
+        return np.nan, 0.0
     strips = zoom * np.arange(-most, most + 1)[known]
-    slope = (
-        float(np.clip(np.polyfit(strips, ends[known], 1)[0], -STEEPEST, STEEPEST)) if known.sum() > 1 else 0.0
-    )
+    slope = float(np.clip(np.polyfit(strips, ends[known], 1)[0], -STEEPEST, STEEPEST))
     return float(np.median(ends[known] - slope * strips)), slope
 
 
@@ -268,9 +268,9 @@ def _not_too_long(
     if abs(np.linalg.det(steps)) < 1e-6:
         return sleeves
     across = float(np.linalg.norm(np.linalg.inv(steps)[:, 0]))  # px per px of the shot
-    longer = [1 / (np.linalg.norm(sleeve.along * half) * across * LONGER) for sleeve in sleeves]
+    longer = [1 / float(np.linalg.norm(sleeve.along * half) * across * LONGER) for sleeve in sleeves]
     wanted = [
-        sleeve.start + (sleeve.end - sleeve.start) / max(1, by)
+        sleeve.start + (sleeve.end - sleeve.start) / max(1.0, by)
         for sleeve, by in zip(sleeves, longer, strict=True)
     ]
     most = min(replace(sleeve, end=end).reaches for sleeve, end in zip(sleeves, wanted, strict=True))
@@ -296,9 +296,8 @@ def _laid(
     trunk  (H, W) what is the rest of the garment: it stays beside the end of a sleeve
     """
     open_to_it = sleeve.near & (sleeve.own | ~covered)
-    line = sleeve.end + sleeve.slope * np.clip(
-        sleeve.across, *(way * WIDEST * sleeve.arm.width for way in (-1, 1))
-    )
+    most = WIDEST * sleeve.arm.width
+    line = sleeve.end + sleeve.slope * np.clip(sleeve.across, -most, most)
     laid = sleeve.laid
     in_it = sleeve.part | (grown(sleeve.part, BODY * zoom) & covered)
     in_it &= person & (sleeve.down < line - HEM * zoom)
