@@ -158,30 +158,34 @@ def with_sleeves(
     """
     cloth = sure_cloth(scene.shown) > 0
     on_shot = [] if scene.is_worn else sleeves_of(cloth)
-    px = max(cloth.shape) / LONGEST
-    inner = cv2.erode(cloth.astype(np.uint8), disc(DEEP * px))
-    deep = covered & (warped(inner.astype(np.float32), places) > 0.5)
     trunk = cloth & ~np.any([np.zeros_like(cloth), *(sleeve.cloth for sleeve in on_shot)], axis=0)
-    found = [(one, _on_arm(scene, working, one, trunk, deep, places)) for one in on_shot]
-    short = [sleeve for one, sleeve in found if sleeve is not None and one.is_short]
-    long = [sleeve for one, sleeve in found if sleeve is not None and not one.is_short]
-    if not short + long:
+    deep, on_trunk = (covered & _well_inside(part, places) for part in (cloth, trunk))
+    found = [(one.is_short, _on_arm(scene, working, one, trunk, deep, places)) for one in on_shot]
+    short, long = (
+        [sleeve for is_short, sleeve in found if sleeve and is_short is kind] for kind in (True, False)
+    )
+    sleeves = _not_too_long(short, on_trunk, places, cloth.shape) + long
+    if not sleeves:
         return covered, places
-    inner_trunk = cv2.erode(trunk.astype(np.uint8), disc(DEEP * px)).astype(np.float32)
-    on_trunk = deep & (warped(inner_trunk, places) > 0.5)
-    short = _not_too_long(short, on_trunk, places, cloth.shape)
     beside = grown(on_trunk, HEM * working.zoom)
     person = working.cut(scene.reading.silhouette) > 127
-    was, sure = covered, np.zeros_like(covered)
-    for sleeve in short + long:
-        covered, places, mended = _laid(
-            sleeve.no_wider(covered, ROOM * working.zoom), working.zoom, person, beside, covered, places
-        )
+    kept, flow, sure = covered, places, np.zeros_like(covered)
+    for sleeve in sleeves:
+        fitting = sleeve.no_wider(kept, ROOM * working.zoom)
+        kept, flow, mended = _laid(fitting, working.zoom, person, beside, kept, flow)
         sure |= mended
-    changed = grown(covered != was, HEM * working.zoom) & ~sure
-    covered = np.where(changed, evened(covered, working.zoom), covered)
-    good = covered & (sure | (warped(inner.astype(np.float32), places) > 0.5))
-    return covered, from_nearest(working, places, good, good)
+    changed = grown(kept != covered, HEM * working.zoom) & ~sure
+    kept = np.where(changed, evened(kept, working.zoom), kept)
+    good = kept & (sure | _well_inside(cloth, flow))
+    touched = np.any([sleeve.around & (sleeve.own | ~covered) for sleeve in sleeves], axis=0)
+    return kept, np.where(touched[..., None], from_nearest(working, flow, good, good), flow)
+
+
+def _well_inside(cloth: NDArray[np.bool_], places: Maps) -> NDArray[np.bool_]:
+    """(H, W): where a flow lands on some of a shot (h, w), away from its outline."""
+    inner = cv2.erode(cloth.astype(np.uint8), disc(DEEP * max(cloth.shape) / LONGEST))
+    inside: NDArray[np.bool_] = warped(inner.astype(np.float32), places) > 0.5
+    return inside
 
 
 def parts_of_arm(side: str) -> list[tuple[Part, ...]]:
