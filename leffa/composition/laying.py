@@ -29,7 +29,7 @@ from leffa.composition.necks import neck_opening, throat_of, with_its_neck
 from leffa.composition.networks import Networks
 from leffa.composition.reading import HANDS, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Composition, Scene
-from leffa.composition.sleeves import ended_straight
+from leffa.composition.sleeves import with_sleeves
 from leffa.composition.waists import at_the_waist, up_to_the_waist
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -68,7 +68,7 @@ def try_on(
     covered, places = landed(working, _said(scene, working, refined, places), lands, places)
     if scene.garment is not Garment.LOWER:
         covered, places = with_its_neck(scene, working, covered, places)
-        covered, places = ended_straight(scene, working, covered, places)
+        covered, places = with_sleeves(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
         covered, places = straight_legs(scene, working, covered, places)
         covered, places = up_to_the_waist(scene, working, covered, places, gone)
