@@ -22,6 +22,7 @@ from leffa.composition.flows import (
     outlined,
     share_shown,
 )
+from leffa.composition.hems import with_its_hem
 from leffa.composition.labels import without_label
 from leffa.composition.legs import straight_legs
 from leffa.composition.length import TORSO, UPPER_LEGS
@@ -69,6 +70,7 @@ def try_on(
     if scene.garment is not Garment.LOWER:
         covered, places = with_its_neck(scene, working, covered, places)
         covered, places = with_sleeves(scene, working, covered, places)
+        covered, places = with_its_hem(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
         covered, places = straight_legs(scene, working, covered, places)
         covered, places = up_to_the_waist(scene, working, covered, places, gone)
