@@ -37,7 +37,8 @@ MOST_OFF = 8.0  # px of the frame between the middle of a leg on the photo and t
 MOST_UNLIKE = 1.4  # times as large as the other leg a leg may be
 RAMP = 32.0  # px of the frame below the crotch, over which a leg becomes straight
 DEEP = 2.0  # px of a product shot ``cloth.LONGEST`` px long: nearer to its outline colours are mixed
-RAGGED = 2.5  # px of such a shot: shorter waves of its outline are the cut-out's
+RAGGED = 1.5  # px of such a shot: shorter waves of its outline are the cut-out's
+STEPS = 8.0  # px of such a shot up and down a leg: so long are the steps of an outline nearly upright
 STRIP = 1.5  # px of the frame: half the width of a strip of a leg that nobody shows beside its trousers
 ROUNDS, OFF = 6, 2.0  # of weighing what does not fit less; times the median distance that counts half
 LEAST_OFF = 0.1  # px: nothing fits better
@@ -52,12 +53,14 @@ class ShotLegs:
     gap      the column between the legs by row
     middles  of the left and right leg: column by row
     hems     their last rows
+    share    (h, w) in [0, 1]: of cloth around a pixel, up and down its leg and no further than its hem
     """
 
     cloth: NDArray[np.uint8]
     gap: Polynomial
     middles: tuple[Polynomial, Polynomial]
     hems: tuple[int, int]
+    share: Maps
 
     @classmethod
     def of(cls, cloth: NDArray[np.uint8]) -> "ShotLegs | None":
@@ -76,13 +79,14 @@ class ShotLegs:
         for side in (left, ~left):
             leg = (cloth > 0) & side
             leg[: open_at[0]] = False
-            if not leg.any():
+            if leg.any(1).sum() < len(open_at) / 2:  # no leg on this side, but something beside one
                 return None
             hemmed[_beyond_its_hem(leg)] = 0
             there = np.flatnonzero((leg & (hemmed > 0)).any(1))
             middles.append(_line(there, _middles(leg)[there], 2))
             hems.append(int(there[-1]))
-        return cls(hemmed, gap, (middles[0], middles[1]), (hems[0], hems[1]))
+        share = np.where(left, _share(hemmed, hems[0]), _share(hemmed, hems[1])).astype(np.float32)
+        return cls(hemmed, gap, (middles[0], middles[1]), (hems[0], hems[1]), share)
 
     def right(self, places: NDArray) -> NDArray[np.bool_]:
         """(H, W): whether places (H, W, 2) are on the right of the gap."""
@@ -92,6 +96,17 @@ class ShotLegs:
     def deep(self, places: NDArray) -> NDArray[np.bool_]:
         """(H, W): whether places (H, W, 2) are well inside the cloth."""
         return _read(cv2.erode(self.cloth, disc(DEEP)).astype(np.float32), places) > 0.5
+
+
+def _share(cloth: NDArray[np.uint8], hem: int) -> Maps:
+    """(h, w) in [0, 1]: of cloth around a pixel, of what is above the row of a hem."""
+    above = np.arange(len(cloth))[:, None] <= hem
+    both = (above * cloth, np.broadcast_to(above, cloth.shape))
+    found, all_there = (
+        cv2.GaussianBlur(where.astype(np.float32), (0, 0), RAGGED, sigmaY=STEPS) for where in both
+    )
+    share: Maps = np.where(above, found / np.maximum(all_there, 1e-3), 0).astype(np.float32)
+    return share
 
 
 def _beyond_its_hem(leg: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -217,8 +232,7 @@ def _laid(
         return None
     y = down(along)
     places = np.stack([middle(y) + across * scale, y], -1)
-    cloth = cv2.GaussianBlur(shot.cloth.astype(np.float32), (0, 0), RAGGED)
-    inside = (_read(cloth, places) > 0.5) & (shot.right(places) == side) & (down.deriv()(along) > 0)
+    inside = (_read(shot.share, places) > 0.5) & (shot.right(places) == side) & (down.deriv()(along) > 0)
     return LaidLeg(
         places, inside, y < shot.hems[side], np.abs(across) * scale, scale, abs(float(wide(0.0))) / scale
     )
