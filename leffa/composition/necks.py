@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, Working, warped
 from leffa.composition.cloth import LONGEST, sure_cloth
-from leffa.composition.flows import between, from_nearest
+from leffa.composition.flows import between
 from leffa.composition.scene import Scene
-from leffa.composition.steady import steady
-from leffa.preprocess.offline.drawing import disc, grown, opened
+from leffa.composition.steady import End, Hung
+from leffa.preprocess.offline.drawing import grown, opened
 
 DEEPEST = 0.4  # of a product shot's height: what is open further down is no neck
 WIDTHS = (0.18, 0.6)  # of the garment's size, the root of its area, that a neck is wide: not gaps of ruffles
@@ -19,11 +19,7 @@ SHALLOWEST = 0.2  # of its width that a neck is deep: less is seen of one whose 
 WORN_OUT = 1.5  # px of a shot ``LONGEST`` px long: what of the inside is left at a neckline
 ASIDE = 0.1  # of its width that a neck may be off its middle
 SIZES = (0.2, 0.4)  # of the garment's size: what counts as the neck's at least and at most
-INNER, OUTER = 0.3, 0.7  # of the neck's size around it: the steady flow holds; its own does
-LEAST = 300  # px of the frame around a neck: fewer tell no flow
 ROOM = 16.0  # px of the frame around these that a neckline may lie
-DEEP = 4.0  # px of a shot ``LONGEST`` px long: nearer to its outline a flow is less sure
-RAGGED = 2.0  # px of such a shot: shorter waves of its outline are the cut-out's
 THIN = 2.0  # px of the frame: half the width of what is too narrow to be laid beside a neck
 THROAT = 0.2  # of the head's size: so near to a head only what is said counts, or a collar's inside is laid
 BUMP = 9.0  # px of the frame that a shoulder may rise above the garment on it
@@ -31,17 +27,9 @@ BUMP = 9.0  # px of the frame that a shoulder may rise above the garment on it
 
 @dataclass(frozen=True)
 class Neck:
-    """On a product shot at most ``LONGEST`` px long.
+    """The neck of a product shot, and (h, w) in {0, 1} what is bare in it: its opening and all above."""
 
-    cloth  (h, w) in [0, 1]: the garment
-    deep   (h, w) in {0, 1}: well inside it
-    away   (h, w): how far from the neck's opening, in its size
-    bare   (h, w) in {0, 1}: the opening and all above it
-    """
-
-    cloth: Maps
-    deep: Maps
-    away: Maps
+    end: End
     bare: Maps
 
     @classmethod
@@ -58,15 +46,11 @@ class Neck:
         if abs(aside) > ASIDE * len(middles):
             return None
         bottom = len(opening) - opening[::-1].argmax(0)
-        px = max(outline.shape) / LONGEST
         bare = opening.any(0) & (np.arange(len(opening))[:, None] < bottom) & (outline == 0)
-        return cls(
-            cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED * px),
-            cv2.erode(outline, disc(DEEP * px)).astype(np.float32),
-            cv2.distanceTransform((~opening).astype(np.uint8), cv2.DIST_L2, 5)
-            / float(np.clip(len(columns), *(size * share for share in SIZES))),
-            grown(bare, WORN_OUT * px).astype(np.float32),
-        )
+        away = cv2.distanceTransform((~opening).astype(np.uint8), cv2.DIST_L2, 5)
+        wide = min(max(len(columns), SIZES[0] * size), SIZES[1] * size)
+        left = WORN_OUT * max(outline.shape) / LONGEST
+        return cls(End.of(outline, away / wide), grown(bare, left).astype(np.float32))
 
 
 def neck_opening(outline: NDArray[np.uint8]) -> Maps:
@@ -105,23 +89,13 @@ def with_its_neck(
     neck = None if scene.is_worn else Neck.of(scene.shown)
     if neck is None:
         return covered, places
-    around = covered & (warped(neck.deep, places) > 0.5) & (warped(neck.away, places) < 1)
-    if around.sum() < LEAST * working.zoom**2:
+    hung = Hung.of(neck.end, working, covered, places, ROOM)
+    if hung is None:
         return covered, places
-    smooth = steady(places, around)
-    near = grown(around, ROOM * working.zoom)
-    away = np.where(near, warped(neck.away, smooth), np.inf)
-    zone = away < INNER
-    on = (warped(neck.cloth, smooth) > 0.5) & (np.abs(smooth) < 1).all(-1)
-    bare = (warped(neck.bare, smooth) > 0.5) & (np.abs(smooth[..., 0]) < 1)
+    bare = (warped(neck.bare, hung.places) > 0.5) & (np.abs(hung.places[..., 0]) < 1)
     person = working.cut(scene.reading.silhouette) > 127
     upwards = np.ones((max(1, round(BUMP * working.zoom)), 1), np.uint8)
-    shoulder = cv2.dilate((on & zone).astype(np.uint8), upwards, anchor=(0, 0)) > 0
-    kept = np.where(zone & person & (on | shoulder), True, covered) & ~(bare & near)
-    kept = covered & kept | opened(kept, THIN * working.zoom)
-    share = np.clip((OUTER - away) / (OUTER - INNER), 0, 1)[..., None]
-    blended = (places + share**2 * (3 - 2 * share) * (smooth - places)).astype(np.float32)
-    good = (warped(neck.deep, blended) > 0.5) | (zone & on)
-    if not (kept & good).any():
-        return covered, places
-    return kept, from_nearest(working, blended, kept & good, good)
+    shoulder = cv2.dilate((hung.on & hung.zone).astype(np.uint8), upwards, anchor=(0, 0)) > 0
+    kept = (covered | (hung.zone & person & (hung.on | shoulder))) & ~(bare & hung.near)
+    kept = (covered & kept) | opened(kept, THIN * working.zoom)
+    return hung.laid(working, kept, covered, places)

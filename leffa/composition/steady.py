@@ -5,16 +5,99 @@ neckline. Cloth near an end of a garment hangs in one piece, so a polynomial tha
 agrees on carries the product shot's own outline: round necklines, straight hems, ribs of one width.
 """
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import Maps
+from leffa.composition.canvas import Maps, Working, warped
+from leffa.composition.cloth import LONGEST
+from leffa.composition.flows import from_nearest
+from leffa.preprocess.offline.drawing import disc, grown
+
+Where = NDArray[np.bool_]
 
 DEGREE = 2
 ROUNDS = 6  # of weighing what does not fit less
 OFF = 2.0  # times the median distance: a place that is off by so much counts half
 MOST = 6000  # places that are looked at: more tell no more
 LEAST_OFF = 1e-4  # of what [-1, 1] spans: nothing fits better
+INNER, OUTER = 0.3, 0.7  # of the end's size around it: the steady flow holds; its own does
+DEEP, RAGGED = (
+    4.0,
+    2.0,
+)  # px of a shot ``LONGEST`` px long: off the outline a flow is sure; waves of its cut-out
+LEAST = 300  # px of the frame around an end: fewer tell no flow
+
+
+@dataclass(frozen=True)
+class End:
+    """A neck or a hem of a garment on its product shot, at most ``LONGEST`` px long.
+
+    cloth  (h, w) in [0, 1]: the garment
+    deep   (h, w) in {0, 1}: well inside it
+    away   (h, w): how far from the end, in its size
+    """
+
+    cloth: Maps
+    deep: Maps
+    away: Maps
+
+    @classmethod
+    def of(cls, outline: NDArray[np.uint8], away: Maps) -> "End":
+        """Of a garment (h, w) in {0, 1}."""
+        px = max(outline.shape) / LONGEST
+        return cls(
+            cv2.GaussianBlur(outline.astype(np.float32), (0, 0), RAGGED * px),
+            cv2.erode(outline, disc(DEEP * px)).astype(np.float32),
+            away.astype(np.float32),
+        )
+
+
+@dataclass(frozen=True)
+class Hung:
+    """How an end of a garment hangs on a photo, by the steady flow around it.
+
+    places  (H, W, 2), the steady flow
+    near    (H, W): where it may be trusted
+    zone    (H, W): so near to the end that it holds
+    on      (H, W): where it shows the garment
+    """
+
+    end: End
+    places: Maps
+    near: Where
+    zone: Where
+    on: Where
+
+    @classmethod
+    def of(cls, end: End, working: Working, covered: Where, places: Maps, room: float) -> "Hung | None":
+        """By what is covered (H, W) and its flow (H, W, 2) around an end; None where too little of it is.
+
+        room  px of the frame around what tells the flow that the end may lie in
+        """
+        around = covered & (warped(end.deep, places) > 0.5) & (warped(end.away, places) < 1)
+        if around.sum() < LEAST * working.zoom**2:
+            return None
+        smooth = steady(places, around)
+        near = grown(around, room * working.zoom)
+        zone = near & (warped(end.away, smooth) < INNER)
+        on = (warped(end.cloth, smooth) > 0.5) & (np.abs(smooth) < 1).all(-1)
+        return cls(end, smooth, near, zone, on)
+
+    def laid(self, working: Working, kept: Where, covered: Where, places: Maps) -> tuple[Where, Maps]:
+        """What is ``kept`` (H, W), and its flow (H, W, 2), steady at the end and its own elsewhere.
+
+        ``covered`` and ``places``, what was there before, if nothing of the kept shows cloth.
+        """
+        away = np.where(self.near, warped(self.end.away, self.places), np.inf)
+        share = np.clip((OUTER - away) / (OUTER - INNER), 0, 1)[..., None]
+        blended = (places + share**2 * (3 - 2 * share) * (self.places - places)).astype(np.float32)
+        good = (warped(self.end.deep, blended) > 0.5) | (self.zone & self.on)
+        if not (kept & good).any():
+            return covered, places
+        return kept, from_nearest(working, blended, kept & good, good)
 
 
 def steady(places: Maps, where: NDArray[np.bool_], degree: int = DEGREE) -> Maps:
