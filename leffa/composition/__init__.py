@@ -10,7 +10,7 @@ photo's own size. Ours, not the paper's.
     edges     where that ends, at the photo's own size
     flows     the refined flow and the silhouette
     length, width  how far down a garment reaches, how wide a skirt falls
-    sleeves   where they end on an arm
+    sleeves, shot  their outline and ends on an arm; where they are on the product shot
     legs      of trousers: their outline and hems
     behind    what is seen where the old garment was and the new one is not
     limbs, bare  outlines of painted arms and legs; what is beside arms that are seen
