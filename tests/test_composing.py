@@ -38,7 +38,6 @@ from leffa.composition.reading import (
     _limbs_like_cloth,
     _neck_like_the_face,
 )
-from leffa.composition.sleeves import ended_straight
 from leffa.composition.waists import at_the_waist, up_to_the_waist
 from leffa.composition.wearer import worn_garment
 from leffa.composition.width import of_its_width
@@ -927,52 +926,6 @@ def test_each_leg_of_long_trousers_reaches_its_own_ankle(scene):
     laid = of_its_length(drawn, refined).shows[0].argmax(0) == Shows.GARMENT
     near, far = (np.flatnonzero(laid[:, side].any(1))[-1] + 1 for side in (slice(96), slice(96, None)))
     assert near == pytest.approx(ANKLES, abs=1) and far == pytest.approx(ANKLES - 6, abs=1)
-
-
-# ---------------------------------------------------------------------------------------- where sleeves end
-
-
-def sleeved(scene, ends):
-    """A left arm that hangs from row 60, its sleeve down to row ``ends`` (columns,) of columns 40 to 59."""
-    parts = np.zeros((*FRAME, 3), np.uint8)
-    parts[60:120, 40:60, 0] = Part.LEFT_UPPER_ARM_OUTER
-    parts[120:170, 40:60, 0] = Part.LEFT_LOWER_ARM_OUTER
-    covered = np.zeros(FRAME, bool)
-    for column, end in zip(range(40, 60), ends, strict=True):
-        covered[50:end, column] = True
-    places = np.moveaxis(np.indices(FRAME), 0, -1)[..., ::-1].astype(np.float32)
-    return replace(scene, reading=replace(scene.reading, parts=parts)), covered, places
-
-
-def test_a_sleeve_ends_straight_across_its_arm_with_its_own_hem(scene):
-    slanted = np.linspace(92, 104, 20).astype(int)
-    drawn, places = ended_straight(*(given := sleeved(scene, slanted))[:1], WORKING, *given[1:])
-    ends = drawn[:, 42:58].sum(0) + 50
-    assert np.ptp(ends) <= 2 and ends[8] == pytest.approx(98, abs=2)
-    on_shot = [places[end - 1, column, 1] for column, end in zip(range(42, 58), ends, strict=True)]
-    assert np.abs(np.array(on_shot) - slanted[2:18]).max() < 3  # the cloth of the hem, not of above it
-    assert np.array_equal(drawn[:70], given[1][:70])
-
-
-def test_a_sleeve_of_two_lengths_far_apart_stays(scene):
-    person, covered, places = sleeved(scene, np.repeat([72, 114, 50], (9, 8, 3)))
-    drawn, flow = ended_straight(person, WORKING, covered, places)
-    assert np.array_equal(drawn, covered) and np.array_equal(flow, places)
-
-
-def test_a_top_beside_an_arm_is_no_sleeve(scene):
-    person, covered, places = sleeved(scene, np.full(20, 50))
-    person.reading.parts[60:140, 66:110, 0] = Part.TORSO_FRONT
-    covered[50:100, 63:110] = True
-    drawn, flow = ended_straight(person, WORKING, covered, places)
-    assert np.array_equal(drawn, covered) and np.array_equal(flow, places)
-
-
-def test_a_sleeve_over_the_whole_arm_and_cloth_far_beyond_its_end_stay(scene):
-    for ends in (np.full(20, 200), np.where(np.arange(20) < 3, 119, 80)):
-        person, covered, places = sleeved(scene, ends)
-        drawn, _ = ended_straight(person, WORKING, covered, places)
-        assert np.array_equal(drawn[:, 44:60], covered[:, 44:60])
 
 
 # ---------------------------------------------------------------------------------------- how wide it falls

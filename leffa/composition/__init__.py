@@ -10,8 +10,10 @@ photo's own size. Ours, not the paper's.
     edges     where that ends, at the photo's own size
     flows     the refined flow and the silhouette
     length, width  how far down a garment reaches, how wide a skirt falls
-    sleeves   where they end on an arm
-    legs      of trousers: their outline and hems
+    steady    the flow at an end of a garment, without its waves
+    necks, sleeves, hems, legs  ends of a garment as its product shot has them
+    shot      where its sleeves are on that
+    waists    where a top ends that is tucked in, and where trousers begin
     behind    what is seen where the old garment was and the new one is not
     limbs, bare  outlines of painted arms and legs; what is beside arms that are seen
     cloth     the product shot's colours

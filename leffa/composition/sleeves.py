@@ -28,7 +28,7 @@ MOST_OFF = 0.5  # of half an arm's width: a sleeve whose flow is further from an
 LONG_END = 5.0  # times half an arm's width: so much of a long sleeve tells how its end hangs
 AROUND = 10.0  # px of the frame that a mended sleeve may lie beside what it was
 WIDEST = 3.0  # times half an arm's width from its axis that a sleeve's end is looked for
-STEEPEST = 0.6  # px along the arm per px across it that an end may be askew
+STEEPEST, ASKEW = 1.2, 0.2  # px along the arm per px across it that an end is found askew, and stays
 SIDES = 0.4  # of a sleeve's length above its end: about here its width is compared
 ROOM, NARROWEST = (
     2.0,
@@ -142,6 +142,13 @@ class Sleeve:
             self, flow=(self.flow + (source - self.across)[..., None] * sideways).astype(np.float32)
         )
 
+    def across_its_arm(self) -> "Sleeve":
+        """The same sleeve with an end that is hardly askew: cloth is not sheared along an arm."""
+        slope = float(np.clip(self.slope, -ASKEW, ASKEW))
+        most = WIDEST * self.arm.width
+        moved = ((self.slope - slope) * np.clip(self.across, -most, most))[..., None] * self.along
+        return replace(self, flow=(self.flow + moved).astype(np.float32), slope=slope)
+
     def ending_at(self, end: float) -> "Sleeve":
         """The same sleeve drawn along the arm from its start to another end."""
         stretch = (self.end - self.start) / (end - self.start) - 1
@@ -235,7 +242,7 @@ def _on_arm(
     end, slope = _end(sleeve, zoom)
     if off > MOST_OFF * arm.width or not end > start:
         return None
-    return replace(sleeve, end=end, slope=slope)
+    return replace(sleeve, end=end, slope=slope).across_its_arm()
 
 
 def _end(sleeve: Sleeve, zoom: float) -> tuple[float, float]:
