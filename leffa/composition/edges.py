@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from leffa.composition.canvas import Maps, Working
+from leffa.composition.canvas import Maps, Working, sized
 from leffa.composition.reading import Reading
 from leffa.preprocess.offline.drawing import grown, joined_to
 from leffa.preprocess.offline.parsing import CLOTHES, Seen
@@ -17,6 +17,7 @@ SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of 
 GUIDE_RADIUS = 2.0  # px of the frame: of the guided filter
 GUIDE_EDGE = 0.02  # contrast of an edge worth keeping
 EDGE, EDGE_AROUND = 2.5, 3.5  # px of the frame: how far an edge may be misread; colours beside it are from
+COARSE = 2.5  # px, sigma: wider blurs are made of a smaller picture
 TOLD_EDGE = 18.0  # in Lab: so different, colours tell
 LEAST_AROUND = 0.01  # share of what is around that is sure
 MOTLEY = 2.5  # times: colours that differ less than this from what is beside, as its own do, tell nothing
@@ -82,13 +83,21 @@ def _told_by_colours(share: Maps, others: Sequence[NDArray[np.bool_]], lab: Maps
 def _colours_around(lab: Maps, where: NDArray[np.bool_], zoom: float) -> tuple[Maps, NDArray[np.bool_], Maps]:
     """(H, W, 3) mean colour of what of ``where`` is near; (H, W) whether any is; its colours' spread."""
     there = where[..., None].astype(np.float32)
+    colours = _blurred(lab * there, EDGE_AROUND * zoom)
     squares = (lab**2).sum(-1, keepdims=True)
-    sums = cv2.GaussianBlur(
-        np.dstack([lab, squares, np.ones_like(there)]) * there, (0, 0), EDGE_AROUND * zoom
-    )
-    means = sums[..., :4] / np.maximum(sums[..., 4:], 1e-4)
-    spread = np.sqrt(np.maximum(means[..., 3] - (means[..., :3] ** 2).sum(-1), 0))
-    return means[..., :3], sums[..., 4] > LEAST_AROUND, spread
+    rest = _blurred(np.dstack([squares * there, there]), EDGE_AROUND * zoom)
+    share = np.maximum(rest[..., 1:], 1e-4)
+    means, square = colours / share, rest[..., 0] / share[..., 0]
+    spread = np.sqrt(np.maximum(square - (means**2).sum(-1), 0))
+    return means, rest[..., 1] > LEAST_AROUND, spread
+
+
+def _blurred(values: Maps, sigma: float) -> Maps:
+    """(H, W, C), C at most 4: wide blurs are made of a smaller picture."""
+    coarse = max(1, int(sigma / COARSE))
+    small = sized(values, [-(-side // coarse) for side in values.shape[:2]])
+    blurred: Maps = sized(cv2.GaussianBlur(small, (0, 0), sigma / coarse), values.shape[:2])
+    return blurred
 
 
 def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:

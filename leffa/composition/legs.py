@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.polynomial import Polynomial
+from numpy.polynomial.polynomial import polyvander
+from numpy.polynomial.polyutils import mapdomain
 from numpy.typing import NDArray
 
 from leffa.composition.canvas import Maps, Working
@@ -18,8 +20,9 @@ from leffa.composition.edges import share_of
 from leffa.composition.flows import between, from_nearest
 from leffa.composition.length import TORSO
 from leffa.composition.scene import Scene
+from leffa.composition.steady import fitted
 from leffa.preprocess.labels import parts_named
-from leffa.preprocess.offline.drawing import disc, opened
+from leffa.preprocess.offline.drawing import disc, opened, signed_distance
 from leffa.preprocess.offline.parsing import Seen
 
 SIDES = tuple(parts_named(side, "LEG") for side in ("RIGHT", "LEFT"))  # as seen from before
@@ -40,7 +43,6 @@ DEEP = 2.0  # px of a product shot ``cloth.LONGEST`` px long: nearer to its outl
 RAGGED = 1.5  # px of such a shot: shorter waves of its outline are the cut-out's
 STEPS = 8.0  # px of such a shot up and down a leg: so long are the steps of an outline nearly upright
 STRIP = 1.5  # px of the frame: half the width of a strip of a leg that nobody shows beside its trousers
-ROUNDS, OFF = 6, 2.0  # of weighing what does not fit less; times the median distance that counts half
 LEAST_OFF = 0.1  # px: nothing fits better
 MOST = 6000  # places that a fit looks at: more tell no more
 
@@ -170,7 +172,9 @@ def straight_legs(
     whole = left.inside | other.inside
     bare = (legs[0] & left.above_hem | legs[1] & other.above_hem) & ~whole
     whole |= bare & (between(whole) | ~opened(bare, STRIP * working.zoom))
-    result = np.where(share > 0, (1 - share) * _signed(covered) + share * _signed(whole) > 0, covered)
+    result = np.where(
+        share > 0, (1 - share) * signed_distance(covered) + share * signed_distance(whole) > 0, covered
+    )
     first = np.where(left.inside == other.inside, left.away < other.away, left.inside)
     straight = np.where(first[..., None], left.places, other.places)
     on_shot = on_shot + share[..., None] * (straight - on_shot)
@@ -263,13 +267,6 @@ def _alike(one: LaidLeg, other: LaidLeg, most_off: float) -> bool:
     return max(scales) < MOST_UNLIKE * min(scales) and max(one.off, other.off) < most_off
 
 
-def _signed(where: NDArray[np.bool_]) -> Maps:
-    """(H, W): px to the edge of what is somewhere, less than nothing outside."""
-    inner, outer = (cv2.distanceTransform(at.astype(np.uint8), cv2.DIST_L2, 5) for at in (where, ~where))
-    signed: Maps = inner - outer
-    return signed
-
-
 def _read(values: Maps, places: NDArray) -> Maps:
     """(H, W): values (h, w) at px of theirs (H, W, 2), 0 beyond their edge."""
     columns, rows = (places[..., axis].astype(np.float32) for axis in (0, 1))
@@ -284,9 +281,6 @@ def _middles(where: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def _line(at: NDArray, values: NDArray, degree: int) -> Polynomial:
     """The polynomial that fits values (N,) best ``at`` (N,), weighed again by how far each is off."""
-    weights = np.ones(len(at))
-    for _ in range(ROUNDS):
-        line = Polynomial.fit(at, values, degree, w=np.sqrt(weights))
-        off = np.abs(values - line(at))
-        weights = 1 / (1 + (off / (OFF * max(float(np.median(off)), LEAST_OFF))) ** 2)
-    return line
+    domain = np.array([at.min(), max(at.max(), at.min() + 1)], np.float64)
+    terms = polyvander(mapdomain(at, domain, [-1, 1]), degree)
+    return Polynomial(fitted(terms, values[:, None], LEAST_OFF)[:, 0], domain)

@@ -18,7 +18,7 @@ from leffa.composition.scene import Scene
 from leffa.composition.shot import ShotSleeve, sleeves_of
 from leffa.composition.steady import steady
 from leffa.preprocess.labels import Part, parts_named
-from leffa.preprocess.offline.drawing import disc, grown
+from leffa.preprocess.offline.drawing import disc, grown, signed_distance
 
 LEAST_ARM = 60  # px of the frame: of a part of an arm; fewer tell no direction
 LEAST_SLEEVE = 120  # px of the frame that land on a sleeve: fewer tell no map
@@ -30,10 +30,7 @@ AROUND = 10.0  # px of the frame that a mended sleeve may lie beside what it was
 WIDEST = 3.0  # times half an arm's width from its axis that a sleeve's end is looked for
 STEEPEST, ASKEW = 1.2, 0.2  # px along the arm per px across it that an end is found askew, and stays
 SIDES = 0.4  # of a sleeve's length above its end: about here its width is compared
-ROOM, NARROWEST = (
-    2.0,
-    0.5,
-)  # px of the frame that its sides may move out; times its map's width that it is left
+ROOM, NARROWEST = 2.0, 0.5  # px of the frame that its sides may move out; of its map's width that is left
 BODY = 6.0  # px of the frame that an arm reaches beyond its part map
 HEM = 1.5  # px of the frame above a sleeve's end down to which an arm is surely in it
 MENDED, AS_IT_WAS = 0.25, 0.7  # of a sleeve's length above its end: from all mended to nothing
@@ -317,15 +314,8 @@ def _laid(
     share = np.where(open_to_it, share * share * (3 - 2 * share), 0).astype(np.float32)
     share = cv2.GaussianBlur(share, (0, 0), EVEN * zoom)
     mended = np.where(open_to_it, laid | in_it, covered)
-    between: NDArray[np.bool_] = share * _inside(mended) + (1 - share) * _inside(covered) > 0
+    between: NDArray[np.bool_] = share * signed_distance(mended) + (1 - share) * signed_distance(covered) > 0
     between &= ~(sleeve.around & ~trunk & ~laid & (sleeve.down > line + HEM * zoom))
     share = np.where(open_to_it | (above > 0), share, 0)
     flow = (places + share[..., None] * (sleeve.flow - places)).astype(np.float32)
     return between, flow, open_to_it & laid & (above < MENDED)
-
-
-def _inside(where: NDArray[np.bool_]) -> Maps:
-    """(H, W): px to the outline of something, negative outside."""
-    inner, outer = (cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, 5) for side in (where, ~where))
-    distance: Maps = inner - outer
-    return distance

@@ -104,7 +104,7 @@ def steady(places: Maps, where: NDArray[np.bool_], degree: int = DEGREE) -> Maps
     """A flow (H, W, 2) as the polynomial that fits it best ``where`` (H, W) it is given; float32.
 
     It is told for all places, and trustworthy near those. Distances on the product shot are of [-1, 1] along
-    either axis. Least squares weighed again by how far each is off (Cauchy's weights).
+    either axis.
     """
     rows, columns = np.nonzero(where)
     if not len(rows):
@@ -113,20 +113,37 @@ def steady(places: Maps, where: NDArray[np.bool_], degree: int = DEGREE) -> Maps
     scale = max(float(columns.std()), float(rows.std()), 1.0)
     every = max(1, len(rows) // MOST)
     at = np.stack([columns[::every], rows[::every]], 1)
-    given, terms = places[at[:, 1], at[:, 0]], _terms((at - middle) / scale, degree)
-    weights = np.ones(len(at))
-    for _ in range(ROUNDS):
-        roots = np.sqrt(weights)[:, None]
-        factors = np.linalg.lstsq(terms * roots, given * roots, rcond=None)[0]
-        off = np.linalg.norm(given - terms @ factors, axis=1)
-        weights = 1 / (1 + (off / (OFF * max(float(np.median(off)), LEAST_OFF))) ** 2)
+    terms = _terms((at - middle) / scale, degree)
+    factors = fitted(terms, places[at[:, 1], at[:, 0]], LEAST_OFF)
     height, width = places.shape[:2]
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1)
-    smooth: Maps = (_terms((grid - middle) / scale, degree) @ factors).astype(np.float32)
+    x, y = ((np.arange(size) - own) / scale for size, own in zip((width, height), middle, strict=True))
+    smooth = np.zeros_like(places, np.float32)
+    for (i, j), factor in zip(_powers(degree), factors, strict=True):
+        product = np.outer(y**j, x**i).astype(np.float32)
+        for axis in (0, 1):
+            smooth[..., axis] += np.float32(factor[axis]) * product
     return smooth
 
 
+def fitted(terms: NDArray[np.float64], given: NDArray, least_off: float) -> NDArray[np.float64]:
+    """(K, C) what the terms (N, K) are multiplied by to fit values (N, C) best.
+
+    Least squares weighed again by how far each is off (Cauchy's weights); ``least_off`` counts as none.
+    """
+    weights = np.ones(len(terms))
+    for _ in range(ROUNDS):
+        roots = np.sqrt(weights)[:, None]
+        factors: NDArray[np.float64] = np.linalg.lstsq(terms * roots, given * roots, rcond=None)[0]
+        off = np.linalg.norm(given - terms @ factors, axis=1)
+        weights = 1 / (1 + (off / (OFF * max(float(np.median(off)), least_off))) ** 2)
+    return factors
+
+
+def _powers(degree: int) -> list[tuple[int, int]]:
+    """Of x and y in each term."""
+    return [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+
+
 def _terms(at: NDArray[np.float64], degree: int) -> NDArray[np.float64]:
-    """(..., K) products of powers of places (..., 2) up to a degree."""
-    x, y = at[..., 0], at[..., 1]
-    return np.stack([x**i * y**j for i in range(degree + 1) for j in range(degree + 1 - i)], -1)
+    """(N, K) products of powers of places (N, 2) up to a degree."""
+    return np.stack([at[:, 0] ** i * at[:, 1] ** j for i, j in _powers(degree)], -1)

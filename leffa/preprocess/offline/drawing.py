@@ -67,6 +67,12 @@ def closed(mask: Mask, radius: float) -> Mask:
     return cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, disc(radius)) > 0
 
 
+def signed_distance(mask: Mask) -> NDArray[np.float32]:
+    """(H, W): px to the mask's outline, less than nothing outside."""
+    inner, outer = (cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, 5) for side in (mask, ~mask))
+    return inner - outer
+
+
 def connected(mask: Mask) -> NDArray[np.int32]:
     """(H, W): 0 outside, 1, 2, ... for each piece of the mask that hangs together."""
     return cv2.connectedComponents(mask.astype(np.uint8))[1]
