@@ -86,6 +86,12 @@ def warped(picture: Maps, places: Maps) -> Maps:
     return cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def on_picture(places: Maps) -> NDArray[np.bool_]:
+    """(H, W): whether places (H, W, 2) are on a picture, and not beside it."""
+    inside: NDArray[np.bool_] = (np.abs(places[..., 0]) < 1) & (np.abs(places[..., 1]) < 1)
+    return inside
+
+
 def mirrored(values: Maps, known: NDArray[np.bool_], rim: float = 0.0) -> Maps:
     """Values (H, W, C) of which the unknown are what lies as far beyond the nearest known pixel.
 

@@ -16,6 +16,7 @@ from leffa.preprocess.offline.parsing import CLOTHES, Seen
 SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
 GUIDE_RADIUS = 2.0  # px of the frame: of the guided filter
 GUIDE_EDGE = 0.02  # contrast of an edge worth keeping
+GUIDE_SCALE = 0.5  # of the picture that the filter's sums are taken over
 EDGE, EDGE_AROUND = 2.5, 3.5  # px of the frame: how far an edge may be misread; colours beside it are from
 COARSE = 2.5  # px, sigma: wider blurs are made of a smaller picture
 TOLD_EDGE = 18.0  # in Lab: so different, colours tell
@@ -67,9 +68,9 @@ def _told_by_colours(share: Maps, others: Sequence[NDArray[np.bool_]], lab: Maps
     for other in others:
         beside, there, spread = _colours_around(lab, other & ~grown(~other, EDGE * zoom), zoom)
         way = own - beside
-        apart = (way**2).sum(-1)
+        apart = _dot(way, way)
         valid = known & there & (apart > np.maximum(TOLD_EDGE, MOTLEY * spread) ** 2)
-        along = ((lab - beside) * way).sum(-1) / np.maximum(apart, 1.0)
+        along = _dot(lab - beside, way) / np.maximum(apart, 1.0)
         told = np.where(valid, np.minimum(told, np.clip(2 * along - 0.5, 0, 1)), told)
         any_told |= valid
     near = grown(inside, EDGE * zoom) & grown(~inside, EDGE * zoom)
@@ -84,12 +85,17 @@ def _colours_around(lab: Maps, where: NDArray[np.bool_], zoom: float) -> tuple[M
     """(H, W, 3) mean colour of what of ``where`` is near; (H, W) whether any is; its colours' spread."""
     there = where[..., None].astype(np.float32)
     colours = _blurred(lab * there, EDGE_AROUND * zoom)
-    squares = (lab**2).sum(-1, keepdims=True)
+    squares = _dot(lab, lab)[..., None]
     rest = _blurred(np.dstack([squares * there, there]), EDGE_AROUND * zoom)
     share = np.maximum(rest[..., 1:], 1e-4)
     means, square = colours / share, rest[..., 0] / share[..., 0]
-    spread = np.sqrt(np.maximum(square - (means**2).sum(-1), 0))
+    spread = np.sqrt(np.maximum(square - _dot(means, means), 0))
     return means, rest[..., 1] > LEAST_AROUND, spread
+
+
+def _dot(one: Maps, other: Maps) -> Maps:
+    """(H, W) of (H, W, C): a sum over few channels is slow otherwise."""
+    return np.einsum("hwc,hwc->hw", one, other)
 
 
 def _blurred(values: Maps, sigma: float) -> Maps:
@@ -108,7 +114,7 @@ def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:
     if working.guided is None:
         guide = working.cut(np.asarray(photo)).astype(np.uint8)
         radius = max(2, round(GUIDE_RADIUS * working.zoom))
-        working.guided = cv2.ximgproc.createGuidedFilter(guide, radius, (255 * GUIDE_EDGE) ** 2)
+        working.guided = cv2.ximgproc.createGuidedFilter(guide, radius, (255 * GUIDE_EDGE) ** 2, GUIDE_SCALE)
     rough = working.unframed(share[None])[..., 0].clip(0, 1)
     filtered: Maps = working.guided.filter(rough)
     return filtered.clip(0, 1)

@@ -6,12 +6,13 @@ hangs as it lies on its shot, so an affine map that its flow agrees on carries t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import Maps, Working, warped
+from leffa.composition.canvas import Maps, Working, on_picture, warped
 from leffa.composition.cloth import LONGEST, sure_cloth
 from leffa.composition.flows import evened, from_nearest
 from leffa.composition.scene import Scene
@@ -107,11 +108,10 @@ class Sleeve:
         """Share of the part of the arm above the end."""
         return (self.end / self.arm.length + 1) / 2
 
-    @property
+    @cached_property
     def laid(self) -> NDArray[np.bool_]:
         """Where the map lands on its cloth."""
-        inside = np.abs(self.flow).max(-1) < 1
-        laid: NDArray[np.bool_] = self.near & inside & (warped(self.outline, self.flow) > 0.5)
+        laid: NDArray[np.bool_] = self.near & on_picture(self.flow) & (warped(self.outline, self.flow) > 0.5)
         return laid
 
     @property

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import Maps, Working, warped
+from leffa.composition.canvas import Maps, Working, on_picture, warped
 from leffa.composition.cloth import LONGEST
 from leffa.composition.flows import from_nearest
 from leffa.preprocess.offline.drawing import disc, grown
@@ -83,7 +83,7 @@ class Hung:
         smooth = steady(places, around)
         near = grown(around, room * working.zoom)
         zone = near & (warped(end.away, smooth) < INNER)
-        on = (warped(end.cloth, smooth) > 0.5) & (np.abs(smooth) < 1).all(-1)
+        on = (warped(end.cloth, smooth) > 0.5) & on_picture(smooth)
         return cls(end, smooth, near, zone, on)
 
     def laid(self, working: Working, kept: Where, covered: Where, places: Maps) -> tuple[Where, Maps]:
