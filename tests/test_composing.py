@@ -25,7 +25,7 @@ from leffa.composition.laying import (
 )
 from leffa.composition.length import of_its_length
 from leffa.composition.limbs import continued
-from leffa.composition.necks import neck_opening, with_its_neck
+from leffa.composition.necks import neck_opening
 from leffa.composition.networks import Networks
 from leffa.composition.pose import PIECES, similarity
 from leffa.composition.product import front_of
@@ -281,11 +281,6 @@ def test_no_garment_replaces_what_is_bare():
 WORKING = Working.of(Region.whole(FRAME, FRAME))
 
 
-def _pixels(places):
-    """Columns and rows of the frame that places (h, w, 2) on it are at."""
-    return [((places[..., i] + 1) * FRAME[1 - i] / 2 - 0.5).astype(np.float32) for i in (0, 1)]
-
-
 def _box(top: int, bottom: int, left: int, right: int) -> np.ndarray:
     box = np.zeros(FRAME, bool)
     box[top:bottom, left:right] = True
@@ -338,29 +333,6 @@ def test_the_opening_of_a_neck_is_between_the_shoulders_and_open_above():
         _box(20, 230, 60, 130) & ~_box(20, 50, 80, 110) & ~_box(60, 70, 80, 110) & ~_box(120, 230, 90, 100)
     )
     assert np.array_equal(neck_opening(dress.astype(np.uint8)) > 0, _box(20, 50, 80, 110))
-
-
-def test_a_neckline_is_the_product_shot_s_though_the_flow_about_it_waves(scene):
-    """A shot of the frame's size, laid as it is but for waves of three px; some of a shoulder is missed."""
-    rows, columns = np.mgrid[: FRAME[0], : FRAME[1]]
-    round_neck = np.hypot((columns - 96) / 22, (rows - 50) / 16) < 1
-    shot = _box(50, 220, 46, 146) & ~round_neck
-    waves = 3 * np.sin(columns / 5)[..., None] * 2 / np.array(FRAME[::-1])
-    places = (coordinates(*FRAME).numpy() + waves * (rows < 120)[..., None]).astype(np.float32)
-    whole = Region.whole(FRAME, FRAME)
-    reading = replace(scene.reading, silhouette=np.where(_box(30, 256, 40, 150), 255, 0).astype(np.uint8))
-    scene = replace(scene, reading=reading, region=whole, shown=np.where(shot, 255, 0).astype(np.uint8))
-    missed = _box(50, 56, 62, 70)
-    frayed = (cv2.remap(shot.astype(np.float32), *_pixels(places), cv2.INTER_LINEAR) > 0.5) & ~missed
-    kept, steady = with_its_neck(scene, WORKING, frayed, places)
-    near = _box(50, 75, 62, 130)
-    assert (kept != shot)[near].sum() < 0.5 * (frayed != shot)[near].sum() and kept[51:56, 63:70].all()
-    beside = kept & _box(68, 80, 70, 122)
-    assert np.abs(steady - coordinates(*FRAME).numpy())[beside].mean() < 0.4 * np.abs(waves).mean()
-    closed_up = replace(scene, shown=np.where(_box(50, 220, 46, 146), 255, 0).astype(np.uint8))
-    for unknown in (closed_up, replace(scene, is_worn=True)):
-        kept, same = with_its_neck(unknown, WORKING, frayed, places)
-        assert np.array_equal(kept, frayed) and np.array_equal(same, places)
 
 
 @pytest.mark.parametrize("garment", Garment)
