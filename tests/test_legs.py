@@ -122,7 +122,7 @@ def test_what_hangs_out_of_a_hem_on_its_shot_is_not_laid():
 
 
 def test_legs_that_overlap_keep_each_its_own_cloth():
-    dressed, covered, places = trousers(apart=-24)
+    dressed, covered, places = trousers(apart=-26)
     straight, flow = straight_legs(dressed, WORKING, covered, places)
     assert straight[140:210, 72:120].all()  # nothing between them
     columns = (flow[140:210, :, 0] + 1) / 2 * FRAME[1]
