@@ -38,7 +38,7 @@ BESIDE = 1.0  # px of the frame beyond an edge: what lies there tells which edge
 WAVES = 2.2  # cm: stiffness of an outline, about a sixth of the shortest wave that it has
 SEEN, PAINTED, HIDDEN, UNKNOWN = 20.0, 1.0, 0.1, 0.02  # weights of an edge
 UNDER = 2.0  # px of the frame that a limb goes on under what hides it
-BLURRED = 2  # sections beside a seam, where what is seen fades
+BLURRED = 1  # sections beside a seam, where what is seen fades
 STRIP = 5.0  # cm of skin between an arm and a garment that hides the rest of it: it is the arm's
 ONTO = 5  # sections that a painted limb goes on under what hides it
 SEAM = 5  # sections on either side of a seam between seen and painted that are compared
@@ -358,6 +358,9 @@ def _evened(side: Side, off: Along, on_hand: Where, scale: float) -> Along:
     wanted = np.select([side.hidden, side.seen | side.painted], [off + UNDER, off], 0.0)
     seen = side.seen & (~on_hand | grown_along(side.painted, 2))
     weights = np.select([seen, side.painted, side.hidden], [SEEN, PAINTED, HIDDEN], UNKNOWN)
+    if seen.any():
+        away = np.abs(np.arange(len(off))[:, None] - np.flatnonzero(seen)).min(1)
+        weights *= np.where(seen, 1, np.minimum(away / ONWARDS, 1) ** 2)  # beside a seam it goes straight on
     return _stiff(wanted, weights, WAVES * scale)
 
 
