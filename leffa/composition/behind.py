@@ -57,6 +57,7 @@ DARKEST = 0.4  # brightness that no painted skin falls below
 LIT = 0.24  # of its brightness that a limb's side gains towards the light, and loses away from it
 ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
 ALIKE = 6.0  # px of the frame over which the colours of what is seen of a limb become the usual ones
+TOLD = 0.05  # of what is around: less of a colour tells nothing
 MOST_OFF = 0.35  # of the log brightness: more is a shadow
 BEYOND = 1.5  # px of the frame that a limb may reach beyond the part map
 GRAIN = 1.0  # px of the photo that its grain is taken over
@@ -124,8 +125,12 @@ class Behind:
         sharp = self._by_colours(beside) > 0.5
         seen = np.where(beside, sharp, seen)
         painted = painted & ((self.gone > 0.5) | (away > JOINT))
-        kept = seen | continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
-        return outlined(self.working, kept, LIMB)
+        limbs = continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
+        usual = outlined(self.working, seen | limbs, LIMB)
+        if limbs is not painted:
+            return usual
+        near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
+        return usual + near * (outlined(self.working, seen | limbs, 3 * LIMB) - usual)
 
     def _by_colours(self, within: NDArray[np.bool_]) -> Maps:
         """(H, W) in [0, 1]: arms and legs that are seen; the photo's colours tell where they end."""
@@ -232,19 +237,21 @@ class Behind:
         below = self.working.cut(np.isin(self.scene.reading.parts[..., 0], LEGS)) > 0.5
         of_legs = cv2.GaussianBlur(below.astype(np.float32), (0, 0), self.working.zoom)[..., None]
         even = (tones[0] + of_legs * (tones[1] - tones[0])) * light
-        return even * self._as_seen(even, arms | legs, covers) * self._mottled()[..., None]
+        return even * self._as_seen(even, covers) * self._mottled()[..., None]
 
-    def _as_seen(self, skin: Maps, seen: NDArray[np.bool_], covers: Maps) -> Maps:
+    def _as_seen(self, skin: Maps, covers: Maps) -> Maps:
         """(H, W, 3): what painted skin is multiplied by: where it meets a limb it has that one's colours."""
-        means = []
+        seen = self._inner(self._share(Seen.ARM, Seen.LEG) > 0.5)
+        means, sure = [], np.ones((*self.working.size, 1), np.float32)
         for colours, where in ((self.photo, seen), (skin, (covers > 0.5) & (self.gone > 0.5))):
             there = where[..., None].astype(np.float32)
             sums = cv2.GaussianBlur(
                 np.dstack([colours * there, there]), (0, 0), ALIKE / 2 * self.working.zoom
             )
             means.append(sums[..., :3] / np.maximum(sums[..., 3:], 1e-4) + 1)
+            sure = np.minimum(sure, sums[..., 3:] / TOLD)
         off = np.log(means[0] / means[1]).clip(-MOST_OFF, MOST_OFF)
-        return np.exp(self._near(seen, ALIKE)[..., None] * off)
+        return np.exp(sure * self._near(seen, ALIKE)[..., None] * off)
 
     def _mottled(self) -> Maps:
         """(H, W) around 1: skin's own unevenness, wider than grain."""
