@@ -18,7 +18,7 @@ from leffa.composition.edges import by_colours, share_of
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
 from leffa.composition.limbs import continued
-from leffa.composition.reading import ARMS, HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
+from leffa.composition.reading import ARMS, FEET, HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -43,6 +43,7 @@ TRUNK = (
     Part.LEFT_UPPER_LEG_BACK,
     Part.RIGHT_UPPER_LEG_BACK,
 )
+LIMBS = (*ARMS, *HANDS, *LEGS, *FEET)
 LOOSE = 2.5  # px of the frame that a sleeve may be wider, on each side, than the part map to tell an arm
 SLIT = 2.0  # px of the frame: half the width of a slit between an arm and a garment that is none
 SLACK = 1.4  # px of the frame that an arm is thinner, on each side, than the sleeve that hid it
@@ -126,11 +127,12 @@ class Behind:
         seen = np.where(beside, sharp, seen)
         painted = painted & ((self.gone > 0.5) | (away > JOINT))
         limbs = continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
-        usual = outlined(self.working, seen | limbs, LIMB)
-        if limbs is not painted:
-            return usual
-        near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
-        return usual + near * (outlined(self.working, seen | limbs, 3 * LIMB) - usual)
+        usual, even = (outlined(self.working, seen | limbs, waves) for waves in (LIMB, 3 * LIMB))
+        rough = painted
+        if limbs is not painted:  # all that is told as an arm or a leg goes on from what is seen of it
+            rough = painted & ~grown(self.working.cut(np.isin(parts, LIMBS)) > 0.5, RIM * zoom)
+        near = (away < JOINT) & grown(rough, JOINT * zoom)
+        return usual + cv2.GaussianBlur(near.astype(np.float32), (0, 0), JOINT / 2 * zoom) * (even - usual)
 
     def _by_colours(self, within: NDArray[np.bool_]) -> Maps:
         """(H, W) in [0, 1]: arms and legs that are seen; the photo's colours tell where they end."""
