@@ -512,6 +512,16 @@ def test_a_painted_arm_has_no_waves_and_begins_as_wide_as_what_is_seen_of_it():
     assert (result.sum(1)[48:108] > 12).all()
 
 
+def test_a_thin_arm_has_no_step_where_it_is_painted():
+    """14 px wide and wider below; above row 110 painted 24 px wide, as arms of its length usually are."""
+    rows, columns = np.mgrid[: FRAME[0], : FRAME[1]]
+    seen = (np.abs(columns - 29.5) < 7 + 0.1 * (rows - 110)) & _box(110, 170, 0, 80)
+    painted, gone = _box(44, 110, 18, 42), _box(30, 110, 0, 80)
+    result = continued(_arm_parts(), WORKING, painted, seen, np.zeros(FRAME, bool), gone)
+    assert abs(int(result[108].sum()) - 14) <= 2
+    assert (result.sum(1)[60:90] >= 17).all()
+
+
 def test_a_painted_arm_goes_on_to_its_end_where_hardly_anything_is_seen_of_it():
     """Else its outline is rounded off before the cuff or the shoe. 20 px wide, painted beyond the hole."""
     painted, seen, gone = _box(44, 168, 20, 40), _box(165, 168, 24, 36), _box(30, 150, 0, 80)
@@ -546,6 +556,16 @@ def test_a_painted_limb_comes_to_the_width_of_the_one_that_is_seen(scene):
     photo = np.full((*FRAME, 3), 150, np.uint8)
     limb = beside(scene, hand, _box(50, 220, 60, 140), arm, photo)._limbs(arm) > 0.5
     assert limb[198].sum() < limb[150].sum() - 1 and limb[150].sum() >= 27
+
+
+def test_painted_skin_begins_in_the_colours_of_what_is_seen_of_the_limb(scene):
+    """A hand in the shade, hardly told as one; the other arm is in the light: darker only by the hand."""
+    hand, other, arm = _box(200, 240, 20, 48), _box(80, 200, 150, 178), _box(80, 200, 20, 48)
+    photo = np.repeat(np.where(hand, 140, 190)[..., None], 3, -1)
+    behind = beside(scene, hand | other, _box(50, 220, 60, 140), arm, photo.astype(np.uint8))
+    behind.scene.reading.seen[0, Seen.ARM][torch.from_numpy(hand)] = 0.7
+    middle = behind._skin(arm.astype(np.float32))[:, 30:38, 0].mean(1)
+    assert middle[198:200].mean() < 160 and middle[140:180].mean() > 180
 
 
 def test_a_collar_beside_a_neck_is_cloth_and_the_neck_is_not():

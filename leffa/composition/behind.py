@@ -18,7 +18,7 @@ from leffa.composition.edges import by_colours, share_of
 from leffa.composition.flows import outlined
 from leffa.composition.length import TORSO
 from leffa.composition.limbs import continued
-from leffa.composition.reading import ARMS, HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
+from leffa.composition.reading import ARMS, FEET, HANDS, HEAD, LEAST_SKIN, LEGS, RIM, SURE_SKIN
 from leffa.composition.scene import Scene
 from leffa.config import Garment
 from leffa.model.refinement import Refined, Shows
@@ -43,6 +43,7 @@ TRUNK = (
     Part.LEFT_UPPER_LEG_BACK,
     Part.RIGHT_UPPER_LEG_BACK,
 )
+LIMBS = (*ARMS, *HANDS, *LEGS, *FEET)
 LOOSE = 2.5  # px of the frame that a sleeve may be wider, on each side, than the part map to tell an arm
 SLIT = 2.0  # px of the frame: half the width of a slit between an arm and a garment that is none
 SLACK = 1.4  # px of the frame that an arm is thinner, on each side, than the sleeve that hid it
@@ -56,6 +57,9 @@ MOTTLED = ((0.5, 0.006), (1.2, 0.01))  # px of the frame, and of its brightness:
 DARKEST = 0.4  # brightness that no painted skin falls below
 LIT = 0.24  # of its brightness that a limb's side gains towards the light, and loses away from it
 ABOVE, SIDEWAYS = 0.3, 3.0  # light from above, of all; how much of it comes from a side that is lighter
+ALIKE = 6.0  # px of the frame over which the colours of what is seen of a limb become the usual ones
+TOLD = 0.05  # of what is around: less of a colour tells nothing
+MOST_OFF = 0.35  # of the log brightness: more is a shadow
 BEYOND = 1.5  # px of the frame that a limb may reach beyond the part map
 GRAIN = 1.0  # px of the photo that its grain is taken over
 
@@ -121,10 +125,14 @@ class Behind:
         beside = grown(painted & (self.gone > 0.5), JOINT * zoom)
         sharp = self._by_colours(beside) > 0.5
         seen = np.where(beside, sharp, seen)
-        kept = seen | continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
-        near = cv2.GaussianBlur((away < JOINT).astype(np.float32), (0, 0), JOINT / 2 * zoom)
-        usual, even = (outlined(self.working, kept, waves) for waves in (LIMB, 3 * LIMB))
-        return usual + near * (even - usual)
+        painted = painted & ((self.gone > 0.5) | (away > JOINT))
+        limbs = continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
+        usual, even = (outlined(self.working, seen | limbs, waves) for waves in (LIMB, 3 * LIMB))
+        rough = painted
+        if limbs is not painted:  # all that is told as an arm or a leg goes on from what is seen of it
+            rough = painted & ~grown(self.working.cut(np.isin(parts, LIMBS)) > 0.5, RIM * zoom)
+        near = (away < JOINT) & grown(rough, JOINT * zoom)
+        return usual + cv2.GaussianBlur(near.astype(np.float32), (0, 0), JOINT / 2 * zoom) * (even - usual)
 
     def _by_colours(self, within: NDArray[np.bool_]) -> Maps:
         """(H, W) in [0, 1]: arms and legs that are seen; the photo's colours tell where they end."""
@@ -230,7 +238,22 @@ class Behind:
             tones.append(closed(told, known))
         below = self.working.cut(np.isin(self.scene.reading.parts[..., 0], LEGS)) > 0.5
         of_legs = cv2.GaussianBlur(below.astype(np.float32), (0, 0), self.working.zoom)[..., None]
-        return (tones[0] + of_legs * (tones[1] - tones[0])) * light * self._mottled()[..., None]
+        even = (tones[0] + of_legs * (tones[1] - tones[0])) * light
+        return even * self._as_seen(even, covers) * self._mottled()[..., None]
+
+    def _as_seen(self, skin: Maps, covers: Maps) -> Maps:
+        """(H, W, 3): what painted skin is multiplied by: where it meets a limb it has that one's colours."""
+        seen = self._inner(self._share(Seen.ARM, Seen.LEG) > 0.5)
+        means, sure = [], np.ones((*self.working.size, 1), np.float32)
+        for colours, where in ((self.photo, seen), (skin, (covers > 0.5) & (self.gone > 0.5))):
+            there = where[..., None].astype(np.float32)
+            sums = cv2.GaussianBlur(
+                np.dstack([colours * there, there]), (0, 0), ALIKE / 2 * self.working.zoom
+            )
+            means.append(sums[..., :3] / np.maximum(sums[..., 3:], 1e-4) + 1)
+            sure = np.minimum(sure, sums[..., 3:] / TOLD)
+        off = np.log(means[0] / means[1]).clip(-MOST_OFF, MOST_OFF)
+        return np.exp(sure * self._near(seen, ALIKE)[..., None] * off)
 
     def _mottled(self) -> Maps:
         """(H, W) around 1: skin's own unevenness, wider than grain."""

@@ -38,9 +38,10 @@ BESIDE = 1.0  # px of the frame beyond an edge: what lies there tells which edge
 WAVES = 2.2  # cm: stiffness of an outline, about a sixth of the shortest wave that it has
 SEEN, PAINTED, HIDDEN, UNKNOWN = 20.0, 1.0, 0.1, 0.02  # weights of an edge
 UNDER = 2.0  # px of the frame that a limb goes on under what hides it
-BLURRED = 2  # sections beside a seam, where what is seen fades
+BLURRED = 1  # sections beside a seam, where what is seen fades
 STRIP = 5.0  # cm of skin between an arm and a garment that hides the rest of it: it is the arm's
 ONTO = 5  # sections that a painted limb goes on under what hides it
+STRAIGHT = 8.0  # sections from a seam over which an outline becomes free to bend away from what is seen
 SEAM = 5  # sections on either side of a seam between seen and painted that are compared
 TAPER = 14.0  # cm from the seam over which what they are off by fades
 HAND_TAPER = 4.0  # cm from a hand, whose outline says little of the arm's
@@ -52,7 +53,6 @@ class Limb:
 
     own, others  (H, W), by the part map: with its hand or foot; all else of the body
     axis, normal  (S, 2) x, y: a point for each px of the frame along it; unit vectors to its right
-    at      (S,) 0 at its beginning, 1 at the elbow or knee, 2 at the wrist or ankle
     widths  (S,) cm that a limb is wide there, of somebody of a usual size
     zoom    px of the working size in one of the frame's
     """
@@ -325,6 +325,7 @@ def _edges(sides: tuple[Side, Side], widths: Along, on_hand: Where, scale: float
     )
     before = np.minimum(sides[0].edge + sides[1].edge, LEAST * widths)
     lacks = np.maximum(before - low - high, 0) * (sides[0].told & sides[1].told)
+    lacks *= _away(sides[0].seen | sides[1].seen)
     low, high = (
         edge + lacks * share / np.maximum(free[0] + free[1], 1)
         for edge, share in zip((low, high), free, strict=True)
@@ -358,7 +359,16 @@ def _evened(side: Side, off: Along, on_hand: Where, scale: float) -> Along:
     wanted = np.select([side.hidden, side.seen | side.painted], [off + UNDER, off], 0.0)
     seen = side.seen & (~on_hand | grown_along(side.painted, 2))
     weights = np.select([seen, side.painted, side.hidden], [SEEN, PAINTED, HIDDEN], UNKNOWN)
+    weights *= np.where(seen, 1, _away(seen) ** 2)  # beside a seam it goes straight on
     return _stiff(wanted, weights, WAVES * scale)
+
+
+def _away(seen: Where) -> Along:
+    """(S,) in [0, 1]: 0 where a limb is seen, 1 so far from it that it is as free as where none is seen."""
+    if not seen.any():
+        return np.ones(len(seen))
+    sections = np.abs(np.arange(len(seen))[:, None] - np.flatnonzero(seen)).min(1)
+    return np.minimum(sections / STRAIGHT, 1.0)
 
 
 def grown_along(where: Where, reach: int) -> Where:
