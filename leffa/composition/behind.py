@@ -107,7 +107,7 @@ class Behind:
         beside = self._beside_arms()
         bare_ground = sleeve | self._beside_the_trunk() | beside
         logits[..., Shows.SKIN][bare_ground], logits[..., Shows.GROUND][bare_ground] = -np.inf, 0
-        no_cloth = self._away(clothes) | self._beside_trousers()
+        no_cloth = self._away(clothes) | self._below_tops(clothes)
         logits[..., Shows.OTHER][no_cloth] = -np.inf
         what: NDArray[np.int64] = np.where(
             self._waist(clothes) & ~bare_ground & ~no_cloth, Shows.OTHER, logits.argmax(-1)
@@ -178,12 +178,13 @@ class Behind:
         right = np.maximum.accumulate((laid & trunk)[:, ::-1], axis=1)[:, ::-1]
         return trunk & ~laid & below & (left ^ right)
 
-    def _beside_trousers(self) -> NDArray[np.bool_]:
-        """(H, W): rows of new trousers or a new skirt: beside them no top goes on."""
-        if self.scene.garment is not Garment.LOWER:
+    def _below_tops(self, clothes: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
+        """(H, W): beside new trousers or a new skirt, and nothing of a top below: none goes on there."""
+        if self.scene.garment is not Garment.LOWER or clothes is None:
             return np.zeros(self.working.size, bool)
         widths = (self.garment > 0.5).sum(1, keepdims=True)
-        return np.broadcast_to(widths > widths.max() / 2, self.working.size)
+        over = np.maximum.accumulate(clothes[::-1], axis=0)[::-1] > 0
+        return (widths > widths.max() / 2) & ~over
 
     def _away(self, clothes: NDArray[np.uint8] | None) -> NDArray[np.bool_]:
         """(H, W): where none of the clothes that stay can be, so far from all that is seen of them."""

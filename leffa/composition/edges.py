@@ -16,7 +16,6 @@ from leffa.preprocess.offline.parsing import CLOTHES, Seen
 SPECK = 1.2  # px of the frame: what is narrower is no garment, but the edge of something else
 GUIDE_RADIUS = 2.0  # px of the frame: of the guided filter
 GUIDE_EDGE = 0.02  # contrast of an edge worth keeping
-HALVED = 4  # px: a filter of that radius takes its sums from a picture half as large
 EDGE, EDGE_AROUND = 2.5, 3.5  # px of the frame: how far an edge may be misread; colours beside it are from
 COARSE = 2.5  # px, sigma: wider blurs are made of a smaller picture
 TOLD_EDGE = 18.0  # in Lab: so different, colours tell
@@ -114,8 +113,7 @@ def at_edges(photo: Image.Image, working: Working, share: Tensor) -> Maps:
     if working.guided is None:
         guide = working.cut(np.asarray(photo)).astype(np.uint8)
         radius = max(2, round(GUIDE_RADIUS * working.zoom))
-        scale = 0.5 if radius >= HALVED else 1.0
-        working.guided = cv2.ximgproc.createGuidedFilter(guide, radius, (255 * GUIDE_EDGE) ** 2, scale)
+        working.guided = cv2.ximgproc.createGuidedFilter(guide, radius, (255 * GUIDE_EDGE) ** 2)
     rough = working.unframed(share[None])[..., 0].clip(0, 1)
     filtered: Maps = working.guided.filter(rough)
     return filtered.clip(0, 1)

@@ -97,7 +97,9 @@ class Hung:
         good = (warped(self.end.deep, blended) > 0.5) | (self.zone & self.on)
         if not (kept & good).any():
             return covered, places
-        return kept, from_nearest(working, blended, kept & good, good)
+        changed = (share[..., 0] > 0) | (kept != covered)
+        laid_anew = from_nearest(working, blended, kept & good, good)
+        return kept, np.where(changed[..., None], laid_anew, places)
 
 
 def steady(places: Maps, where: NDArray[np.bool_], degree: int = DEGREE) -> Maps:
