@@ -21,6 +21,7 @@ from leffa.composition.limbs import axis_of
 from leffa.composition.scene import Scene
 from leffa.composition.shot import ShotSleeve, sleeves_of
 from leffa.composition.sleeves import parts_of_arm
+from leffa.composition.steady import steady
 from leffa.preprocess.offline.drawing import disc, grown
 
 Where = NDArray[np.bool_]
@@ -115,8 +116,8 @@ def _along_its_arm(
         return covered, places
     arm = pieces[0] | pieces[1]
     body, torso = (working.cut(where) > 0.5 for where in (parts > 0, np.isin(parts, TORSO)))
-    to_arm, to_others = (
-        cv2.distanceTransform((~where).astype(np.uint8), cv2.DIST_L2, 5) for where in (arm, body & ~arm)
+    to_arm, to_others, to_torso = (
+        cv2.distanceTransform((~where).astype(np.uint8), cv2.DIST_L2, 5) for where in (arm, body & ~arm, torso)
     )
     way, off, at = _unrolled(axis, covered.shape, zoom)
     person = working.cut(scene.reading.silhouette) > 127
@@ -137,13 +138,17 @@ def _along_its_arm(
     zone = (np.abs(off) < WIDEST * half) & (to_arm <= to_others) & (way > 0)
     on = zone & (warped(outline, laid) > 0.5) & (along < line.cuff)
     shoulder = at < SHOULDER
-    kept = np.where(own & ~shoulder & ~grown(torso, RIM * zoom), on, covered | on)
-    to_trunk = cv2.distanceTransform((~(covered & ~own)).astype(np.uint8), cv2.DIST_L2, 5)
+    in_it = reaches & person & (along < line.cuff)
+    on_trunk = covered & ~own
+    of_trunk = own & ~shoulder & ~on & ~in_it & (to_torso < to_arm)
+    kept = np.where(own & ~shoulder, on | in_it | (of_trunk & person), covered | on | in_it)
+    to_trunk = cv2.distanceTransform((~on_trunk).astype(np.uint8), cv2.DIST_L2, 5)
     share = np.clip(np.maximum(to_trunk / (RAMP * zoom), (at - SHOULDER) / SHOULDER), 0, 1)
     share = np.where(zone, share * share * (3 - 2 * share), 0)[..., None]
     flow = (places + share * (laid - places)).astype(np.float32)
+    flow = np.where(of_trunk[..., None], steady(places, on_trunk), flow)
     deep = cv2.erode(cloth.astype(np.uint8), disc(DEEP * px))
-    good = kept & (warped(deep.astype(np.float32), flow) > 0.5) & (~own | shoulder | on)
+    good = kept & (warped(deep.astype(np.float32), flow) > 0.5) & (~own | shoulder | on | of_trunk)
     touched = own | zone
     return kept, np.where(touched[..., None], from_nearest(working, flow, good, good), flow)
 
