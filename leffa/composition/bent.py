@@ -13,7 +13,7 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
-from leffa.composition.canvas import Maps, Working, warped
+from leffa.composition.canvas import Maps, Working, mirrored, warped
 from leffa.composition.cloth import LONGEST, sure_cloth
 from leffa.composition.flows import from_nearest
 from leffa.composition.length import TORSO
@@ -22,7 +22,7 @@ from leffa.composition.scene import Scene
 from leffa.composition.shot import ShotSleeve, sleeves_of
 from leffa.composition.sleeves import parts_of_arm
 from leffa.composition.steady import steady
-from leffa.preprocess.offline.drawing import disc, grown
+from leffa.preprocess.offline.drawing import closed, disc, grown
 
 Where = NDArray[np.bool_]
 
@@ -37,7 +37,6 @@ WIDEST = 2.0  # times half an arm's width from its middle that its sleeve may re
 TO_WRIST = 0.8  # of the way to the wrist: a sleeve that ends beyond is one to the wrist
 SHOULDER = 0.3  # of the way to the elbow: a sleeve begins above
 RAMP = 10.0  # px of the frame beside the trunk over which its flow becomes the sleeve's
-RIM = 1.0  # px of the frame that a trunk reaches beyond its part map
 SOFT = 1.0  # px of a shot ``LONGEST`` px long: shorter waves of its outline are the cut-out's
 DEEP = 3.0  # px of such a shot: nearer to its outline a flow may be off the cloth
 
@@ -117,7 +116,8 @@ def _along_its_arm(
     arm = pieces[0] | pieces[1]
     body, torso = (working.cut(where) > 0.5 for where in (parts > 0, np.isin(parts, TORSO)))
     to_arm, to_others, to_torso = (
-        cv2.distanceTransform((~where).astype(np.uint8), cv2.DIST_L2, 5) for where in (arm, body & ~arm, torso)
+        cv2.distanceTransform((~where).astype(np.uint8), cv2.DIST_L2, 5)
+        for where in (arm, body & ~arm, torso)
     )
     way, off, at = _unrolled(axis, covered.shape, zoom)
     person = working.cut(scene.reading.silhouette) > 127
@@ -140,17 +140,30 @@ def _along_its_arm(
     shoulder = at < SHOULDER
     in_it = reaches & person & (along < line.cuff)
     on_trunk = covered & ~own
-    of_trunk = own & ~shoulder & ~on & ~in_it & (to_torso < to_arm)
-    kept = np.where(own & ~shoulder, on | in_it | (of_trunk & person), covered | on | in_it)
+    missed = closed(covered, AROUND * zoom) & ~covered & grown(own, RAMP * zoom)
+    beside = (to_torso < to_arm) & person & ~on & ~in_it
+    of_trunk = (own | missed) & beside & ~shoulder
+    kept = np.where(own & ~shoulder, on | in_it, covered | on | in_it) | of_trunk
     to_trunk = cv2.distanceTransform((~on_trunk).astype(np.uint8), cv2.DIST_L2, 5)
     share = np.clip(np.maximum(to_trunk / (RAMP * zoom), (at - SHOULDER) / SHOULDER), 0, 1)
     share = np.where(zone, share * share * (3 - 2 * share), 0)[..., None]
     flow = (places + share * (laid - places)).astype(np.float32)
-    flow = np.where(of_trunk[..., None], steady(places, on_trunk), flow)
-    deep = cv2.erode(cloth.astype(np.uint8), disc(DEEP * px))
+    aside = cv2.distanceTransform((~of_trunk).astype(np.uint8), cv2.DIST_L2, 5) / (RAMP * zoom)
+    share = np.where(of_trunk | (on_trunk & beside), np.clip(2 - aside, 0, 1), 0)
+    deep, of_it = (
+        cv2.erode(some.astype(np.uint8), disc(DEEP * px)) for some in (cloth, cloth & ~sleeve.cloth)
+    )
+    flow += share[..., None] * (_turned_back(of_it, steady(places, on_trunk)) - flow)
     good = kept & (warped(deep.astype(np.float32), flow) > 0.5) & (~own | shoulder | on | of_trunk)
-    touched = own | zone
+    touched = own | zone | (share > 0)
     return kept, np.where(touched[..., None], from_nearest(working, flow, good, good), flow)
+
+
+def _turned_back(cloth: NDArray[np.uint8], places: Maps) -> Maps:
+    """A flow (H, W, 2) that lands beyond some cloth (h, w) of the shot as far inside: as in a mirror."""
+    height, width = cloth.shape
+    x, y = ((np.arange(size) + 0.5) * 2 / size - 1 for size in (width, height))
+    return warped(mirrored(np.stack(np.meshgrid(x, y), -1).astype(np.float32), cloth > 0), places)
 
 
 def _unrolled(axis: tuple[NDArray, NDArray], size: Sequence[int], zoom: float) -> tuple[Maps, Maps, Maps]:
