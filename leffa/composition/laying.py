@@ -70,9 +70,9 @@ def try_on(
     covered, places = landed(working, _said(scene, working, refined, places), lands, places)
     if scene.garment is not Garment.LOWER:
         covered, places = with_its_neck(scene, working, covered, places)
-        covered, places = along_bent_arms(scene, working, covered, places)
         covered, places = with_sleeves(scene, working, covered, places)
         covered, places = with_its_hem(scene, working, covered, places)
+        covered, places = along_bent_arms(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
         covered, places = straight_legs(scene, working, covered, places)
         covered, places = up_to_the_waist(scene, working, covered, places, gone)
