@@ -149,7 +149,8 @@ def _along_its_arm(
     share = np.where(zone, share * share * (3 - 2 * share), 0)[..., None]
     flow = (places + share * (laid - places)).astype(np.float32)
     aside = cv2.distanceTransform((~of_trunk).astype(np.uint8), cv2.DIST_L2, 5) / (RAMP * zoom)
-    share = np.where(of_trunk | (on_trunk & beside), np.clip(2 - aside, 0, 1), 0)
+    below = np.clip((at - SHOULDER) / (SHOULDER / 2), 0, 1)
+    share = np.where(of_trunk | (on_trunk & beside), np.clip(2 - aside, 0, 1) * below, 0)
     deep, of_it = (
         cv2.erode(some.astype(np.uint8), disc(DEEP * px)) for some in (cloth, cloth & ~sleeve.cloth)
     )
