@@ -19,7 +19,7 @@ from leffa.composition.flows import from_nearest
 from leffa.composition.length import TORSO
 from leffa.composition.limbs import axis_of
 from leffa.composition.scene import Scene
-from leffa.composition.shot import ShotSleeve, sleeves_of
+from leffa.composition.shot import sleeves_of
 from leffa.composition.sleeves import parts_of_arm
 from leffa.composition.steady import steady
 from leffa.preprocess.offline.drawing import closed, disc, grown
@@ -78,83 +78,130 @@ class Line:
         return place
 
 
-def along_bent_arms(
-    scene: Scene, working: Working, covered: Where, places: Maps
-) -> tuple[Where, Maps]:
-    """What is covered (H, W), and its flow (H, W, 2), with the sleeves laid anew whose flow swirls."""
+@dataclass(frozen=True)
+class OnArm:
+    """An arm of the photo, unrolled along its axis. Maps are (H, W) at the working size, in px of it.
+
+    way, off   along the axis from the shoulder, and off it to its right
+    at         where on the arm: 0 at the shoulder, 1 at the elbow, 2 at the wrist
+    to_arm, to_others, to_torso   distances to it, to the rest of the body, to the trunk
+    person     (H, W): the person
+    reaches    (H, W): what is of this arm
+    half       half of how wide it is
+    wrist      how far along its wrist is
+    """
+
+    way: Maps
+    off: Maps
+    at: Maps
+    to_arm: Maps
+    to_others: Maps
+    to_torso: Maps
+    person: Where
+    reaches: Where
+    half: float
+    wrist: float
+
+    @classmethod
+    def of(cls, scene: Scene, working: Working, own: Where) -> "OnArm | None":
+        """The one that most of a sleeve (H, W) lies on; None of one whose hand or direction is not told."""
+        parts, zoom = scene.reading.parts[..., 0], working.zoom
+        arms = [
+            [working.cut(np.isin(parts, part)) > 0.5 for part in parts_of_arm(side)]
+            for side in ("LEFT", "RIGHT")
+        ]
+        pieces = max(arms, key=lambda arm: (own & (arm[0] | arm[1])).sum())
+        axis = axis_of(pieces, zoom, SHARPEST) if pieces[2].any() else None
+        if axis is None:
+            return None
+        arm = pieces[0] | pieces[1]
+        body, torso = (working.cut(where) > 0.5 for where in (parts > 0, np.isin(parts, TORSO)))
+        to_arm, to_others, to_torso = (
+            cv2.distanceTransform((~where).astype(np.uint8), cv2.DIST_L2, 5)
+            for where in (arm, body & ~arm, torso)
+        )
+        way, off, at = _unrolled(axis, own.shape, zoom)
+        person = working.cut(scene.reading.silhouette) > 127
+        reaches = (to_arm < AROUND * zoom) & (to_arm <= to_others) & (at > 0) & (at < 2)
+        half = (person & reaches).sum() / (2 * zoom * ((axis[1] > 0) & (axis[1] < 2)).sum())
+        wrist = float((axis[1] < 2).sum() * zoom)
+        return cls(way, off, at, to_arm, to_others, to_torso, person, reaches, float(half), wrist)
+
+
+def along_bent_arms(scene: Scene, working: Working, covered: Where, places: Maps) -> tuple[Where, Maps]:
+    """What is covered (H, W), and its flow (H, W, 2), with the long sleeves laid anew whose flow swirls."""
     if scene.is_worn:
         return covered, places
     cloth = sure_cloth(scene.shown) > 0
-    on_shot = sleeves_of(cloth)
-    kept, flow = covered, places
-    for sleeve in on_shot:
+    for sleeve in sleeves_of(cloth):
         if not sleeve.is_short:
-            kept, flow = _along_its_arm(scene, working, sleeve, cloth, kept, flow)
-    return kept, flow
+            covered, places = _along_its_arm(scene, working, sleeve.cloth, cloth, covered, places)
+    return covered, places
 
 
 def _along_its_arm(
-    scene: Scene, working: Working, sleeve: ShotSleeve, cloth: Where, covered: Where, places: Maps
+    scene: Scene, working: Working, sleeve: Where, cloth: Where, covered: Where, places: Maps
 ) -> tuple[Where, Maps]:
-    """The same with one sleeve laid anew if it has to be."""
+    """The same with one sleeve (h, w) of the shot's cloth laid anew if it has to be."""
     zoom = working.zoom
     to_own, to_trunk = (
-        cv2.distanceTransform((~some).astype(np.uint8), cv2.DIST_L2, 5)
-        for some in (sleeve.cloth, cloth & ~sleeve.cloth)
+        cv2.distanceTransform((~some).astype(np.uint8), cv2.DIST_L2, 5) for some in (sleeve, cloth & ~sleeve)
     )
     own = covered & (warped((to_own < to_trunk).astype(np.float32), places) > 0.5)
     if own.sum() < LEAST * zoom**2 or _swirled(places, own, covered & ~own, zoom) < SWIRLED:
         return covered, places
-    parts = scene.reading.parts[..., 0]
-    arms = [
-        [working.cut(np.isin(parts, part)) > 0.5 for part in parts_of_arm(side)] for side in ("LEFT", "RIGHT")
-    ]
-    pieces = max(arms, key=lambda arm: (own & (arm[0] | arm[1])).sum())
-    axis = axis_of(pieces, zoom, SHARPEST) if pieces[2].any() else None
-    if axis is None:
-        return covered, places
-    arm = pieces[0] | pieces[1]
-    body, torso = (working.cut(where) > 0.5 for where in (parts > 0, np.isin(parts, TORSO)))
-    to_arm, to_others, to_torso = (
-        cv2.distanceTransform((~where).astype(np.uint8), cv2.DIST_L2, 5)
-        for where in (arm, body & ~arm, torso)
-    )
-    way, off, at = _unrolled(axis, covered.shape, zoom)
-    person = working.cut(scene.reading.silhouette) > 127
-    reaches = (to_arm < AROUND * zoom) & (to_arm <= to_others) & (at > 0) & (at < 2)
-    half = (person & reaches).sum() / (2 * zoom * ((axis[1] > 0) & (axis[1] < 2)).sum())
-    line = Line.of(sleeve.cloth)
-    size = np.array(sleeve.cloth.shape[::-1])
-    wrist = float((axis[1] < 2).sum() * zoom)
-    ends = _ends(line, (places + 1) * size / 2 - 0.5, own & reaches, way, at, wrist)
-    if ends is None:
+    arm, line = OnArm.of(scene, working, own), Line.of(sleeve)
+    size = np.array(cloth.shape[::-1])
+    ends = None if arm is None else _ends(line, (places + 1) * size / 2 - 0.5, own, arm)
+    if arm is None or ends is None:
         return covered, places
     (first, u_first), (last, u_last) = ends
-    along = u_first + (way - first) * (u_last - u_first) / (last - first)
-    on_shot = line.place(along, off * line.width / (ROOMY * half))
+    along = u_first + (arm.way - first) * (u_last - u_first) / (last - first)
+    on_shot = line.place(along, arm.off * line.width / (ROOMY * arm.half))
     laid = ((on_shot + 0.5) * 2 / size - 1).astype(np.float32)
-    px = max(cloth.shape) / LONGEST
-    outline = cv2.GaussianBlur(cloth.astype(np.float32), (0, 0), SOFT * px)
-    zone = (np.abs(off) < WIDEST * half) & (to_arm <= to_others) & (way > 0)
+    outline = cv2.GaussianBlur(cloth.astype(np.float32), (0, 0), SOFT * max(cloth.shape) / LONGEST)
+    zone = (np.abs(arm.off) < WIDEST * arm.half) & (arm.to_arm <= arm.to_others) & (arm.way > 0)
     on = zone & (warped(outline, laid) > 0.5) & (along < line.cuff)
-    shoulder = at < SHOULDER
-    in_it = reaches & person & (along < line.cuff)
-    on_trunk = covered & ~own
-    missed = closed(covered, AROUND * zoom) & ~covered & grown(own, RAMP * zoom)
-    beside = (to_torso < to_arm) & person & ~on & ~in_it
-    of_trunk = (own | missed) & beside & ~shoulder
-    kept = np.where(own & ~shoulder, on | in_it, covered | on | in_it) | of_trunk
-    to_trunk = cv2.distanceTransform((~on_trunk).astype(np.uint8), cv2.DIST_L2, 5)
-    share = np.clip(np.maximum(to_trunk / (RAMP * zoom), (at - SHOULDER) / SHOULDER), 0, 1)
+    in_it = arm.reaches & arm.person & (along < line.cuff)
+    to_rest = cv2.distanceTransform((~(covered & ~own)).astype(np.uint8), cv2.DIST_L2, 5)
+    share = np.clip(np.maximum(to_rest / (RAMP * zoom), (arm.at - SHOULDER) / SHOULDER), 0, 1)
     share = np.where(zone, share * share * (3 - 2 * share), 0)[..., None]
     flow = (places + share * (laid - places)).astype(np.float32)
+    return _beside_it(arm, working, sleeve, cloth, covered, own, zone, on, in_it, places, flow)
+
+
+def _beside_it(
+    arm: OnArm,
+    working: Working,
+    sleeve: Where,
+    cloth: Where,
+    covered: Where,
+    own: Where,
+    zone: Where,
+    on: Where,
+    in_it: Where,
+    places: Maps,
+    flow: Maps,
+) -> tuple[Where, Maps]:
+    """What is covered and its flow: beside a sleeve that was laid anew the trunk goes on by its steady flow.
+
+    own, zone, on, in_it  (H, W): what was the sleeve's, where it may be, where its cloth is, what is in it
+    places, flow  (H, W, 2): as it was, and with the sleeve laid anew
+    """
+    zoom = working.zoom
+    shoulder, rest = arm.at < SHOULDER, covered & ~own
+    missed = closed(covered, AROUND * zoom) & ~covered & grown(own, RAMP * zoom)
+    beside = (arm.to_torso < arm.to_arm) & arm.person & ~on & ~in_it
+    of_trunk = (own | missed) & beside & ~shoulder
+    kept = np.where(own & ~shoulder, on | in_it, covered | on | in_it) | of_trunk
     aside = cv2.distanceTransform((~of_trunk).astype(np.uint8), cv2.DIST_L2, 5) / (RAMP * zoom)
-    below = np.clip((at - SHOULDER) / (SHOULDER / 2), 0, 1)
-    share = np.where(of_trunk | (on_trunk & beside), np.clip(2 - aside, 0, 1) * below, 0)
-    deep, of_it = (
-        cv2.erode(some.astype(np.uint8), disc(DEEP * px)) for some in (cloth, cloth & ~sleeve.cloth)
+    below = np.clip((arm.at - SHOULDER) / (SHOULDER / 2), 0, 1)
+    share = np.where(of_trunk | (rest & beside), np.clip(2 - aside, 0, 1) * below, 0)
+    deep, trunk = (
+        cv2.erode(some.astype(np.uint8), disc(DEEP * max(cloth.shape) / LONGEST))
+        for some in (cloth, cloth & ~sleeve)
     )
-    flow += share[..., None] * (_turned_back(of_it, steady(places, on_trunk)) - flow)
+    flow = flow + share[..., None] * (_turned_back(trunk, steady(places, rest)) - flow)
     good = kept & (warped(deep.astype(np.float32), flow) > 0.5) & (~own | shoulder | on | of_trunk)
     touched = own | zone | (share > 0)
     return kept, np.where(touched[..., None], from_nearest(working, flow, good, good), flow)
@@ -195,18 +242,19 @@ def _unrolled(axis: tuple[NDArray, NDArray], size: Sequence[int], zoom: float) -
 
 
 def _ends(
-    line: Line, on_shot: NDArray, own: Where, way: Maps, at: Maps, wrist: float
+    line: Line, on_shot: NDArray, own: Where, arm: OnArm
 ) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Px along an arm, and along the sleeve on its shot, of two places that lie on each other.
 
-    on_shot  (H, W, 2) px of the shot where the flow lands; ``wrist`` px along the arm
+    on_shot  (H, W, 2) px of the shot where the flow lands
     """
-    upper = own & (at < SHOULDER)
+    seen = own & arm.reaches
+    upper = seen & (arm.at < SHOULDER)
     if not upper.any():
         return None
-    first = float(np.median(way[upper])), float(np.median((on_shot[upper] - line.centre) @ line.along))
-    end = float(np.percentile(way[own], 98))
-    last = wrist if end > TO_WRIST * wrist else end
+    first = float(np.median(arm.way[upper])), float(np.median((on_shot[upper] - line.centre) @ line.along))
+    end = float(np.percentile(arm.way[seen], 98))
+    last = arm.wrist if end > TO_WRIST * arm.wrist else end
     return (first, (last, line.cuff)) if last > 2 * first[0] and line.cuff > first[1] else None
 
 

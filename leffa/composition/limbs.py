@@ -107,9 +107,7 @@ def limbs_of(parts: NDArray[np.uint8], working: Working) -> list[Limb]:
     return found
 
 
-def axis_of(
-    pieces: Sequence[Where], zoom: float, sharpest: float = SHARPEST
-) -> tuple[Along, Along] | None:
+def axis_of(pieces: Sequence[Where], zoom: float, sharpest: float = SHARPEST) -> tuple[Along, Along] | None:
     """Points (S, 2) along the middle of a limb, and where on it they are: 0, 1 at the joint, 2 at its end.
 
     pieces    (H, W) its upper part, its lower one, and its hand or foot
