@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leffa.composition.behind import Behind
+from leffa.composition.bent import along_bent_arms
 from leffa.composition.canvas import Maps, Working, framed_picture, pixels, sized, warped
 from leffa.composition.cloth import LONGEST, extended, sure_cloth
 from leffa.composition.edges import SPECK, at_edges, by_colours, share_of
@@ -71,6 +72,7 @@ def try_on(
         covered, places = with_its_neck(scene, working, covered, places)
         covered, places = with_sleeves(scene, working, covered, places)
         covered, places = with_its_hem(scene, working, covered, places)
+        covered, places = along_bent_arms(scene, working, covered, places)
     if scene.garment is Garment.LOWER:
         covered, places = straight_legs(scene, working, covered, places)
         covered, places = up_to_the_waist(scene, working, covered, places, gone)

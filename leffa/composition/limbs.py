@@ -94,7 +94,7 @@ def limbs_of(parts: NDArray[np.uint8], working: Working) -> list[Limb]:
     for chain in CHAINS:
         for side in ("LEFT", "RIGHT"):
             pieces = [working.cut(np.isin(parts, parts_named(side, name))) > 0.5 for name in chain]
-            axis = _axis(pieces, working.zoom)
+            axis = axis_of(pieces, working.zoom)
             if axis is None:
                 continue
             points, at = axis
@@ -107,8 +107,12 @@ def limbs_of(parts: NDArray[np.uint8], working: Working) -> list[Limb]:
     return found
 
 
-def _axis(pieces: Sequence[Where], zoom: float) -> tuple[Along, Along] | None:
-    """Points (S, 2) along the middle of a limb, and where on it they are: 0, 1 at the joint, 2 at its end."""
+def axis_of(pieces: Sequence[Where], zoom: float, sharpest: float = SHARPEST) -> tuple[Along, Along] | None:
+    """Points (S, 2) along the middle of a limb, and where on it they are: 0, 1 at the joint, 2 at its end.
+
+    pieces    (H, W) its upper part, its lower one, and its hand or foot
+    sharpest  cosine of the angle at its joint; None of one that is bent more sharply
+    """
     upper, lower, end = pieces
     lines = [_line(piece, zoom) for piece in (upper, lower)]
     if lines[0] is None and lines[1] is None:
@@ -128,7 +132,7 @@ def _axis(pieces: Sequence[Where], zoom: float) -> tuple[Along, Along] | None:
     ats, points = np.array([at for at, _ in knots], float), np.array([point for _, point in knots])
     bones = np.diff(points, axis=0)
     steps = np.linalg.norm(bones, axis=1) / zoom
-    if len(bones) == 2 and float(bones[0] @ bones[1]) < SHARPEST * zoom**2 * float(steps.prod()):
+    if len(bones) == 2 and float(bones[0] @ bones[1]) < sharpest * zoom**2 * float(steps.prod()):
         return None  # sections beside its joint would cross each other
     length = np.concatenate([[0], np.cumsum(steps)])
     if length[-1] < 2 * BEND:
