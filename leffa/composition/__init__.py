@@ -13,6 +13,7 @@ photo's own size. Ours, not the paper's.
     steady    the flow at an end of a garment, without its waves
     necks, sleeves, hems, legs  ends of a garment as its product shot has them
     shot      where its sleeves are on that
+    bent      long sleeves along bent arms
     waists    where a top ends that is tucked in, and where trousers begin
     behind    what is seen where the old garment was and the new one is not
     limbs, bare  outlines of painted arms and legs; what is beside arms that are seen
