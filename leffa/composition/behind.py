@@ -127,10 +127,12 @@ class Behind:
         seen = np.where(beside, sharp, seen)
         painted = painted & ((self.gone > 0.5) | (away > JOINT))
         limbs = continued(parts, self.working, painted, seen, self.garment > 0.5, self.gone > 0.5)
-        usual, even = (outlined(self.working, seen | limbs, waves) for waves in (LIMB, 3 * LIMB))
         rough = painted
-        if limbs is not painted:  # all that is told as an arm or a leg goes on from what is seen of it
+        if limbs is None:
+            limbs = painted
+        else:  # all that is told as an arm or a leg goes on from what is seen of it
             rough = painted & ~grown(self.working.cut(np.isin(parts, LIMBS)) > 0.5, RIM * zoom)
+        usual, even = (outlined(self.working, seen | limbs, waves) for waves in (LIMB, 3 * LIMB))
         near = (away < JOINT) & grown(rough, JOINT * zoom)
         return usual + cv2.GaussianBlur(near.astype(np.float32), (0, 0), JOINT / 2 * zoom) * (even - usual)
 

@@ -20,7 +20,7 @@ from leffa.composition.length import TORSO
 from leffa.composition.limbs import axis_of
 from leffa.composition.scene import Scene
 from leffa.composition.shot import sleeves_of
-from leffa.composition.sleeves import parts_of_arm
+from leffa.composition.sleeves import arm_under, nearer_to
 from leffa.composition.steady import steady
 from leffa.preprocess.offline.drawing import closed, disc, grown
 
@@ -106,11 +106,7 @@ class OnArm:
     def of(cls, scene: Scene, working: Working, own: Where) -> "OnArm | None":
         """The one that most of a sleeve (H, W) lies on; None of one whose hand or direction is not told."""
         parts, zoom = scene.reading.parts[..., 0], working.zoom
-        arms = [
-            [working.cut(np.isin(parts, part)) > 0.5 for part in parts_of_arm(side)]
-            for side in ("LEFT", "RIGHT")
-        ]
-        pieces = max(arms, key=lambda arm: (own & (arm[0] | arm[1])).sum())
+        pieces = arm_under(scene, working, own)
         axis = axis_of(pieces, zoom, SHARPEST) if pieces[2].any() else None
         if axis is None:
             return None
@@ -126,6 +122,20 @@ class OnArm:
         half = (person & reaches).sum() / (2 * zoom * ((axis[1] > 0) & (axis[1] < 2)).sum())
         wrist = float((axis[1] < 2).sum() * zoom)
         return cls(way, off, at, to_arm, to_others, to_torso, person, reaches, float(half), wrist)
+
+
+@dataclass(frozen=True)
+class LaidSleeve:
+    """A sleeve laid anew. (H, W) each: what was its, where it may be, where its cloth is, what is in it.
+
+    flow  (H, W, 2): as it was, and in the sleeve along the arm
+    """
+
+    own: Where
+    zone: Where
+    on: Where
+    in_it: Where
+    flow: Maps
 
 
 def along_bent_arms(scene: Scene, working: Working, covered: Where, places: Maps) -> tuple[Where, Maps]:
@@ -144,10 +154,7 @@ def _along_its_arm(
 ) -> tuple[Where, Maps]:
     """The same with one sleeve (h, w) of the shot's cloth laid anew if it has to be."""
     zoom = working.zoom
-    to_own, to_trunk = (
-        cv2.distanceTransform((~some).astype(np.uint8), cv2.DIST_L2, 5) for some in (sleeve, cloth & ~sleeve)
-    )
-    own = covered & (warped((to_own < to_trunk).astype(np.float32), places) > 0.5)
+    own = covered & (warped(nearer_to(sleeve, cloth & ~sleeve), places) > 0.5)
     if own.sum() < LEAST * zoom**2 or _swirled(places, own, covered & ~own, zoom) < SWIRLED:
         return covered, places
     arm, line = OnArm.of(scene, working, own), Line.of(sleeve)
@@ -167,33 +174,23 @@ def _along_its_arm(
     share = np.clip(np.maximum(to_rest / (RAMP * zoom), (arm.at - SHOULDER) / SHOULDER), 0, 1)
     share = np.where(zone, share * share * (3 - 2 * share), 0)[..., None]
     flow = (places + share * (laid - places)).astype(np.float32)
-    return _beside_it(arm, working, sleeve, cloth, covered, own, zone, on, in_it, places, flow)
+    return _beside_it(working, arm, LaidSleeve(own, zone, on, in_it, flow), (sleeve, cloth), covered, places)
 
 
 def _beside_it(
-    arm: OnArm,
-    working: Working,
-    sleeve: Where,
-    cloth: Where,
-    covered: Where,
-    own: Where,
-    zone: Where,
-    on: Where,
-    in_it: Where,
-    places: Maps,
-    flow: Maps,
+    working: Working, arm: OnArm, laid: LaidSleeve, shot: tuple[Where, Where], covered: Where, places: Maps
 ) -> tuple[Where, Maps]:
     """What is covered and its flow: beside a sleeve that was laid anew the trunk goes on by its steady flow.
 
-    own, zone, on, in_it  (H, W): what was the sleeve's, where it may be, where its cloth is, what is in it
-    places, flow  (H, W, 2): as it was, and with the sleeve laid anew
+    shot  (h, w) its sleeve and all its cloth; ``covered`` and ``places`` as they were before
     """
+    sleeve, cloth = shot
     zoom = working.zoom
-    shoulder, rest = arm.at < SHOULDER, covered & ~own
-    missed = closed(covered, AROUND * zoom) & ~covered & grown(own, RAMP * zoom)
-    beside = (arm.to_torso < arm.to_arm) & arm.person & ~on & ~in_it
-    of_trunk = (own | missed) & beside & ~shoulder
-    kept = np.where(own & ~shoulder, on | in_it, covered | on | in_it) | of_trunk
+    shoulder, rest = arm.at < SHOULDER, covered & ~laid.own
+    missed = closed(covered, AROUND * zoom) & ~covered & grown(laid.own, RAMP * zoom)
+    beside = (arm.to_torso < arm.to_arm) & arm.person & ~laid.on & ~laid.in_it
+    of_trunk = (laid.own | missed) & beside & ~shoulder
+    kept = np.where(laid.own & ~shoulder, laid.on | laid.in_it, covered | laid.on | laid.in_it) | of_trunk
     aside = cv2.distanceTransform((~of_trunk).astype(np.uint8), cv2.DIST_L2, 5) / (RAMP * zoom)
     below = np.clip((arm.at - SHOULDER) / (SHOULDER / 2), 0, 1)
     share = np.where(of_trunk | (rest & beside), np.clip(2 - aside, 0, 1) * below, 0)
@@ -201,9 +198,9 @@ def _beside_it(
         cv2.erode(some.astype(np.uint8), disc(DEEP * max(cloth.shape) / LONGEST))
         for some in (cloth, cloth & ~sleeve)
     )
-    flow = flow + share[..., None] * (_turned_back(trunk, steady(places, rest)) - flow)
-    good = kept & (warped(deep.astype(np.float32), flow) > 0.5) & (~own | shoulder | on | of_trunk)
-    touched = own | zone | (share > 0)
+    flow = laid.flow + share[..., None] * (_turned_back(trunk, steady(places, rest)) - laid.flow)
+    good = kept & (warped(deep.astype(np.float32), flow) > 0.5) & (~laid.own | shoulder | laid.on | of_trunk)
+    touched = laid.own | laid.zone | (share > 0)
     return kept, np.where(touched[..., None], from_nearest(working, flow, good, good), flow)
 
 

@@ -68,14 +68,14 @@ def try_on(
     places = scene.reference_region.places(working.unframed(refined.flow[0].movedim(-1, 0)))
     lands = _lands(scene, working, places)
     covered, places = landed(working, _said(scene, working, refined, places), lands, places)
-    if scene.garment is not Garment.LOWER:
+    if scene.garment is Garment.LOWER:
+        covered, places = straight_legs(scene, working, covered, places)
+        covered, places = up_to_the_waist(scene, working, covered, places, gone)
+    else:
         covered, places = with_its_neck(scene, working, covered, places)
         covered, places = with_sleeves(scene, working, covered, places)
         covered, places = with_its_hem(scene, working, covered, places)
         covered, places = along_bent_arms(scene, working, covered, places)
-    if scene.garment is Garment.LOWER:
-        covered, places = straight_legs(scene, working, covered, places)
-        covered, places = up_to_the_waist(scene, working, covered, places, gone)
     if scene.garment is not Garment.DRESS:
         covered, waist = at_the_waist(scene, working, covered, gone > 0.5)
         waist *= 1 - by_hand

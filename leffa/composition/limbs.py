@@ -208,8 +208,10 @@ class Side:
 
 def continued(
     parts: NDArray[np.uint8], working: Working, painted: Where, seen: Where, hides: Where, gone: Where
-) -> Where:
+) -> Where | None:
     """Painted skin (H, W), its limbs with the outline that goes on from what is seen of them.
+
+    None where no limb of a known size is told.
 
     parts  the photo's (H, W) uint8 ``Part``
     seen   (H, W): arms and legs in the photo; ``hides``: what lies before them; ``gone``: what is painted
@@ -217,12 +219,12 @@ def continued(
     scale = scale_of(parts, working)
     limbs = limbs_of(parts, working)
     if scale is None or not limbs:
-        return painted
+        return None
     hands = working.cut(np.isin(parts, HANDS)) > 0.5
     sides = [_sides(limb, scale, painted & gone, seen, hides, gone) for limb in limbs]
     bulk = _bulk(limbs, sides, hands, scale)
     if bulk is None:
-        return painted
+        return None
     added, removed = np.zeros_like(painted), np.zeros_like(painted)
     for limb, both in zip(limbs, sides, strict=True):
         here = both[0].painted | both[1].painted

@@ -197,6 +197,23 @@ def parts_of_arm(side: str) -> list[tuple[Part, ...]]:
     return [parts_named(side, name) for name in ("UPPER_ARM", "LOWER_ARM", "HAND")]
 
 
+def nearer_to(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Maps:
+    """(h, w) in {0, 1}: what is nearer to one piece of a shot than to another."""
+    to_one, to_other = (
+        cv2.distanceTransform((~cloth).astype(np.uint8), cv2.DIST_L2, 5) for cloth in (one, other)
+    )
+    return (to_one < to_other).astype(np.float32)
+
+
+def arm_under(scene: Scene, working: Working, sleeve: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Upper arm, lower arm and hand, (H, W) each, of the arm that most of a sleeve (H, W) lies on."""
+    arms = [
+        [working.cut(np.isin(scene.reading.parts[..., 0], parts)) > 0.5 for parts in parts_of_arm(side)]
+        for side in ("LEFT", "RIGHT")
+    ]
+    return max(arms, key=lambda arm: (sleeve & (arm[0] | arm[1])).sum())
+
+
 def _on_arm(
     scene: Scene,
     working: Working,
@@ -210,17 +227,10 @@ def _on_arm(
     trunk  (h, w) the rest of the shot's cloth; ``deep`` (H, W) what is covered and lands well inside
     """
     zoom = working.zoom
-    to_own, to_trunk = (
-        cv2.distanceTransform((~cloth).astype(np.uint8), cv2.DIST_L2, 5) for cloth in (on_shot.cloth, trunk)
-    )
-    beside = (to_own < to_trunk).astype(np.float32)
+    beside = nearer_to(on_shot.cloth, trunk)
     own = warped(beside, places) > 0.5
     told = deep & own
-    sides = [
-        [working.cut(np.isin(scene.reading.parts[..., 0], parts)) > 0.5 for parts in parts_of_arm(side)]
-        for side in ("LEFT", "RIGHT")
-    ]
-    upper, lower, hand = max(sides, key=lambda parts: (told & (parts[0] | parts[1])).sum())
+    upper, lower, hand = arm_under(scene, working, told)
     part, below = (upper, lower) if on_shot.is_short else (lower, hand)
     arm = Arm.of(part, below, zoom)
     if arm is None or told.sum() < LEAST_SLEEVE * zoom**2:

@@ -24,10 +24,8 @@ OFF = 2.0  # times the median distance: a place that is off by so much counts ha
 MOST = 6000  # places that are looked at: more tell no more
 LEAST_OFF = 1e-4  # of what [-1, 1] spans: nothing fits better
 INNER, OUTER = 0.3, 0.7  # of the end's size around it: the steady flow holds; its own does
-DEEP, RAGGED = (
-    4.0,
-    2.0,
-)  # px of a shot ``LONGEST`` px long: off the outline a flow is sure; waves of its cut-out
+DEEP = 4.0  # px of a shot ``LONGEST`` px long: nearer to its outline a flow is less sure
+RAGGED = 2.0  # px of such a shot: shorter waves of its outline are the cut-out's
 LEAST = 300  # px of the frame around an end: fewer tell no flow
 
 
